@@ -1,0 +1,123 @@
+
+/** What a `PleachPeer` is made of. */
+export interface PeerOptions {
+  /** The manifest's bytes, as they were fetched. */
+  manifest: Uint8Array;
+  /** Where the tracker is: `wss://…` (or `ws://…`; `https://…` and `http://…` mean the same). */
+  trackerUrl: string;
+  /** Where the content is kept. */
+  store: Store;
+  /** What an earlier run noted by `Store.appendRecord`. Nothing of it is believed before it is checked. */
+  record?: Uint8Array | undefined;
+  /** How many peers it feeds at most; 0 takes only. Default 4. */
+  slots?: number | undefined;
+  /** Payload bytes a second to upload at most; 0 uploads nothing, `null` has no limit (the default). */
+  uploadLimit?: number | null | undefined;
+  /** What program this is, for people. */
+  agent?: string | undefined;
+  /** Hears what happens. It may call the peer's methods. */
+  onEvent: (event: PeerEvent) => void;
+}
+
+/** Where content is kept. Offsets and lengths are in bytes of the content. */
+export interface Store {
+  /** Keeps bytes. They are a copy of their own and may be transferred. A rejection stops the peer. */
+  write(offset: number, bytes: Uint8Array): Promise<void>;
+  /** Gives back what was written; fewer bytes where the store ends. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  /** Appends to the record that the next run is given. Losing the end of it does no harm. */
+  appendRecord(bytes: Uint8Array): void;
+}
+
+/** What a peer tells at once; all else is in `PeerStats`. */
+export type PeerEvent =
+  | { type: "resumed"; bytes: number }
+  | { type: "complete" }
+  | { type: "linkUp"; link: number; peer: string }
+  | { type: "linkDown"; link: number; peer: string; reason: string }
+  | { type: "peerLied"; peer: string }
+  | { type: "trackerUp" }
+  /** `retryMs` is null where the tracker refused for good. Links go on all the same. */
+  | { type: "trackerDown"; reason: string; retryMs: number | null }
+  /** It cannot go on; `stopped` follows. */
+  | { type: "failed"; failure: "store" | "contentChanged" | "refused"; message: string }
+  /** All is closed. Nothing follows. */
+  | { type: "stopped" };
+
+/** What a peer is doing. */
+export type PeerPhase = "checking" | "searching" | "downloading" | "seeding" | "stopped";
+
+/** A snapshot, cheap enough to ask for several times a second. */
+export interface PeerStats {
+  /** The content's id. */
+  content: string;
+  phase: PeerPhase;
+  /** Verified bytes. */
+  haveBytes: number;
+  /** Bytes of the whole. */
+  sizeBytes: number;
+  /** Verified payload received since the start. */
+  receivedBytes: number;
+  /** Payload sent since the start. */
+  sentBytes: number;
+  /** Payload received that was not needed or was bad. */
+  wastedBytes: number;
+  /** Bytes of messages sent that are no payload. */
+  controlBytes: number;
+  /** Verified payload received a second, lately. */
+  downBytesPerS: number;
+  /** Payload sent a second, lately. */
+  upBytesPerS: number;
+  trackerUp: boolean;
+  /** Peers in the swarm, this one among them. */
+  swarmPeers: number;
+  /** Of these, how many have everything. */
+  swarmSeeders: number;
+  links: PeerLinkStats[];
+}
+
+/** One open link. */
+export interface PeerLinkStats {
+  link: number;
+  /** The far end's id. */
+  peer: string;
+  /** What program the far end says it is; empty until it has said so. */
+  agent: string;
+  /** What the far end is to this peer. */
+  role: "parent" | "child" | "lateral";
+  packetsHeld: number;
+  receivedBytes: number;
+  sentBytes: number;
+  downBytesPerS: number;
+  upBytesPerS: number;
+  /** Round trip of a message; includes what waits in buffers. */
+  roundTripMs: number | null;
+}
+
+/** What a manifest says. Names are a stranger's: show them as text only. */
+export interface ManifestInfo {
+  /** The content's id: BLAKE3, 64 hexadecimal digits. */
+  id: string;
+  /** The manifest's own digest, as a link tells it. */
+  digest: string;
+  name: string;
+  /** Bytes of the whole. */
+  sizeBytes: number;
+  /** Where the content is one file and its author told. */
+  mediaType: string | null;
+  /** In the order in which their bytes make up the content; at least one. */
+  files: { path: string; sizeBytes: number; mediaType: string | null }[];
+  trackers: string[];
+  /** Where the bytes can be had by HTTP. */
+  sources: string[];
+}
+
+/** Where a link leads. */
+export interface LinkInfo {
+  /** The content's id. */
+  id: string;
+  manifestUrl: string;
+  trackerUrl: string;
+  /** What `parseManifest` is to hold the manifest to, if the link tells. */
+  manifestDigest: string | null;
+}

@@ -1,0 +1,30 @@
+//! The content: how it is cut, named, verified and described.
+//!
+//! Nothing here does I/O or trusts anybody. Bytes and hashes come in from files, trackers and peers; what leaves as a
+//! valid type has been checked against the one thing that a person was given, the link.
+//!
+//! * [`Geometry`]: which bytes are in which packet (64 KiB) and which group (16 KiB). The only maker of valid indices.
+//! * [`HashTree`]: BLAKE3's own tree over the content, as far as it is known; verifies groups as they come, in any
+//!   order, and makes the proofs that the next peer needs.
+//! * [`GroupSet`], [`PacketSet`]: what is held.
+//! * [`Manifest`]: the description that an author publishes (`FILE.pleach`).
+//! * [`Link`]: what people pass on.
+
+mod geometry;
+mod link;
+mod manifest;
+mod packet_set;
+mod text;
+mod tree;
+
+pub use geometry::{
+    ByteRange, CONTENT_BYTES_MAX, GROUP_BYTES, GROUP_BYTES_MAX, GROUP_BYTES_MIN, GROUPS_PER_PACKET, Geometry,
+    GeometryError, GroupIndex, PACKET_BYTES, PacketIndex,
+};
+pub use link::{LINK_BYTES_MAX, Link, LinkError};
+pub use manifest::{
+    FILES_MAX, FileEntry, MANIFEST_BYTES_MAX, Manifest, ManifestBuilder, ManifestError, SEGMENTS_MAX, Segment,
+    URL_BYTES_MAX, URLS_MAX,
+};
+pub use packet_set::{GroupSet, PacketSet};
+pub use tree::{HashTree, KnownNodes, NodeId, PROOF_NODES_MAX, ProofNode, TreeBuilder, VerifyError};

@@ -1,0 +1,666 @@
+//! The tree against a slow one that is written down straight from the specification, and against liars.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use blake3::hazmat::{HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
+use proptest::prelude::*;
+use rand::seq::{IndexedRandom, SliceRandom};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::*;
+use crate::content::geometry::{CONTENT_BYTES_MAX, GROUP_BYTES, GROUPS_PER_PACKET};
+use crate::content::packet_set::GroupSet;
+
+const SMALL_GROUP: u32 = 1024;
+
+/// Bytes that repeat nowhere nearby, so that two parts of a content never are alike.
+fn content(len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    blake3::Hasher::new_keyed(&[7; 32]).update(&len.to_le_bytes()).finalize_xof().fill(&mut bytes);
+    bytes
+}
+
+/// The chaining value of `bytes`, which begin at `offset`, after section 2.1 of the paper: chunks of 1,024 bytes; a
+/// left subtree is the largest power of two of chunks that leaves at least a byte for the right one.
+fn slow_node(bytes: &[u8], offset: u64) -> [u8; 32] {
+    if bytes.len() <= 1024 {
+        return blake3::Hasher::new().set_input_offset(offset).update(bytes).finalize_non_root();
+    }
+    let (left, right) = slow_children(bytes, offset);
+    merge_subtrees_non_root(&left, &right, Mode::Hash)
+}
+
+fn slow_children(bytes: &[u8], offset: u64) -> ([u8; 32], [u8; 32]) {
+    let mut left_len = 1024;
+    while left_len * 2 < bytes.len() {
+        left_len *= 2;
+    }
+    let (left, right) = bytes.split_at(left_len);
+    (slow_node(left, offset), slow_node(right, offset + left_len as u64))
+}
+
+fn slow_root(bytes: &[u8]) -> [u8; 32] {
+    if bytes.len() <= 1024 {
+        return blake3::hash(bytes).into();
+    }
+    let (left, right) = slow_children(bytes, 0);
+    merge_subtrees_root(&left, &right, Mode::Hash).into()
+}
+
+/// The node's bytes, by its definition.
+fn slow_range(geometry: &Geometry, node: NodeId) -> Range<usize> {
+    let groups_end = u64::from(geometry.groups());
+    let first = u64::from(node.index) << node.level;
+    let end = (first + (1 << node.level)).min(groups_end);
+    let bytes = |group: u64| (group * u64::from(geometry.group_bytes())).min(geometry.size_bytes()) as usize;
+    bytes(first)..bytes(end)
+}
+
+fn build(bytes: &[u8], group_bytes: u32) -> HashTree {
+    let mut builder = TreeBuilder::with_group_bytes(group_bytes).unwrap();
+    builder.push(bytes);
+    let (geometry, tree) = builder.finish().unwrap();
+    assert_eq!(geometry, Geometry::with_group_bytes(bytes.len() as u64, group_bytes).unwrap());
+    assert_eq!(tree.geometry(), geometry);
+    tree
+}
+
+fn empty_like(tree: &HashTree) -> HashTree {
+    HashTree::new(tree.geometry(), tree.root())
+}
+
+/// All nodes at packet level and above that a tree knows.
+fn known(tree: &HashTree) -> Vec<(u32, Hash)> {
+    let places = 0..tree.upper_shape().nodes();
+    places.filter_map(|place| Some((place, *tree.upper_hash(place)?))).collect()
+}
+
+fn assert_known_is_right(tree: &HashTree, right: &HashTree) {
+    for (place, hash) in known(tree) {
+        assert_eq!(right.upper_hash(place), Some(&hash));
+    }
+}
+
+fn state(tree: &HashTree) -> impl PartialEq + core::fmt::Debug + use<> {
+    (known(tree), tree.lower.clone(), tree.unwritten.clone())
+}
+
+/// Every range of groups that may come in one message.
+fn all_ranges(geometry: &Geometry) -> Vec<(GroupIndex, u32)> {
+    let firsts = (0..geometry.groups()).filter_map(|index| geometry.group(index));
+    let counts = |first| (1..=GROUPS_PER_PACKET).map(move |count| (first, count));
+    firsts.flat_map(counts).filter(|(first, count)| geometry.groups_range(*first, *count).is_some()).collect()
+}
+
+fn slice<'a>(bytes: &'a [u8], geometry: &Geometry, first: GroupIndex, count: u32) -> &'a [u8] {
+    let range = geometry.groups_range(first, count).unwrap();
+    &bytes[range.start as usize..range.end as usize]
+}
+
+fn packet_slice<'a>(bytes: &'a [u8], geometry: &Geometry, packet: PacketIndex) -> &'a [u8] {
+    let range = geometry.packet_range(packet);
+    &bytes[range.start as usize..range.end as usize]
+}
+
+/// Sizes on both sides of every boundary up to some packets.
+fn boundary_sizes(group_bytes: usize) -> Vec<usize> {
+    let units = [1024, group_bytes, 2 * group_bytes, 4 * group_bytes];
+    let multiples = units.iter().flat_map(|unit| [1, 2, 3, 4, 5, 7, 8, 9].map(|factor| unit * factor));
+    let around = multiples.flat_map(|size| [size - 1, size, size + 1]);
+    let sizes: BTreeSet<usize> = [0, 1].into_iter().chain(around).collect();
+    sizes.into_iter().collect()
+}
+
+fn check_against_slow(bytes: &[u8], group_bytes: u32) {
+    let tree = build(bytes, group_bytes);
+    let geometry = tree.geometry();
+    assert_eq!(*tree.root().as_bytes(), slow_root(bytes), "{} bytes", bytes.len());
+    assert_eq!(tree.root().as_bytes(), blake3::hash(bytes).as_bytes());
+    assert!(tree.is_complete());
+    let shape = tree.upper_shape();
+    for level in 0..=shape.height() {
+        for index in 0..u32::MAX {
+            let Some(place) = shape.place(level, index) else { break };
+            if place == shape.root() {
+                continue; // checked above, and finalised in another way
+            }
+            let range = slow_range(&geometry, NodeId { level: level + PACKET_LEVEL, index });
+            let slow = slow_node(&bytes[range.clone()], range.start as u64);
+            assert_eq!(tree.upper_hash(place), Some(&slow), "level {level}, index {index}");
+        }
+    }
+    for packet in geometry.all_packets() {
+        assert!(tree.knows_packet(packet));
+        assert!(tree.check_packet(packet, packet_slice(bytes, &geometry, packet)));
+    }
+}
+
+#[test]
+fn the_tree_is_that_of_blake3_at_every_boundary() {
+    for group_bytes in [SMALL_GROUP, GROUP_BYTES] {
+        for size in boundary_sizes(group_bytes as usize) {
+            check_against_slow(&content(size), group_bytes);
+        }
+    }
+}
+
+#[test]
+fn the_root_is_what_b3sum_prints() {
+    let tree = build(b"", GROUP_BYTES);
+    assert_eq!(tree.root().to_string(), "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262");
+    assert!(tree.is_complete());
+    assert!(HashTree::new(tree.geometry(), tree.root()).is_complete());
+}
+
+#[test]
+fn a_tree_of_one_packet_is_its_root() {
+    for size in [1, 16384, 16385, 65536] {
+        let bytes = content(size);
+        let tree = empty_like(&build(&bytes, GROUP_BYTES));
+        let packet = tree.geometry().packet(0).unwrap();
+        assert!(tree.is_complete() && tree.knows_packet(packet));
+        assert!(tree.check_packet(packet, &bytes));
+        assert!(!tree.check_packet(packet, &bytes[1..]));
+    }
+}
+
+#[test]
+fn places_are_without_gap() {
+    for leaves in 0..70 {
+        let shape = Shape::new(leaves);
+        let mut places = BTreeSet::new();
+        for level in 0..=shape.height() {
+            places.extend((0..).map_while(|index| shape.place(level, index)));
+        }
+        assert!(places.iter().copied().eq(0..shape.nodes()), "{leaves} leaves");
+        assert_eq!(shape.place(shape.height() + 1, 0), None);
+        for place in places {
+            let leaves_under = shape.leaves_under(place);
+            match shape.children(place) {
+                None => assert_eq!(leaves_under, place / 2..place / 2 + 1),
+                Some((left, right)) => {
+                    let (left, right) = (shape.leaves_under(left), shape.leaves_under(right));
+                    assert_eq!(
+                        (left.start, left.end, right.end),
+                        (leaves_under.start, right.start, leaves_under.end)
+                    );
+                }
+            }
+        }
+        for leaf in 0..leaves {
+            let path: Vec<_> = shape.climb(leaf).collect();
+            assert_eq!(path.last().map_or(2 * leaf, |step| step.parent), shape.root());
+            for step in path {
+                let pair =
+                    if step.sibling_is_left { (step.sibling, step.node) } else { (step.node, step.sibling) };
+                assert_eq!(shape.children(step.parent), Some(pair));
+                assert_eq!(shape.place(step.sibling_level, step.sibling_index), Some(step.sibling));
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn the_tree_is_that_of_blake3(size in 0_usize..150_000) {
+        let bytes = content(size);
+        check_against_slow(&bytes, SMALL_GROUP);
+        check_against_slow(&bytes, GROUP_BYTES);
+    }
+
+    #[test]
+    fn the_builder_takes_pieces_of_any_size(size in 0_usize..50_000, seed: u64) {
+        let bytes = content(size);
+        let whole = build(&bytes, SMALL_GROUP);
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut builder = TreeBuilder::with_group_bytes(SMALL_GROUP).unwrap();
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            let limit = *[1, 100, 4096, 4097, 20_000].choose(&mut rng).unwrap();
+            let (piece, later) = rest.split_at(rng.random_range(0..=limit).min(rest.len()));
+            builder.push(piece);
+            rest = later;
+        }
+        let (_, tree) = builder.finish().unwrap();
+        prop_assert_eq!(state(&tree), state(&whole));
+        prop_assert_eq!(tree.root(), whole.root());
+    }
+}
+
+#[test]
+fn the_builder_refuses_what_is_too_large() {
+    let mut builder = TreeBuilder::new();
+    builder.size_bytes = CONTENT_BYTES_MAX;
+    builder.push(&[0]);
+    assert!(builder.finish().is_err());
+    assert!(TreeBuilder::with_group_bytes(1000).is_err());
+}
+
+/// A full proof of each range verifies on its own, from nothing but the root, and teaches the right nodes.
+#[test]
+fn every_range_verifies_alone() {
+    for size in boundary_sizes(SMALL_GROUP as usize) {
+        let bytes = content(size);
+        let whole = build(&bytes, SMALL_GROUP);
+        let geometry = whole.geometry();
+        for (first, count) in all_ranges(&geometry) {
+            let packet = geometry.packet_of(first);
+            let mut known = KnownNodes::new(&geometry);
+            let packet_bytes = packet_slice(&bytes, &geometry, packet);
+            let proof = whole.proof(first, count, Some(packet_bytes), &mut known).unwrap();
+            assert!(proof.len() <= PROOF_NODES_MAX);
+            let mut tree = empty_like(&whole);
+            let part = slice(&bytes, &geometry, first, count);
+            assert_eq!(tree.verify(first, part, &proof), Ok(()), "{size} bytes, {count} from {first:?}");
+            assert!(tree.knows_packet(packet));
+            assert_known_is_right(&tree, &whole);
+            assert_eq!(tree.verify(first, part, &proof), Ok(()), "again, with all of it known");
+            assert_eq!(tree.verify(first, part, &[]), Ok(()), "again, without a proof");
+            assert_eq!(whole.proof(first, count, Some(packet_bytes), &mut known).unwrap().len(), {
+                proof.iter().filter(|node| node.node.level < PACKET_LEVEL).count()
+            });
+        }
+    }
+}
+
+#[test]
+fn every_flipped_bit_is_caught() {
+    for size in [1, 1025, 4096, 4097, 5 * 1024, 9 * 1024 + 1, 21_000] {
+        let bytes = content(size);
+        let whole = build(&bytes, SMALL_GROUP);
+        let geometry = whole.geometry();
+        let ranges = all_ranges(&geometry);
+        for (first, count) in ranges.iter().step_by(1 + ranges.len() / 12).copied() {
+            let packet_bytes = packet_slice(&bytes, &geometry, geometry.packet_of(first));
+            let mut known = KnownNodes::new(&geometry);
+            let proof = whole.proof(first, count, Some(packet_bytes), &mut known).unwrap();
+            let mut tree = empty_like(&whole);
+            let before = state(&tree);
+            flip_data(&mut tree, first, slice(&bytes, &geometry, first, count), &proof);
+            flip_proof(&mut tree, first, slice(&bytes, &geometry, first, count), &proof);
+            assert_eq!(state(&tree), before, "a failure teaches nothing");
+        }
+    }
+}
+
+fn flip_data(tree: &mut HashTree, first: GroupIndex, part: &[u8], proof: &[ProofNode]) {
+    let mut part = part.to_vec();
+    for bit in 0..part.len() * 8 {
+        part[bit / 8] ^= 1 << (bit % 8);
+        assert_eq!(tree.verify(first, &part, proof), Err(VerifyError::Mismatch));
+        part[bit / 8] ^= 1 << (bit % 8);
+    }
+}
+
+fn flip_proof(tree: &mut HashTree, first: GroupIndex, part: &[u8], proof: &[ProofNode]) {
+    for which in 0..proof.len() {
+        for bit in 0..37 * 8 {
+            let mut proof = proof.to_vec();
+            match bit {
+                0..256 => proof[which].hash[bit / 8] ^= 1 << (bit % 8),
+                256..288 => proof[which].node.index ^= 1 << (bit - 256),
+                _ => proof[which].node.level ^= 1 << (bit - 288),
+            }
+            assert!(tree.verify(first, part, &proof).is_err(), "node {which}, bit {bit}");
+        }
+        let mut shorter = proof.to_vec();
+        let node = shorter.remove(which);
+        assert_eq!(tree.verify(first, part, &shorter), Err(VerifyError::Missing));
+        shorter.extend([node, node]);
+        assert_eq!(tree.verify(first, part, &shorter), Err(VerifyError::Twice(node.node)));
+    }
+}
+
+/// What is wrong with a proof is said even where the tree needs none.
+#[test]
+fn a_known_node_is_not_contradicted() {
+    let bytes = content(20 * 1024);
+    let whole = build(&bytes, SMALL_GROUP);
+    let geometry = whole.geometry();
+    let first = geometry.group(5).unwrap();
+    let part = slice(&bytes, &geometry, first, 1);
+    let packet_bytes = packet_slice(&bytes, &geometry, geometry.packet_of(first));
+    let proof = whole.proof(first, 1, Some(packet_bytes), &mut KnownNodes::new(&geometry)).unwrap();
+    let mut tree = whole.clone();
+    assert_eq!(tree.verify(first, part, &proof), Ok(()));
+    let before = state(&tree);
+    flip_proof_hashes(&mut tree, first, part, &proof);
+    assert_eq!(state(&tree), before);
+}
+
+fn flip_proof_hashes(tree: &mut HashTree, first: GroupIndex, part: &[u8], proof: &[ProofNode]) {
+    for which in 0..proof.len() {
+        let mut proof = proof.to_vec();
+        proof[which].hash[31] ^= 0x80;
+        assert_eq!(tree.verify(first, part, &proof), Err(VerifyError::Mismatch));
+    }
+}
+
+#[test]
+fn absurd_proofs_are_refused() {
+    let bytes = content(20 * 1024);
+    let whole = build(&bytes, SMALL_GROUP);
+    let geometry = whole.geometry();
+    let first = geometry.group(4).unwrap();
+    let part = slice(&bytes, &geometry, first, 4);
+    let proof = whole.proof(first, 4, None, &mut KnownNodes::new(&geometry)).unwrap();
+    let mut tree = empty_like(&whole);
+    let absurd = [
+        (0, 0),
+        (0, 4),
+        (0, 5),
+        (1, 2),
+        (0, 19),
+        (2, 1),
+        (2, 2),
+        (3, 0),
+        (5, 0),
+        (5, 1),
+        (6, 0),
+        (255, 0),
+        (30, 1),
+        (2, u32::MAX),
+        (1, u32::MAX),
+        (0, u32::MAX),
+        (31, u32::MAX),
+        (32, 1),
+        (34, 7),
+    ];
+    for (level, index) in absurd {
+        let node = NodeId { level, index };
+        let with = [proof.as_slice(), &[ProofNode { node, hash: [0; 32] }]].concat();
+        assert_eq!(tree.verify(first, part, &with), Err(VerifyError::Unneeded(node)));
+    }
+    let many = vec![proof[0]; PROOF_NODES_MAX + 1];
+    assert_eq!(tree.verify(first, part, &many), Err(VerifyError::TooManyNodes(PROOF_NODES_MAX + 1)));
+    for len in [0, 1, 1023, 1025, 4095, 5 * 1024] {
+        assert_eq!(tree.verify(first, &bytes[..len], &proof), Err(VerifyError::Length), "{len} bytes");
+    }
+    let far = Geometry::with_group_bytes(1 << 30, SMALL_GROUP).unwrap().group(1 << 19).unwrap();
+    assert_eq!(tree.verify(far, part, &proof), Err(VerifyError::Length), "a group of another content");
+    assert_eq!(known(&tree), known(&empty_like(&whole)));
+    assert_eq!(tree.verify(first, part, &proof), Ok(()));
+}
+
+#[test]
+fn a_proof_needs_knowledge() {
+    let bytes = content(40 * 1024);
+    let whole = build(&bytes, SMALL_GROUP);
+    let geometry = whole.geometry();
+    let group = geometry.group(6).unwrap();
+    let mut known_there = KnownNodes::new(&geometry);
+    assert_eq!(empty_like(&whole).proof(group, 1, None, &mut known_there), None, "the packet is not known");
+    assert_eq!(whole.proof(group, 1, None, &mut known_there), None, "its groups are not known");
+    assert_eq!(whole.proof(group, 1, Some(&bytes[..100]), &mut known_there), None, "these are not its bytes");
+    assert_eq!(whole.proof(group, 3, None, &mut known_there), None, "no such groups");
+    let other = Geometry::with_group_bytes(1 << 20, SMALL_GROUP).unwrap();
+    assert_eq!(whole.proof(group, 1, Some(&bytes[4096..8192]), &mut KnownNodes::new(&other)), None);
+    let packet = geometry.packet_of(group);
+    assert!(!empty_like(&whole).check_packet(packet, &bytes[4096..8192]));
+    let proof = whole.proof(group, 1, Some(&bytes[4096..8192]), &mut known_there).unwrap();
+    assert_eq!(proof.len(), 2 + 4, "nothing was marked by the failures");
+}
+
+#[test]
+fn who_holds_a_packet_needs_no_proof_of_it() {
+    let bytes = content(64 * 1024);
+    let whole = build(&bytes, SMALL_GROUP);
+    let geometry = whole.geometry();
+    let mut known_there = KnownNodes::new(&geometry);
+    known_there.mark_packet(geometry.packet(3).unwrap());
+    let mut proof_nodes = |packet: u32| {
+        let first = geometry.group(packet * GROUPS_PER_PACKET).unwrap();
+        whole.proof(first, 4, None, &mut known_there).unwrap().len()
+    };
+    assert_eq!(proof_nodes(2), 0, "the sibling of 3");
+    assert_eq!(proof_nodes(0), 1, "under the sibling of the one above 3");
+    assert_eq!(proof_nodes(15), 3);
+    assert_eq!(proof_nodes(14), 0);
+}
+
+/// One receiver of the test below.
+struct Holder {
+    tree: HashTree,
+    groups: GroupSet,
+}
+
+impl Holder {
+    /// Sends some groups, if there are some to send, and checks that they arrive well.
+    fn send(&self, to: &mut Holder, link: &mut KnownNodes, bytes: &[u8], rng: &mut ChaCha8Rng) {
+        let geometry = self.tree.geometry();
+        let Some(first) = geometry.group(rng.random_range(0..geometry.groups())) else { return };
+        let count = rng.random_range(1..=GROUPS_PER_PACKET);
+        let Some(range) = geometry.groups_range(first, count) else { return };
+        let groups = (first.get()..first.get() + count).filter_map(|index| geometry.group(index));
+        if !groups.clone().all(|group| self.groups.contains(group)) {
+            return;
+        }
+        let packet = geometry.packet_of(first);
+        let packet_bytes = self.groups.contains_packet(packet).then(|| packet_slice(bytes, &geometry, packet));
+        let proof = self.tree.proof(first, count, packet_bytes, link).expect("it holds these groups");
+        let part = &bytes[range.start as usize..range.end as usize];
+        assert_eq!(to.tree.verify(first, part, &proof), Ok(()));
+        for group in groups {
+            to.groups.insert(group);
+        }
+        if to.groups.contains_packet(packet) {
+            to.tree.forget_groups(packet);
+        }
+    }
+}
+
+/// A seeder and three peers, each of which is fed by all before it, in any order, with whatever they hold: over every
+/// link each hash goes once at most, and every message verifies.
+fn check_relays(size: usize, group_bytes: u32, seed: u64) {
+    let bytes = content(size);
+    let whole = build(&bytes, group_bytes);
+    let geometry = whole.geometry();
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut groups = GroupSet::new(geometry);
+    for packet in geometry.all_packets() {
+        groups.insert_packet(packet);
+    }
+    let mut holders = vec![Holder { tree: whole.clone(), groups }];
+    holders.extend((0..3).map(|_| Holder { tree: empty_like(&whole), groups: GroupSet::new(geometry) }));
+    let mut links: Vec<_> = (0..16).map(|_| KnownNodes::new(&geometry)).collect();
+    let mut turns = 0;
+    while !holders.iter().all(|holder| holder.groups.is_full()) {
+        let to = rng.random_range(1..holders.len());
+        // Mostly along the chain, sometimes past it.
+        let from = if rng.random_ratio(3, 4) { to - 1 } else { rng.random_range(0..to) };
+        let (before, after) = holders.split_at_mut(to);
+        before[from].send(&mut after[0], &mut links[from * 4 + to], &bytes, &mut rng);
+        turns += 1;
+        assert!(turns < 1_000_000, "it ends");
+    }
+    for holder in &holders {
+        assert!(holder.tree.is_complete());
+        assert!(holder.tree.lower.is_empty());
+        assert_eq!(known(&holder.tree), known(&whole));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn relays_with_parts_of_packets_verify_in_any_order(size in 1_usize..90_000, seed: u64) {
+        check_relays(size, SMALL_GROUP, seed);
+    }
+
+    #[test]
+    fn relays_verify_with_groups_of_the_standard_size(size in 1_usize..500_000, seed: u64) {
+        check_relays(size, GROUP_BYTES, seed);
+    }
+
+    /// Whatever comes with whatever proof: it is believed only if it is the content's, and nothing wrong is kept.
+    #[test]
+    fn lies_are_not_believed(size in 1_usize..40_000, seed: u64) {
+        let bytes = content(size);
+        let whole = build(&bytes, SMALL_GROUP);
+        let geometry = whole.geometry();
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut tree = empty_like(&whole);
+        for _ in 0..50 {
+            let ranges = all_ranges(&geometry);
+            let (first, count) = *ranges.choose(&mut rng).unwrap();
+            let packet_bytes = packet_slice(&bytes, &geometry, geometry.packet_of(first));
+            let mut proof = whole.proof(first, count, Some(packet_bytes), &mut KnownNodes::new(&geometry)).unwrap();
+            let right = slice(&bytes, &geometry, first, count);
+            let mut part = right.to_vec();
+            for _ in 0..rng.random_range(0..3) {
+                mutate(&mut part, &mut proof, &mut rng);
+            }
+            if tree.verify(first, &part, &proof).is_ok() {
+                prop_assert_eq!(&part, right);
+            }
+            assert_known_is_right(&tree, &whole);
+        }
+    }
+}
+
+fn mutate(part: &mut Vec<u8>, proof: &mut Vec<ProofNode>, rng: &mut ChaCha8Rng) {
+    let at = rng.random_range(0..part.len().max(1));
+    match rng.random_range(0..6) {
+        0 if !part.is_empty() => part[at] ^= 1 << rng.random_range(0..8),
+        1 => part.truncate(at),
+        2 if !proof.is_empty() => drop(proof.remove(at % proof.len())),
+        3 if !proof.is_empty() => {
+            let count = proof.len();
+            proof[at % count].hash[at % 32] ^= 1;
+        }
+        4 => proof.shuffle(rng),
+        _ => {
+            let node = NodeId { level: rng.random_range(0..8), index: rng.random_range(0..40) };
+            proof.push(ProofNode { node, hash: rng.random() });
+        }
+    }
+}
+
+#[test]
+fn the_journal_restores_what_was_learnt() {
+    for size in boundary_sizes(SMALL_GROUP as usize) {
+        let bytes = content(size);
+        let mut whole = build(&bytes, SMALL_GROUP);
+        let journal = whole.take_journal();
+        assert!(whole.take_journal().is_empty(), "nothing is new any more");
+        let mut restored = HashTree::restore(whole.geometry(), whole.root(), &journal);
+        assert_eq!(known(&restored), known(&whole));
+        assert!(restored.is_complete());
+        assert!(restored.take_journal().is_empty(), "what the journal told is not told again");
+    }
+}
+
+#[test]
+fn a_journal_grows_while_groups_come_in_any_order() {
+    let bytes = content(77 * 1024);
+    let whole = build(&bytes, SMALL_GROUP);
+    let geometry = whole.geometry();
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut packets: Vec<_> = geometry.all_packets().collect();
+    packets.shuffle(&mut rng);
+    let (mut tree, mut known_here, mut journal) = (empty_like(&whole), KnownNodes::new(&geometry), Vec::new());
+    for packet in packets {
+        let first = geometry.group(geometry.groups_of(packet).start).unwrap();
+        let count = geometry.groups_of(packet).len() as u32;
+        let proof = whole.proof(first, count, None, &mut known_here).unwrap();
+        tree.verify(first, packet_slice(&bytes, &geometry, packet), &proof).unwrap();
+        journal.extend(tree.take_journal());
+        let restored = HashTree::restore(geometry, whole.root(), &journal);
+        assert_eq!(known(&restored), known(&tree));
+        assert!(restored.knows_packet(packet));
+    }
+    assert_eq!(journal.len(), (geometry.packets() as usize - 1) * journal::ENTRY_BYTES, "each pair once");
+}
+
+/// Which places a journal must restore: those of entries that are intact and whose parents are restored.
+fn restorable(shape: Shape, intact: &BTreeSet<u32>) -> BTreeSet<u32> {
+    let mut restored = BTreeSet::from([shape.root()]);
+    let mut pending = vec![shape.root()];
+    while let Some(place) = pending.pop() {
+        if let Some((left, right)) = shape.children(place).filter(|_| intact.contains(&place)) {
+            restored.extend([left, right]);
+            pending.extend([left, right]);
+        }
+    }
+    restored
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    /// Entries lost, corrupt, twice, out of order, with rubbish between them, and a torn end in the middle.
+    #[test]
+    fn a_damaged_journal_restores_all_that_is_right_in_it(packets in 1_usize..60, seed: u64) {
+        let mut whole = build(&content(packets * 4096), SMALL_GROUP);
+        let shape = whole.upper_shape();
+        let journal = whole.take_journal();
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut entries: Vec<_> = journal.chunks(journal::ENTRY_BYTES).collect();
+        if rng.random() {
+            entries.shuffle(&mut rng);
+        }
+        let (mut damaged, mut intact) = (Vec::new(), BTreeSet::new());
+        for entry in entries {
+            let place = u32::from_le_bytes(entry[..4].try_into().unwrap());
+            let damage = rng.random_range(0..20);
+            if !matches!(damage, 0..3) {
+                intact.insert(place);
+            }
+            match damage {
+                0 => {}
+                1 => damaged.extend(&entry[..rng.random_range(1..entry.len())]),
+                2 => {
+                    let mut wrong = entry.to_vec();
+                    wrong[rng.random_range(0..entry.len())] ^= 1 << rng.random_range(0..8);
+                    damaged.extend(wrong);
+                }
+                3 => damaged.extend([entry, entry].concat()),
+                4 => {
+                    damaged.extend((0..rng.random_range(1..200)).map(|_| rng.random::<u8>()));
+                    damaged.extend(entry);
+                }
+                _ => damaged.extend(entry),
+            }
+        }
+        let restored = HashTree::restore(whole.geometry(), whole.root(), &damaged);
+        assert_known_is_right(&restored, &whole);
+        let places: BTreeSet<_> = known(&restored).into_iter().map(|(place, _)| place).collect();
+        prop_assert_eq!(places, restorable(shape, &intact));
+    }
+
+    #[test]
+    fn rubbish_is_no_journal(size in 0_usize..100_000, rubbish in prop::collection::vec(any::<u8>(), 0..1000)) {
+        let whole = build(&content(size), SMALL_GROUP);
+        let restored = HashTree::restore(whole.geometry(), whole.root(), &rubbish);
+        prop_assert_eq!(known(&restored), known(&empty_like(&whole)));
+    }
+}
+
+#[test]
+fn the_journal_of_another_content_is_worth_nothing() {
+    let mut other = build(&content(50_000), SMALL_GROUP);
+    let whole = build(&content(50_001), SMALL_GROUP);
+    let restored = HashTree::restore(whole.geometry(), whole.root(), &other.take_journal());
+    assert_eq!(known(&restored), known(&empty_like(&whole)));
+}
+
+#[test]
+fn a_huge_claim_costs_nothing() {
+    let geometry = Geometry::with_group_bytes(CONTENT_BYTES_MAX, SMALL_GROUP).unwrap();
+    let mut tree = HashTree::new(geometry, ContentId::from_bytes([9; 32]));
+    let last = geometry.group(geometry.groups() - 1).unwrap();
+    let node = |level, index| ProofNode { node: NodeId { level, index }, hash: [1; 32] };
+    let above = (2..30).map(|level| node(level, (last.get() >> level) ^ 1));
+    let proof: Vec<_> =
+        [node(0, last.get() - 1), node(1, (last.get() >> 1) - 1)].into_iter().chain(above).collect();
+    assert_eq!(proof.len(), 30);
+    assert_eq!(tree.verify(last, &[0; 1024], &proof[1..]), Err(VerifyError::Missing));
+    assert_eq!(tree.verify(last, &[0; 1024], &proof), Err(VerifyError::Mismatch));
+    assert!(!tree.is_complete());
+    assert_eq!(known(&HashTree::new(Geometry::new(0).unwrap(), tree.root())), [(0, [9; 32])][..0]);
+}

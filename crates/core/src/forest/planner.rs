@@ -1,0 +1,573 @@
+//! All stripes of one swarm, the laterals, and which edges a change opens and closes.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
+use super::tree::StripeTree;
+use crate::ids::PeerId;
+use crate::time::Time;
+use crate::wire::tracker::{LinkReport, Role, StripeMask};
+
+/// How long a pair that could not connect is not put together again.
+const AVOID: Duration = Duration::from_secs(20);
+/// Pairs remembered as unable to connect, for each peer; the oldest entry goes first.
+const AVOID_MAX: usize = 16;
+/// How long a peer that comes with live links is left below a parent that has not come back itself, after a restart.
+const KEEP: Duration = Duration::from_secs(20);
+/// How often a peer without a place is tried again.
+const RETRY: Duration = Duration::from_secs(2);
+/// Children of a root in one stripe when no slot is free anywhere: better slow than never.
+const OVERFLOW_MAX: usize = 16;
+/// Random draws to find a lateral.
+const LATERAL_DRAWS: usize = 8;
+
+/// The shape of a forest.
+#[derive(Clone, Copy, Debug)]
+pub struct PlannerConfig {
+    /// Trees, 1 to [`STRIPES_MAX`](crate::wire::tracker::STRIPES_MAX).
+    pub stripes: u8,
+    /// Most children of one peer in one stripe, whatever slots it offers.
+    pub fan_out: u8,
+    /// Laterals wanted for each peer. One has at most twice as many.
+    pub laterals: u8,
+}
+
+/// What a peer is to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Stripes in which the other is my parent.
+    pub parent: StripeMask,
+    /// Stripes in which the other is my child.
+    pub child: StripeMask,
+    /// Whether the two are laterals.
+    pub lateral: bool,
+}
+
+/// A changed edge, as one end of it is to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Whom to tell.
+    pub peer: PeerId,
+    /// The far end.
+    pub other: PeerId,
+    /// What the far end is from now on; `None`: nothing, close the link.
+    pub now: Option<Neighbour>,
+}
+
+#[derive(Debug)]
+struct Member {
+    slots: u8,
+    complete: bool,
+    /// Whether its socket is there.
+    present: bool,
+    /// Its place in `Planner::order`.
+    order: usize,
+    avoid: BTreeMap<PeerId, Time>,
+    laterals: BTreeSet<PeerId>,
+    /// Parents, by stripe, that it still has a link to and that have not come back after a restart of the tracker.
+    expected: BTreeMap<u8, (PeerId, Time)>,
+}
+
+/// The forest of one swarm.
+#[derive(Debug)]
+pub struct Planner {
+    config: PlannerConfig,
+    trees: Vec<StripeTree>,
+    members: BTreeMap<PeerId, Member>,
+    /// Members in an order that allows a draw.
+    order: Vec<PeerId>,
+    /// Roots that do not have everything: there was nobody to put them below.
+    provisional: BTreeSet<(u8, PeerId)>,
+    /// Peers without a place in a stripe.
+    orphans: BTreeSet<(u8, PeerId)>,
+    /// Pairs, smaller id first, whose edge may differ from what the two were told.
+    touched: BTreeSet<(PeerId, PeerId)>,
+    /// What the smaller of a pair was told of the larger.
+    told: BTreeMap<(PeerId, PeerId), Neighbour>,
+    retry_at: Option<Time>,
+}
+
+impl Planner {
+    /// An empty forest.
+    pub fn new(config: PlannerConfig) -> Self {
+        Self {
+            config,
+            trees: vec![StripeTree::default(); usize::from(config.stripes)],
+            members: BTreeMap::new(),
+            order: Vec::new(),
+            provisional: BTreeSet::new(),
+            orphans: BTreeSet::new(),
+            touched: BTreeSet::new(),
+            told: BTreeMap::new(),
+            retry_at: None,
+        }
+    }
+
+    /// Number of peers.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether there is no peer.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// Number of peers that have everything.
+    pub fn complete_count(&self) -> usize {
+        self.members.values().filter(|member| member.complete).count()
+    }
+
+    /// The longest way from a root, in edges.
+    pub fn depth_max(&self) -> u32 {
+        self.trees.iter().map(StripeTree::depth_max).max().unwrap_or(0)
+    }
+
+    /// Whether the peer is in the swarm.
+    pub fn contains(&self, peer: PeerId) -> bool {
+        self.members.contains_key(&peer)
+    }
+
+    /// Whether the two were told to meet.
+    pub fn may_signal(&self, from: PeerId, to: PeerId) -> bool {
+        self.told.contains_key(&pair(from, to))
+    }
+
+    /// When [`Planner::retry`] is to be called.
+    pub fn next_retry(&self) -> Option<Time> {
+        self.retry_at
+    }
+
+    /// Adds a peer and gives it a place in every stripe. `links` are those it already has; they are kept where that
+    /// makes a tree.
+    pub fn join(
+        &mut self,
+        peer: PeerId,
+        slots: u8,
+        complete: bool,
+        links: &[LinkReport],
+        now: Time,
+        rng: &mut ChaCha8Rng,
+    ) {
+        self.leave(peer, now);
+        let member = Member {
+            slots,
+            complete,
+            present: true,
+            order: self.order.len(),
+            avoid: BTreeMap::new(),
+            laterals: BTreeSet::new(),
+            expected: BTreeMap::new(),
+        };
+        self.order.push(peer);
+        self.members.insert(peer, member);
+        let fan_out = usize::from(slots.min(self.config.fan_out));
+        for tree in &mut self.trees {
+            tree.insert(peer, fan_out);
+        }
+        for stripe in 0..self.config.stripes {
+            if complete || !self.keep_parent(stripe, peer, links, now) {
+                self.place(stripe, peer, now);
+            }
+        }
+        self.take_back_children(peer);
+        self.keep_laterals(peer, links);
+        if complete {
+            self.place_below_new_root(now);
+        }
+        self.draw_laterals(peer, rng);
+        self.schedule_retry(now);
+    }
+
+    /// Takes a peer out and places its children again.
+    pub fn leave(&mut self, peer: PeerId, now: Time) {
+        let Some(member) = self.members.remove(&peer) else { return };
+        self.forget_order(member.order);
+        for other in member.laterals {
+            self.members.get_mut(&other).expect("laterals are mutual").laterals.remove(&peer);
+            self.touch(peer, other);
+        }
+        for stripe in 0..self.config.stripes {
+            self.provisional.remove(&(stripe, peer));
+            self.orphans.remove(&(stripe, peer));
+            let parent = self.tree(stripe).parent(peer);
+            let children = self.trees[usize::from(stripe)].remove(peer);
+            if let Some(parent) = parent {
+                self.touch(peer, parent);
+                self.update_slots(parent);
+            }
+            for child in children {
+                self.touch(peer, child);
+                self.place(stripe, child, now);
+            }
+        }
+        self.schedule_retry(now);
+    }
+
+    /// The peer has everything now: it becomes a root of every stripe.
+    pub fn set_complete(&mut self, peer: PeerId, now: Time) {
+        let Some(member) = self.members.get_mut(&peer) else { return };
+        if member.complete {
+            return;
+        }
+        member.complete = true;
+        member.expected.clear();
+        for stripe in 0..self.config.stripes {
+            self.place(stripe, peer, now);
+        }
+        self.place_below_new_root(now);
+        self.schedule_retry(now);
+    }
+
+    /// The peer's socket broke, or is back. While it is away it keeps its place, but nobody new is put below it.
+    pub fn set_present(&mut self, peer: PeerId, present: bool) {
+        if let Some(member) = self.members.get_mut(&peer) {
+            member.present = present;
+            self.update_slots(peer);
+        }
+    }
+
+    /// One of the two says that they can't connect, or no longer: the edge goes, and they are kept apart for a while.
+    pub fn lost(&mut self, reporter: PeerId, other: PeerId, now: Time) {
+        if !self.may_signal(reporter, other) {
+            return;
+        }
+        self.keep_apart(reporter, other, now + AVOID);
+        self.keep_apart(other, reporter, now + AVOID);
+        self.part(reporter, other, now);
+    }
+
+    /// `victim` says that `liar` sends bad bytes: the two never meet again.
+    pub fn accuse(&mut self, victim: PeerId, liar: PeerId, now: Time) {
+        self.keep_apart(victim, liar, Time::from_micros(u64::MAX));
+        self.part(victim, liar, now);
+    }
+
+    /// Tries again to place those without a place.
+    pub fn retry(&mut self, now: Time, rng: &mut ChaCha8Rng) {
+        self.retry_at = None;
+        for (stripe, peer) in self.expired_expectations(now) {
+            self.provisional.remove(&(stripe, peer));
+            self.place(stripe, peer, now);
+        }
+        for (stripe, peer) in core::mem::take(&mut self.orphans) {
+            self.place(stripe, peer, now);
+        }
+        let lonely: Vec<PeerId> =
+            self.members.iter().filter(|(_, member)| self.wants_laterals(member)).map(|(peer, _)| *peer).collect();
+        for peer in lonely {
+            self.draw_laterals(peer, rng);
+        }
+        self.schedule_retry(now);
+    }
+
+    /// What has changed since the last call, for each end of each edge, ordered by whom to tell.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for (low, high) in core::mem::take(&mut self.touched) {
+            let now = self.neighbour(low, high);
+            let before = match now {
+                Some(now) => self.told.insert((low, high), now),
+                None => self.told.remove(&(low, high)),
+            };
+            if before == now {
+                continue;
+            }
+            changes.push(Change { peer: low, other: high, now });
+            changes.push(Change { peer: high, other: low, now: now.map(Neighbour::reversed) });
+        }
+        changes.sort_by_key(|change| (change.peer, change.other));
+        changes
+    }
+
+    /// What `other` is to `peer` by the plan.
+    pub fn neighbour(&self, peer: PeerId, other: PeerId) -> Option<Neighbour> {
+        let lateral = self.members.get(&peer).is_some_and(|member| member.laterals.contains(&other));
+        let mut neighbour = Neighbour { parent: StripeMask::NONE, child: StripeMask::NONE, lateral };
+        for stripe in 0..self.config.stripes {
+            let tree = self.tree(stripe);
+            if tree.parent(peer) == Some(other) {
+                neighbour.parent = neighbour.parent.union(StripeMask::one(stripe));
+            }
+            if tree.parent(other) == Some(peer) {
+                neighbour.child = neighbour.child.union(StripeMask::one(stripe));
+            }
+        }
+        let is_any = lateral || !neighbour.parent.is_empty() || !neighbour.child.is_empty();
+        is_any.then_some(neighbour)
+    }
+
+    /// All neighbours of a peer by the plan, for one who has to be told all of it again.
+    pub fn neighbours(&self, peer: PeerId) -> Vec<(PeerId, Neighbour)> {
+        let Some(member) = self.members.get(&peer) else { return Vec::new() };
+        let mut others = member.laterals.clone();
+        for tree in &self.trees {
+            others.extend(tree.parent(peer));
+            others.extend(tree.children(peer));
+        }
+        others.into_iter().filter_map(|other| Some((other, self.neighbour(peer, other)?))).collect()
+    }
+
+    fn tree(&self, stripe: u8) -> &StripeTree {
+        &self.trees[usize::from(stripe)]
+    }
+
+    fn touch(&mut self, one: PeerId, other: PeerId) {
+        self.touched.insert(pair(one, other));
+    }
+
+    /// Gives a peer its place in a stripe: a root if it has everything, else the best free slot, else over the limit
+    /// below a root; with nobody else there it becomes a provisional root.
+    fn place(&mut self, stripe: u8, peer: PeerId, now: Time) {
+        let Some(member) = self.members.get(&peer) else { return };
+        if member.complete {
+            self.detach(stripe, peer);
+            self.provisional.remove(&(stripe, peer));
+            self.orphans.remove(&(stripe, peer));
+            self.trees[usize::from(stripe)].make_root(peer);
+            return;
+        }
+        let avoid = |other: PeerId| member.avoid.get(&other).is_some_and(|until| *until > now);
+        let parent = self.tree(stripe).best_slot(peer, avoid).or_else(|| self.overflow_slot(stripe, peer, avoid));
+        match parent {
+            Some(parent) => self.attach(stripe, peer, parent),
+            None if self.has_root(stripe, peer) => {
+                self.detach(stripe, peer);
+                self.orphans.insert((stripe, peer));
+            }
+            None => {
+                self.detach(stripe, peer);
+                self.trees[usize::from(stripe)].make_root(peer);
+                self.provisional.insert((stripe, peer));
+            }
+        }
+    }
+
+    /// The complete peer with fewest children that would take one more although its slots are taken.
+    fn overflow_slot(&self, stripe: u8, peer: PeerId, avoid: impl Fn(PeerId) -> bool) -> Option<PeerId> {
+        let roots = self.members.iter().filter(|(other, member)| {
+            member.complete && member.present && member.slots > 0 && **other != peer && !avoid(**other)
+        });
+        let loads = roots.map(|(other, _)| (self.tree(stripe).child_count(*other), *other));
+        loads.filter(|(children, _)| *children < OVERFLOW_MAX).min().map(|(_, other)| other)
+    }
+
+    /// Whether the stripe has a root other than the peer itself.
+    fn has_root(&self, stripe: u8, peer: PeerId) -> bool {
+        self.members.iter().any(|(other, member)| member.complete && member.present && *other != peer)
+            || self.provisional.iter().any(|(of, other)| *of == stripe && *other != peer)
+    }
+
+    fn attach(&mut self, stripe: u8, peer: PeerId, parent: PeerId) {
+        self.detach(stripe, peer);
+        if self.trees[usize::from(stripe)].attach(peer, parent) {
+            self.provisional.remove(&(stripe, peer));
+            self.orphans.remove(&(stripe, peer));
+            self.touch(peer, parent);
+            self.update_slots(parent);
+        } else {
+            debug_assert!(false, "a slot is never below the peer that it is for");
+            self.orphans.insert((stripe, peer));
+        }
+    }
+
+    fn detach(&mut self, stripe: u8, peer: PeerId) {
+        let parent = self.tree(stripe).parent(peer);
+        self.trees[usize::from(stripe)].detach(peer);
+        if let Some(parent) = parent {
+            self.touch(peer, parent);
+            self.update_slots(parent);
+        }
+    }
+
+    /// Enters a peer's load and presence into the lists of free slots.
+    fn update_slots(&mut self, peer: PeerId) {
+        let Some(member) = self.members.get(&peer) else { return };
+        let present = member.present;
+        let load: usize = self.trees.iter().map(|tree| tree.child_count(peer)).sum();
+        for tree in &mut self.trees {
+            tree.set_slot(peer, present, load as u32);
+        }
+    }
+
+    /// A root that has everything is there: provisional roots and orphans go below it, unless a link keeps them up.
+    fn place_below_new_root(&mut self, now: Time) {
+        let waiting: Vec<(u8, PeerId)> = self.provisional.union(&self.orphans).copied().collect();
+        for (stripe, peer) in waiting {
+            let expects = self.members.get(&peer).is_some_and(|member| member.expected.contains_key(&stripe));
+            if !expects {
+                self.place(stripe, peer, now);
+            }
+        }
+    }
+
+    /// Keeps a peer below the parent that it has a link to. If that one is not back yet, it is waited for.
+    fn keep_parent(&mut self, stripe: u8, peer: PeerId, links: &[LinkReport], now: Time) -> bool {
+        let is_parent = |link: &&LinkReport| link.role == Role::Parent && link.stripes.contains(stripe);
+        let Some(parent) = links.iter().find(is_parent).map(|link| link.peer) else { return false };
+        if parent == peer {
+            return false;
+        }
+        if self.members.contains_key(&parent) {
+            if self.trees[usize::from(stripe)].attach(peer, parent) {
+                self.touch(peer, parent);
+                self.update_slots(parent);
+                return true;
+            }
+            return false;
+        }
+        let member = self.members.get_mut(&peer).expect("it has just joined");
+        member.expected.insert(stripe, (parent, now + KEEP));
+        self.trees[usize::from(stripe)].make_root(peer);
+        self.provisional.insert((stripe, peer));
+        true
+    }
+
+    /// Puts those who waited for `parent` back below it.
+    fn take_back_children(&mut self, parent: PeerId) {
+        let mut waiting = Vec::new();
+        for (peer, member) in &mut self.members {
+            let stripes = member.expected.iter().filter(|(_, (expected, _))| *expected == parent);
+            waiting.extend(stripes.map(|(stripe, _)| (*stripe, *peer)));
+            member.expected.retain(|_, (expected, _)| *expected != parent);
+        }
+        for (stripe, peer) in waiting {
+            if self.trees[usize::from(stripe)].attach(peer, parent) {
+                self.provisional.remove(&(stripe, peer));
+                self.touch(peer, parent);
+                self.update_slots(parent);
+            }
+        }
+    }
+
+    fn expired_expectations(&mut self, now: Time) -> Vec<(u8, PeerId)> {
+        let mut expired = Vec::new();
+        for (peer, member) in &mut self.members {
+            let stripes = member.expected.iter().filter(|(_, (_, until))| *until <= now);
+            expired.extend(stripes.map(|(stripe, _)| (*stripe, *peer)));
+            member.expected.retain(|_, (_, until)| *until > now);
+        }
+        expired
+    }
+
+    fn keep_laterals(&mut self, peer: PeerId, links: &[LinkReport]) {
+        for link in links.iter().filter(|link| link.role == Role::Lateral) {
+            self.make_laterals(peer, link.peer);
+        }
+    }
+
+    fn wants_laterals(&self, member: &Member) -> bool {
+        !member.complete && member.laterals.len() < usize::from(self.config.laterals)
+    }
+
+    /// Draws laterals for a peer among the others that are incomplete and no neighbours of it yet.
+    fn draw_laterals(&mut self, peer: PeerId, rng: &mut ChaCha8Rng) {
+        for _ in 0..LATERAL_DRAWS {
+            let Some(member) = self.members.get(&peer) else { return };
+            if !self.wants_laterals(member) || self.order.len() < 2 {
+                return;
+            }
+            let other = self.order[rng.random_range(0..self.order.len())];
+            let candidate = &self.members[&other];
+            let has_room = candidate.laterals.len() < 2 * usize::from(self.config.laterals);
+            let fits = candidate.present && !candidate.complete && has_room && !member.avoid.contains_key(&other);
+            if fits && self.neighbour(peer, other).is_none() {
+                self.make_laterals(peer, other);
+            }
+        }
+    }
+
+    fn make_laterals(&mut self, one: PeerId, other: PeerId) {
+        if one == other || !self.members.contains_key(&one) {
+            return;
+        }
+        let Some(far) = self.members.get_mut(&other) else { return };
+        if far.laterals.len() >= 2 * usize::from(self.config.laterals) {
+            return;
+        }
+        far.laterals.insert(one);
+        self.members.get_mut(&one).expect("it was just seen").laterals.insert(other);
+        self.touch(one, other);
+    }
+
+    fn keep_apart(&mut self, peer: PeerId, other: PeerId, until: Time) {
+        let Some(member) = self.members.get_mut(&peer) else { return };
+        let previous = member.avoid.get(&other).copied().unwrap_or(Time::ZERO);
+        member.avoid.insert(other, until.max(previous));
+        if member.avoid.len() > AVOID_MAX {
+            let soonest = member.avoid.iter().min_by_key(|(_, until)| **until).map(|(other, _)| *other);
+            member.avoid.remove(&soonest.expect("it is over its limit, so not empty"));
+        }
+    }
+
+    /// Ends every edge between two peers and places the lower end of each again.
+    fn part(&mut self, one: PeerId, other: PeerId, now: Time) {
+        for (peer, far) in [(one, other), (other, one)] {
+            if let Some(member) = self.members.get_mut(&peer) {
+                member.laterals.remove(&far);
+            }
+        }
+        self.touch(one, other);
+        for stripe in 0..self.config.stripes {
+            for (child, parent) in [(one, other), (other, one)] {
+                if self.tree(stripe).parent(child) == Some(parent) {
+                    self.detach(stripe, child);
+                    self.place(stripe, child, now);
+                }
+            }
+        }
+        self.schedule_retry(now);
+    }
+
+    fn forget_order(&mut self, order: usize) {
+        self.order.swap_remove(order);
+        if let Some(moved) = self.order.get(order) {
+            self.members.get_mut(moved).expect("the order lists members").order = order;
+        }
+    }
+
+    fn schedule_retry(&mut self, now: Time) {
+        let alone = self.order.len() < 2;
+        let is_waiting = !self.orphans.is_empty() || self.members.values().any(|member| !member.expected.is_empty());
+        if self.retry_at.is_none() && !alone && is_waiting {
+            self.retry_at = Some(now + RETRY);
+        }
+    }
+
+    /// Checks what must always hold; slow, for tests.
+    #[cfg(test)]
+    pub(super) fn check(&self) {
+        for (stripe, tree) in self.trees.iter().enumerate() {
+            tree.check();
+            for (peer, member) in &self.members {
+                let key = (stripe as u8, *peer);
+                let placed = tree.is_anchored(*peer) || tree.parent(*peer).is_some();
+                assert!(placed || self.orphans.contains(&key), "each peer has a place or waits for one");
+                assert!(!member.complete || tree.parent(*peer).is_none(), "who has everything needs no parent");
+            }
+        }
+        for (peer, member) in &self.members {
+            assert_eq!(self.order[member.order], *peer);
+            for other in &member.laterals {
+                assert!(self.members[other].laterals.contains(peer), "laterals are mutual");
+            }
+        }
+    }
+}
+
+impl Neighbour {
+    /// The same edge seen from its other end.
+    pub fn reversed(self) -> Self {
+        Self { parent: self.child, child: self.parent, lateral: self.lateral }
+    }
+}
+
+fn pair(one: PeerId, other: PeerId) -> (PeerId, PeerId) {
+    if one < other { (one, other) } else { (other, one) }
+}
+
+#[cfg(test)]
+mod tests;

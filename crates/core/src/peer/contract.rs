@@ -1,0 +1,336 @@
+//! What goes into a [`Peer`](super::Peer) and what comes out: the whole interface of an adapter.
+
+use bytes::Bytes;
+
+use crate::content::{HashTree, Manifest};
+use crate::ids::{ContentId, LinkId, PeerId, ReadId, WriteId};
+use crate::wire::signal::Signal;
+use crate::wire::tracker::Role;
+
+/// How a peer is set up. Made once; everything in it has a sensible default in [`PeerConfig::new`].
+#[derive(Clone, Debug)]
+pub struct PeerConfig {
+    /// What is to be had or given.
+    pub manifest: Manifest,
+    /// What is known of it at the start.
+    pub start: Start,
+    /// What program this is, for people; at most [`AGENT_BYTES_MAX`](crate::wire::tracker::AGENT_BYTES_MAX) bytes.
+    pub agent: String,
+    /// How many children it would feed in each stripe, so how many whole copies it would send at once; 0 takes only.
+    pub slots: u8,
+    /// Verified bytes kept in memory to be passed on without a read. At the bound the oldest go.
+    pub cache_bytes: usize,
+    /// Most bytes that may be sent to us on one link before we say so: the upper bound of a credit window.
+    pub window_bytes_max: u32,
+    /// Most bytes that wait for the store. At the bound no more credit is given, so that senders pause.
+    pub store_backlog_bytes_max: usize,
+}
+
+/// What a peer knows of the content when it starts.
+#[derive(Clone, Debug)]
+pub enum Start {
+    /// Nothing: fetch all.
+    Empty,
+    /// Hashes from an earlier run, whose data may lie in the store. Each packet they cover is read and checked before
+    /// it counts: nothing is believed that was not verified, whatever happened to the store in between.
+    Resume(HashTree),
+    /// All of it: the tree is complete, and the store holds the bytes it was made from.
+    Complete(HashTree),
+}
+
+/// What happens outside. Data channel messages must arrive in the order in which they were sent, once each.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The tracker's socket is open.
+    TrackerUp,
+    /// A text frame came from the tracker.
+    TrackerMessage(String),
+    /// The socket could not be opened, or is closed.
+    TrackerDown {
+        /// For people.
+        reason: String,
+    },
+    /// The adapter's end of a link made a signal that the other end must have.
+    LinkSignal {
+        /// Which link.
+        link: LinkId,
+        /// What.
+        signal: Signal,
+    },
+    /// The link's data channel is open. `room_bytes` as in [`Input::LinkRoom`].
+    LinkOpen {
+        /// Which link.
+        link: LinkId,
+        /// Bytes that may be sent at once.
+        room_bytes: usize,
+    },
+    /// A message came.
+    LinkMessage {
+        /// Which link.
+        link: LinkId,
+        /// A whole message; may be anything.
+        message: Bytes,
+    },
+    /// The channel's buffer has drained: so many bytes may be sent before the next such input. Replaces what was left
+    /// of the one before. The peer keeps payload within it; messages without payload, at most a few KiB, may exceed it.
+    LinkRoom {
+        /// Which link.
+        link: LinkId,
+        /// Bytes that may be sent.
+        room_bytes: usize,
+    },
+    /// The link is closed or could not be opened. Nothing more comes from it. Also answers [`Output::CloseLink`].
+    LinkClosed {
+        /// Which link.
+        link: LinkId,
+        /// For people.
+        reason: String,
+    },
+    /// A write is done; the bytes can be read.
+    Written(WriteId),
+    /// A write failed; the peer stops with [`Failure::Store`].
+    WriteFailed {
+        /// Which.
+        write: WriteId,
+        /// For people.
+        reason: String,
+    },
+    /// What was read.
+    ReadDone {
+        /// Which.
+        read: ReadId,
+        /// All the bytes asked for, or fewer where the store ends.
+        bytes: Bytes,
+    },
+    /// A read failed.
+    ReadFailed {
+        /// Which.
+        read: ReadId,
+        /// For people.
+        reason: String,
+    },
+    /// The person at it changed what may be uploaded: 0 stops it, `None` lifts the limit.
+    UploadLimit {
+        /// Payload bytes a second.
+        bytes_per_s: Option<u64>,
+    },
+    /// Leave the swarm: say good-bye, close all; then [`Event::Stopped`] comes.
+    Stop,
+}
+
+/// What the adapter is to do. Carry each out at once and in order; results come back as inputs.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Open the tracker's socket.
+    ConnectTracker,
+    /// Close the tracker's socket; no [`Input::TrackerDown`] is expected.
+    DisconnectTracker,
+    /// Send a text frame to the tracker.
+    SendTracker(String),
+    /// Upload the manifest: `PUT /<content id>.pleach` at the tracker. Failure is not fatal and not reported.
+    UploadManifest,
+    /// Make a WebRTC connection with one data channel: negotiated, id 0, ordered and reliable, messages up to 256 KiB,
+    /// binary. The end that dials makes the offer, the other waits for it.
+    OpenLink {
+        /// The name of it from now on.
+        link: LinkId,
+        /// Whether to make the offer.
+        dial: bool,
+        /// STUN and TURN URLs.
+        ice_servers: Vec<String>,
+    },
+    /// Apply what the other end signalled. In order; a candidate may come before the description.
+    ApplySignal {
+        /// Which link.
+        link: LinkId,
+        /// What.
+        signal: Signal,
+    },
+    /// Send one message.
+    SendLink {
+        /// Which link.
+        link: LinkId,
+        /// The message.
+        message: Bytes,
+    },
+    /// Close, after what was sent is delivered if that takes no longer than a second or two. Answer
+    /// [`Input::LinkClosed`].
+    CloseLink {
+        /// Which link.
+        link: LinkId,
+    },
+    /// Write verified bytes. At most `store_backlog_bytes_max` bytes are under way.
+    Write {
+        /// Name of the write.
+        write: WriteId,
+        /// Where in the content.
+        offset_bytes: u64,
+        /// What.
+        bytes: Bytes,
+    },
+    /// Append to the record of known hashes, which [`HashTree::restore`] reads after a restart. A torn end does no
+    /// harm. Losing it only costs fetching again.
+    AppendRecord(Bytes),
+    /// Read bytes.
+    Read {
+        /// Name of the read.
+        read: ReadId,
+        /// Where in the content.
+        offset_bytes: u64,
+        /// How many.
+        len_bytes: u32,
+    },
+    /// Tell the application.
+    Event(Event),
+}
+
+/// What an application wants to hear of at once; all else is in [`Stats`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// What was kept of an earlier run has been checked; so many bytes are good. Only after [`Start::Resume`].
+    Resumed {
+        /// Verified bytes found.
+        bytes: u64,
+    },
+    /// Everything is verified and written.
+    Complete,
+    /// A peer is connected.
+    LinkUp {
+        /// Which link.
+        link: LinkId,
+        /// Who.
+        peer: PeerId,
+    },
+    /// A peer is gone.
+    LinkDown {
+        /// Which link.
+        link: LinkId,
+        /// Who.
+        peer: PeerId,
+        /// For people.
+        reason: String,
+    },
+    /// A peer sent bytes that fail their hash; its link is closed and nothing of it was kept.
+    PeerLied {
+        /// Who.
+        peer: PeerId,
+    },
+    /// The tracker is reached, for the first time or again.
+    TrackerUp,
+    /// The tracker is not reached; trying again after `retry_ms`, `None` if it refused for good. Links go on.
+    TrackerDown {
+        /// For people.
+        reason: String,
+        /// Wait before the next try.
+        retry_ms: Option<u64>,
+    },
+    /// The peer can't go on; it closes everything. [`Event::Stopped`] follows.
+    Failed(Failure),
+    /// Everything is closed. Nothing more comes out.
+    Stopped,
+}
+
+/// Why a peer can't go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The store did not take or give bytes: a full disk, a quota, a file that went away.
+    #[error("storage failed: {0}")]
+    Store(String),
+    /// What a seeder shares is no longer what it was when it began.
+    #[error("the content changed while it was being shared (at byte {offset_bytes})")]
+    ContentChanged {
+        /// Where the first changed packet begins.
+        offset_bytes: u64,
+    },
+    /// The tracker will not have this peer and there is nobody else to ask.
+    #[error("the tracker refused: {0}")]
+    Refused(String),
+}
+
+/// What a peer is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Reading what is kept of an earlier run.
+    Checking,
+    /// Looking for somebody who has it: nothing came yet, or nobody is connected that has what is missing.
+    Searching,
+    /// Bytes come.
+    Downloading,
+    /// Everything is verified and written; passing it on.
+    Seeding,
+    /// Over: stopped or failed.
+    Stopped,
+}
+
+/// A snapshot for people; cheap enough to ask for several times a second.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stats {
+    /// The content.
+    pub content: ContentId,
+    /// What it is doing.
+    pub phase: Phase,
+    /// Verified bytes.
+    pub have_bytes: u64,
+    /// Bytes of the whole.
+    pub size_bytes: u64,
+    /// Verified payload received since the start.
+    pub received_bytes: u64,
+    /// Payload sent since the start.
+    pub sent_bytes: u64,
+    /// Payload received that was not needed or was bad.
+    pub wasted_bytes: u64,
+    /// Bytes of messages sent that are no payload, to peers and tracker.
+    pub control_bytes: u64,
+    /// Verified payload received a second, over the last few seconds.
+    pub down_bytes_per_s: u64,
+    /// Payload sent a second, over the last few seconds.
+    pub up_bytes_per_s: u64,
+    /// Whether the tracker is reached.
+    pub tracker_up: bool,
+    /// Peers in the swarm as the tracker told last, this one among them.
+    pub swarm_peers: u32,
+    /// Of these, how many have everything.
+    pub swarm_seeders: u32,
+    /// Open links.
+    pub links: Vec<LinkStats>,
+}
+
+/// One open link, for people.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinkStats {
+    /// Which link.
+    pub link: LinkId,
+    /// Who is at the far end.
+    pub peer: PeerId,
+    /// What program it says it is; empty until it has said so.
+    pub agent: String,
+    /// What it is to this peer.
+    pub role: Role,
+    /// Packets it has, as it says.
+    pub packets_held: u32,
+    /// Payload received on it.
+    pub received_bytes: u64,
+    /// Payload sent on it.
+    pub sent_bytes: u64,
+    /// Received a second, over the last few seconds.
+    pub down_bytes_per_s: u64,
+    /// Sent a second, over the last few seconds.
+    pub up_bytes_per_s: u64,
+    /// Round trip of a message, if measured; includes what waits in buffers.
+    pub round_trip_ms: Option<u32>,
+}
+
+impl PeerConfig {
+    /// The defaults.
+    pub fn new(manifest: Manifest, start: Start) -> Self {
+        Self {
+            manifest,
+            start,
+            agent: String::new(),
+            slots: 4,
+            cache_bytes: 8 << 20,
+            window_bytes_max: 4 << 20,
+            store_backlog_bytes_max: 8 << 20,
+        }
+    }
+}

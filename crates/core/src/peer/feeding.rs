@@ -1,0 +1,170 @@
+//! Which neighbour feeds which stripe.
+//!
+//! The tracker plans a parent for every stripe. A stripe stays with the feeder it has until the link to the planned one
+//! is open: make before break ([000] claim 14).
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use super::{Life, Peer};
+use crate::ids::{LinkId, PeerId};
+use crate::time::Time;
+use crate::wire::link::LinkMessage;
+use crate::wire::tracker::{Edge, Role, STRIPES_MAX, StripeMask};
+
+/// Neighbours that a tracker may plan for one peer; more are ignored.
+const NEIGHBOURS_MAX: usize = 128;
+/// A link that the plan closes stays no longer than this while it still feeds a stripe.
+const CLOSE_MAX: Duration = Duration::from_secs(10);
+/// A feeder that brought nothing for so long is taken for stalled: its stripes may be asked for elsewhere.
+pub(super) const STALLED: Duration = Duration::from_secs(2);
+
+/// What the tracker planned, and what is.
+#[derive(Debug)]
+pub(super) struct Feeding {
+    pub(super) stripes: u8,
+    /// The stripes each planned neighbour is to feed me; empty for children and laterals.
+    planned: BTreeMap<PeerId, StripeMask>,
+    /// By stripe: the link that feeds it.
+    feeders: [Option<LinkId>; STRIPES_MAX as usize],
+}
+
+impl Default for Feeding {
+    fn default() -> Self {
+        Self { stripes: 1, planned: BTreeMap::new(), feeders: [None; STRIPES_MAX as usize] }
+    }
+}
+
+impl Feeding {
+    pub(super) fn set_stripes(&mut self, stripes: u8) {
+        if self.stripes != stripes {
+            self.stripes = stripes;
+            self.feeders = [None; STRIPES_MAX as usize];
+        }
+    }
+
+    /// Whether the tracker told us to meet this peer.
+    pub(super) fn is_neighbour(&self, peer: PeerId) -> bool {
+        self.planned.contains_key(&peer)
+    }
+
+    /// The stripe of a packet.
+    pub(super) fn stripe_of(&self, packet: u32) -> u8 {
+        (packet % u32::from(self.stripes)) as u8
+    }
+
+    /// The link that feeds a stripe.
+    pub(super) fn feeder(&self, stripe: u8) -> Option<LinkId> {
+        self.feeders[usize::from(stripe)]
+    }
+
+    /// Stripes that a link feeds.
+    fn fed_by(&self, link: LinkId) -> StripeMask {
+        let fed = (0..self.stripes).filter(|stripe| self.feeder(*stripe) == Some(link));
+        fed.fold(StripeMask::NONE, |mask, stripe| mask.union(StripeMask::one(stripe)))
+    }
+
+    /// The neighbour that is planned to feed a stripe.
+    fn planned_parent(&self, stripe: u8) -> Option<PeerId> {
+        self.planned.iter().find(|(_, mask)| mask.contains(stripe)).map(|(peer, _)| *peer)
+    }
+
+    /// Takes in what a plan says of one neighbour: all its edges. Each stripe has one parent.
+    fn plan(&mut self, peer: PeerId, parent_of: StripeMask) {
+        for mask in self.planned.values_mut() {
+            *mask = mask.without(parent_of);
+        }
+        if self.planned.len() < NEIGHBOURS_MAX || self.planned.contains_key(&peer) {
+            self.planned.insert(peer, parent_of);
+        }
+    }
+}
+
+impl Peer {
+    /// Opens, changes and closes links as the tracker says.
+    pub(super) fn follow_plan(&mut self, open: &[Edge], close: &[PeerId], now: Time) {
+        for edges in open.chunk_by(|a, b| a.peer == b.peer) {
+            let peer = edges[0].peer;
+            if peer == self.id {
+                continue;
+            }
+            let parents = edges.iter().filter(|edge| edge.role == Role::Parent);
+            let parent_of = parents.fold(StripeMask::NONE, |mask, edge| mask.union(edge.stripes));
+            self.feeding.plan(peer, parent_of);
+            match self.link_to(peer) {
+                Some(id) => self.keep_link(id),
+                None if edges[0].dial && self.feeding.is_neighbour(peer) => self.dial(peer, now),
+                None => {}
+            }
+        }
+        for peer in close {
+            self.feeding.planned.remove(peer);
+            if let Some(link) = self.link_to(*peer).and_then(|id| self.links.get_mut(&id)) {
+                link.close_by.get_or_insert(now + CLOSE_MAX);
+            }
+        }
+        self.resubscribe(now);
+    }
+
+    /// Gives each stripe its feeder and tells whoever begins or ends to feed. Closes what the plan closed and nobody
+    /// needs any longer.
+    pub(super) fn resubscribe(&mut self, now: Time) {
+        if self.life != Life::Running {
+            return;
+        }
+        for stripe in 0..self.feeding.stripes {
+            let feeder = if self.holdings.has_all_groups() { None } else { self.choose_feeder(stripe) };
+            self.feeding.feeders[usize::from(stripe)] = feeder;
+        }
+        for id in self.links.keys().copied().collect::<Vec<_>>() {
+            self.tell_subscription(id, now);
+            self.close_if_unneeded(id, now);
+        }
+    }
+
+    /// The planned parent once its link is open; until then whoever feeds the stripe now.
+    fn choose_feeder(&self, stripe: u8) -> Option<LinkId> {
+        let is_open = |id: &LinkId| self.links.get(id).is_some_and(super::Link::is_open);
+        let planned = self.feeding.planned_parent(stripe).and_then(|peer| self.link_to(peer));
+        planned.filter(is_open).or_else(|| self.feeding.feeder(stripe).filter(is_open))
+    }
+
+    fn tell_subscription(&mut self, id: LinkId, now: Time) {
+        let mask = self.feeding.fed_by(id);
+        let stripes = self.feeding.stripes;
+        let Some(link) = self.links.get_mut(&id).filter(|link| link.is_open()) else { return };
+        if link.receiving.subscribed == mask {
+            return;
+        }
+        link.receiving.subscribed = mask;
+        link.receiving.subscribed_at = now;
+        link.receiving.pushed = vec![None; usize::from(stripes)];
+        // What is held goes first, so that it is not pushed.
+        self.announce(id);
+        self.tell_link(id, &LinkMessage::Subscribe { stripes, mask: mask.0 });
+    }
+
+    fn close_if_unneeded(&mut self, id: LinkId, now: Time) {
+        let Some(link) = self.links.get(&id) else { return };
+        let Some(close_by) = link.close_by else { return };
+        if link.receiving.subscribed.is_empty() || close_by <= now {
+            self.close_link(id);
+        }
+    }
+
+    /// Stripes that no live feeder brings.
+    pub(super) fn uncovered(&self, now: Time) -> StripeMask {
+        let mut mask = StripeMask::NONE;
+        for stripe in 0..self.feeding.stripes {
+            let link = self.feeding.feeder(stripe).and_then(|id| self.links.get(&id));
+            let brings = link.is_some_and(|link| {
+                let lately = link.receiving.payload_at.max(link.receiving.subscribed_at);
+                now - lately < STALLED
+            });
+            if !brings {
+                mask = mask.union(StripeMask::one(stripe));
+            }
+        }
+        mask
+    }
+}

@@ -1,0 +1,238 @@
+//! One link: what is known of its far end, what flows each way, and how much may.
+
+use core::time::Duration;
+use std::collections::{BTreeSet, VecDeque};
+
+use super::meter::Meter;
+use crate::content::{Geometry, GroupSet, KnownNodes, PacketIndex, PacketSet};
+use crate::ids::PeerId;
+use crate::time::Time;
+use crate::wire::tracker::StripeMask;
+
+/// Credit that a fresh link gets, in bytes.
+const WINDOW_BYTES_START: u32 = 256 * 1024;
+/// A window that is used up in less than so many round trips is doubled.
+const WINDOW_ROUND_TRIPS: u32 = 2;
+/// Round trip that is assumed before one is measured.
+const ROUND_TRIP_ASSUMED: Duration = Duration::from_millis(100);
+/// Packets that the far end may have asked for and not got; more are refused.
+pub(super) const REQUESTED_MAX: usize = 512;
+
+/// Where a link is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Being set up; given up at the deadline.
+    Opening {
+        /// When.
+        deadline: Time,
+    },
+    /// The channel is open; the far end's hello has not come.
+    Greeting {
+        /// When it is given up.
+        deadline: Time,
+    },
+    /// Both said hello.
+    Open,
+    /// We asked the adapter to close it.
+    Closing,
+}
+
+/// What the far end wants and has, and what was sent to it.
+#[derive(Debug)]
+pub(super) struct Sending {
+    /// Bytes the channel takes before it says that there is room again.
+    pub(super) room_bytes: usize,
+    /// Sum of payload that may be sent on this link.
+    pub(super) credit_limit_bytes: u64,
+    /// Sum of payload that was sent.
+    pub(super) payload_bytes: u64,
+    /// Stripes that the far end asked to be pushed, as it counts them.
+    pub(super) subscribed: (u8, StripeMask),
+    /// Every packet below was looked at for the push; what comes later below it is in `fresh`.
+    pub(super) cursor: u32,
+    /// Packets below the cursor of which something new is there to push.
+    pub(super) fresh: BTreeSet<PacketIndex>,
+    /// Packets that the far end asked for one by one.
+    pub(super) requested: VecDeque<PacketIndex>,
+    /// Packets that are to be sent as soon as they are read.
+    pub(super) awaiting: BTreeSet<PacketIndex>,
+    /// Groups that were sent.
+    pub(super) sent: GroupSet,
+    /// Nodes of the hash tree that the far end knows.
+    pub(super) known: KnownNodes,
+    /// Entries of the log of held packets that the far end was told of.
+    pub(super) told: usize,
+    pub(super) meter: Meter,
+}
+
+/// What the far end may send, and what came.
+#[derive(Debug)]
+pub(super) struct Receiving {
+    /// Sum of payload that came.
+    pub(super) payload_bytes: u64,
+    /// Sum of payload that it may send.
+    pub(super) granted_bytes: u64,
+    window_bytes: u32,
+    window_bytes_max: u32,
+    round_started: Time,
+    round_bytes: u64,
+    /// Stripes that we asked it to push.
+    pub(super) subscribed: StripeMask,
+    pub(super) subscribed_at: Time,
+    /// When payload came last.
+    pub(super) payload_at: Time,
+    /// Packets that we asked for one by one and did not get yet.
+    pub(super) outstanding: BTreeSet<PacketIndex>,
+    /// Groups that it sent. An honest sender sends none twice on one link.
+    pub(super) got: GroupSet,
+    /// Highest packet that it pushed, for each stripe.
+    pub(super) pushed: Vec<Option<u32>>,
+    pub(super) meter: Meter,
+}
+
+/// One link to one peer.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) peer: PeerId,
+    /// Which attempt of the two to connect; the dialling end counts.
+    pub(super) session: u32,
+    pub(super) dialled: bool,
+    pub(super) state: State,
+    pub(super) agent: String,
+    /// Packets that the far end has.
+    pub(super) has: PacketSet,
+    /// When anything came last.
+    pub(super) heard: Time,
+    /// The ping that is not answered yet.
+    pub(super) pinged: Option<(u32, Time)>,
+    pub(super) round_trip: Option<Duration>,
+    /// The plan says to close it; it stays until what it brings comes from elsewhere, at most until then.
+    pub(super) close_by: Option<Time>,
+    /// The far end said good-bye: its going is no loss to report.
+    pub(super) said_goodbye: bool,
+    pub(super) sending: Sending,
+    pub(super) receiving: Receiving,
+}
+
+impl Link {
+    pub(super) fn new(
+        peer: PeerId,
+        session: u32,
+        dialled: bool,
+        deadline: Time,
+        geometry: Geometry,
+        window_bytes_max: u32,
+        now: Time,
+    ) -> Self {
+        Self {
+            peer,
+            session,
+            dialled,
+            state: State::Opening { deadline },
+            agent: String::new(),
+            has: PacketSet::new(geometry),
+            heard: now,
+            pinged: None,
+            round_trip: None,
+            close_by: None,
+            said_goodbye: false,
+            sending: Sending::new(geometry),
+            receiving: Receiving::new(geometry, window_bytes_max, now),
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
+    /// Takes in a measured round trip; the latest counts for a quarter, but a shorter one is believed at once.
+    pub(super) fn measured(&mut self, round_trip: Duration) {
+        self.round_trip = Some(match self.round_trip {
+            Some(before) if before < round_trip => (before * 3 + round_trip) / 4,
+            _ => round_trip,
+        });
+    }
+}
+
+impl Sending {
+    fn new(geometry: Geometry) -> Self {
+        Self {
+            room_bytes: 0,
+            credit_limit_bytes: 0,
+            payload_bytes: 0,
+            subscribed: (1, StripeMask::NONE),
+            cursor: 0,
+            fresh: BTreeSet::new(),
+            requested: VecDeque::new(),
+            awaiting: BTreeSet::new(),
+            sent: GroupSet::new(geometry),
+            known: KnownNodes::new(&geometry),
+            told: 0,
+            meter: Meter::default(),
+        }
+    }
+
+    /// Whether the far end wants to be pushed this packet.
+    pub(super) fn wants_pushed(&self, packet: PacketIndex) -> bool {
+        let (stripes, mask) = self.subscribed;
+        mask.contains((packet.get() % u32::from(stripes)) as u8)
+    }
+
+    /// Whether so much payload may be sent now. A message never has to wait for more room than the channel ever has,
+    /// since the room after draining is larger than the largest message.
+    pub(super) fn may_send(&self, message_bytes: usize, payload_bytes: usize) -> bool {
+        message_bytes <= self.room_bytes && self.payload_bytes + payload_bytes as u64 <= self.credit_limit_bytes
+    }
+}
+
+impl Receiving {
+    fn new(geometry: Geometry, window_bytes_max: u32, now: Time) -> Self {
+        Self {
+            payload_bytes: 0,
+            granted_bytes: 0,
+            window_bytes: WINDOW_BYTES_START.min(window_bytes_max),
+            window_bytes_max,
+            round_started: now,
+            round_bytes: 0,
+            subscribed: StripeMask::NONE,
+            subscribed_at: now,
+            payload_at: now,
+            outstanding: BTreeSet::new(),
+            got: GroupSet::new(geometry),
+            pushed: Vec::new(),
+            meter: Meter::default(),
+        }
+    }
+
+    /// Counts payload that came; false if it was more than was granted.
+    pub(super) fn count(&mut self, payload_bytes: u64, round_trip: Option<Duration>, now: Time) -> bool {
+        self.payload_bytes += payload_bytes;
+        self.payload_at = now;
+        self.meter.add(payload_bytes, now);
+        self.round_bytes += payload_bytes;
+        if self.round_bytes >= u64::from(self.window_bytes) {
+            let fast = now - self.round_started < round_trip.unwrap_or(ROUND_TRIP_ASSUMED) * WINDOW_ROUND_TRIPS;
+            if fast {
+                self.window_bytes = self.window_bytes.saturating_mul(2).min(self.window_bytes_max);
+            }
+            self.round_started = now;
+            self.round_bytes = 0;
+        }
+        self.payload_bytes <= self.granted_bytes
+    }
+
+    /// The next limit to tell, if it is worth a message: a quarter of the window is used up.
+    pub(super) fn next_grant(&mut self) -> Option<u64> {
+        let limit = self.payload_bytes + u64::from(self.window_bytes);
+        if limit < self.granted_bytes + u64::from(self.window_bytes / 4) {
+            return None;
+        }
+        self.granted_bytes = limit;
+        Some(limit)
+    }
+
+    /// How many packets may be asked for one by one: a window's worth.
+    pub(super) fn requests_max(&self, packet_bytes: u32) -> usize {
+        ((self.window_bytes / packet_bytes.max(1)) as usize).clamp(2, 64)
+    }
+}

@@ -1,0 +1,300 @@
+//! Links: dialling, carrying signals, saying hello, noticing silence, closing.
+//!
+//! Only peers that the tracker told to meet are linked. The end that dials counts the attempts, so that a signal of an
+//! attempt that was given up is not taken for one of the next.
+
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::link::{Link, State};
+use super::{Event, Life, Output, Peer};
+use crate::ids::{LinkId, PeerId};
+use crate::time::Time;
+use crate::wire::link::{LinkMessage, RUNS_MAX, Run};
+use crate::wire::signal::Signal;
+use crate::wire::tracker::ToTracker;
+
+/// Links, open or being opened; a plan beyond it is not followed, an offer beyond it not answered.
+const LINKS_MAX: usize = 64;
+/// A link that is not open after so long is given up.
+const OPEN_MAX: Duration = Duration::from_secs(20);
+/// An open link whose far end does not say hello within so long is closed.
+const HELLO_MAX: Duration = Duration::from_secs(10);
+/// A link on which nothing came for so long is pinged.
+const PING_AFTER: Duration = Duration::from_secs(2);
+/// A round trip is measured at least so often.
+const MEASURE_EVERY: Duration = Duration::from_secs(5);
+/// A link on which nothing came for so long, although it was pinged, is dead.
+const SILENCE_MAX: Duration = Duration::from_secs(12);
+
+impl Peer {
+    /// The link to a peer that is not being closed.
+    pub(super) fn link_to(&self, peer: PeerId) -> Option<LinkId> {
+        let to_peer = |link: &Link| link.peer == peer && link.state != State::Closing;
+        self.links.iter().find(|(_, link)| to_peer(link)).map(|(id, _)| *id)
+    }
+
+    /// The plan has an edge where a link is: it is not to be closed.
+    pub(super) fn keep_link(&mut self, id: LinkId) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.close_by = None;
+        }
+    }
+
+    pub(super) fn dial(&mut self, peer: PeerId, now: Time) {
+        let session = self.links.values().filter(|link| link.peer == peer).map(|link| link.session).max();
+        let session = session.map_or_else(|| self.next_link, |last| last.max(self.next_link)).wrapping_add(1);
+        self.open_link(peer, session, true, now);
+    }
+
+    fn open_link(&mut self, peer: PeerId, session: u32, dial: bool, now: Time) -> Option<LinkId> {
+        if self.links.len() >= LINKS_MAX || self.life != Life::Running {
+            return None;
+        }
+        let id = LinkId(self.next_link);
+        self.next_link += 1;
+        let window_bytes_max = self.config.window_bytes_max;
+        let link = Link::new(peer, session, dial, now + OPEN_MAX, self.geometry, window_bytes_max, now);
+        self.links.insert(id, link);
+        let ice_servers = self.session.ice_servers.clone();
+        self.outputs.push_back(Output::OpenLink { link: id, dial, ice_servers });
+        Some(id)
+    }
+
+    /// Our end made a signal: the tracker carries it.
+    pub(super) fn link_signal(&mut self, id: LinkId, signal: Signal) {
+        let Some(link) = self.links.get(&id).filter(|link| link.state != State::Closing) else { return };
+        let message = ToTracker::Signal { to: link.peer, session: link.session, signal };
+        self.tell_tracker(&message);
+    }
+
+    /// The far end made a signal.
+    pub(super) fn carried_signal(&mut self, from: PeerId, session: u32, signal: Signal, now: Time) {
+        if !self.feeding.is_neighbour(from) {
+            return;
+        }
+        let current = self.link_to(from);
+        let is_offer = matches!(signal, Signal::Offer { .. });
+        let id = match current {
+            Some(id) if self.links[&id].session == session && self.links[&id].dialled != is_offer => id,
+            Some(id) if is_offer && !self.links[&id].dialled && self.links[&id].session != session => {
+                // It has given up the attempt, or lost the link, that we still hold.
+                self.close_link(id);
+                match self.open_link(from, session, false, now) {
+                    Some(id) => id,
+                    None => return,
+                }
+            }
+            None if is_offer => match self.open_link(from, session, false, now) {
+                Some(id) => id,
+                None => return,
+            },
+            Some(id) if self.links[&id].session == session => id,
+            _ => return,
+        };
+        self.outputs.push_back(Output::ApplySignal { link: id, signal });
+    }
+
+    pub(super) fn link_open(&mut self, id: LinkId, room_bytes: usize, now: Time) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if !matches!(link.state, State::Opening { .. }) {
+            return;
+        }
+        link.state = State::Greeting { deadline: now + HELLO_MAX };
+        link.heard = now;
+        link.sending.room_bytes = room_bytes;
+        let mut runs = self.held_runs().into_iter();
+        let have: Vec<Run> = runs.by_ref().take(RUNS_MAX).collect();
+        let more: Vec<Run> = runs.collect();
+        let hello = LinkMessage::Hello {
+            content: self.config.manifest.id(),
+            agent: self.config.agent.clone(),
+            have,
+        };
+        self.tell_link(id, &hello);
+        for packets in more.chunks(RUNS_MAX) {
+            self.tell_link(id, &LinkMessage::Have { packets: packets.to_vec() });
+        }
+        let told = self.holdings.log().len();
+        if let Some(link) = self.links.get_mut(&id) {
+            link.sending.told = told;
+        }
+    }
+
+    /// Whole packets as runs.
+    fn held_runs(&self) -> Vec<Run> {
+        if self.holdings.has_all_groups() {
+            let count = self.geometry.packets();
+            return if count == 0 { Vec::new() } else { vec![Run { first: 0, count }] };
+        }
+        let mut packets: Vec<u32> = self.holdings.log().iter().map(|held| held.packet.get()).collect();
+        packets.sort_unstable();
+        runs_of(&packets)
+    }
+
+    pub(super) fn link_message(&mut self, id: LinkId, message: &Bytes, now: Time) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if !matches!(link.state, State::Greeting { .. } | State::Open) {
+            return;
+        }
+        link.heard = now;
+        let greeted = link.is_open();
+        match LinkMessage::decode(message, &self.geometry) {
+            Ok(LinkMessage::Hello { content, agent, have }) if !greeted => {
+                if content != self.config.manifest.id() {
+                    return self.drop_link(id, "it shares something else", now);
+                }
+                self.greeted(id, agent, &have, now);
+            }
+            Ok(LinkMessage::Hello { .. }) => self.drop_link(id, "it said hello twice", now),
+            Ok(_) if !greeted => self.drop_link(id, "it did not say hello first", now),
+            Ok(message) => self.understood(id, message, now),
+            Err(error) => self.drop_link(id, &error.to_string(), now),
+        }
+    }
+
+    fn greeted(&mut self, id: LinkId, agent: String, have: &[Run], now: Time) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.state = State::Open;
+        link.agent = agent;
+        for run in have {
+            link.has.insert_run(run.first, run.count);
+        }
+        link.receiving.payload_at = now;
+        let peer = link.peer;
+        self.event(Event::LinkUp { link: id, peer });
+        self.grant(id);
+        self.ping(id, now);
+        self.resubscribe(now);
+        self.pull(now);
+    }
+
+    fn understood(&mut self, id: LinkId, message: LinkMessage, now: Time) {
+        match message {
+            LinkMessage::Have { packets } => self.far_has(id, &packets, now),
+            LinkMessage::Subscribe { stripes, mask } => self.far_subscribes(id, stripes, mask, now),
+            LinkMessage::Credit { limit_bytes, .. } => self.far_credits(id, limit_bytes, now),
+            LinkMessage::Request { packets } => self.far_requests(id, &packets, now),
+            LinkMessage::Cancel { packets } => self.far_cancels(id, &packets),
+            LinkMessage::Refuse { packets } => self.far_refuses(id, &packets, now),
+            LinkMessage::Data(data) => self.receive(id, &data, now),
+            LinkMessage::Ping { nonce } => self.tell_link(id, &LinkMessage::Pong { nonce }),
+            LinkMessage::Pong { nonce } => self.ponged(id, nonce, now),
+            LinkMessage::Goodbye => self.far_leaves(id),
+            LinkMessage::Hello { .. } | LinkMessage::Unknown => {}
+        }
+    }
+
+    fn far_has(&mut self, id: LinkId, packets: &[Run], now: Time) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        for run in packets {
+            link.has.insert_run(run.first, run.count);
+        }
+        self.pull(now);
+    }
+
+    fn ping(&mut self, id: LinkId, now: Time) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let nonce = now.as_micros() as u32;
+        link.pinged = Some((nonce, now));
+        self.tell_link(id, &LinkMessage::Ping { nonce });
+    }
+
+    fn ponged(&mut self, id: LinkId, nonce: u32, now: Time) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if let Some((_, sent_at)) = link.pinged.filter(|(sent, _)| *sent == nonce) {
+            link.pinged = None;
+            link.measured(now - sent_at);
+        }
+    }
+
+    /// The far end closes on purpose: our end closes too.
+    fn far_leaves(&mut self, id: LinkId) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.said_goodbye = true;
+            self.close_link(id);
+        }
+    }
+
+    /// Notices what is overdue on any link.
+    pub(super) fn look_over_links(&mut self, now: Time) {
+        for id in self.links.keys().copied().collect::<Vec<_>>() {
+            let link = &self.links[&id];
+            let quiet = now - link.heard;
+            match link.state {
+                State::Opening { deadline } if deadline <= now => self.drop_link(id, "it could not be reached", now),
+                State::Greeting { deadline } if deadline <= now => self.drop_link(id, "it said nothing", now),
+                State::Open if quiet >= SILENCE_MAX => self.drop_link(id, "it has gone silent", now),
+                State::Open => {
+                    let overdue = match link.pinged {
+                        Some((_, sent_at)) => now - sent_at >= MEASURE_EVERY,
+                        None => quiet >= PING_AFTER || link.round_trip.is_none(),
+                    };
+                    if overdue {
+                        self.ping(id, now);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Closes a link that failed, and reports it if the plan has it.
+    pub(super) fn drop_link(&mut self, id: LinkId, reason: &str, now: Time) {
+        self.outputs.push_back(Output::CloseLink { link: id });
+        self.link_gone(id, reason.to_owned(), now);
+    }
+
+    /// Closes a link on purpose. It counts until the adapter says that it is closed.
+    pub(super) fn close_link(&mut self, id: LinkId) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if link.state == State::Closing {
+            return;
+        }
+        let was_open = matches!(link.state, State::Greeting { .. } | State::Open);
+        let (peer, greeted) = (link.peer, link.is_open());
+        link.state = State::Closing;
+        if was_open && !link.said_goodbye {
+            self.tell_link(id, &LinkMessage::Goodbye);
+        }
+        self.outputs.push_back(Output::CloseLink { link: id });
+        if greeted {
+            self.event(Event::LinkDown { link: id, peer, reason: "closed".to_owned() });
+        }
+    }
+
+    /// The adapter says that a link is closed.
+    pub(super) fn link_closed(&mut self, id: LinkId, reason: String, now: Time) {
+        self.link_gone(id, reason, now);
+        self.stop_if_closed();
+    }
+
+    fn link_gone(&mut self, id: LinkId, reason: String, now: Time) {
+        let Some(link) = self.links.remove(&id) else { return };
+        if link.is_open() {
+            self.event(Event::LinkDown { link: id, peer: link.peer, reason });
+        }
+        if self.life != Life::Running {
+            return;
+        }
+        let is_loss = link.state != State::Closing && !link.said_goodbye;
+        if is_loss && self.feeding.is_neighbour(link.peer) && self.link_to(link.peer).is_none() {
+            self.tell_tracker(&ToTracker::Lost { peer: link.peer });
+        }
+        self.resubscribe(now);
+        self.pull(now);
+    }
+}
+
+/// Ascending packets as runs.
+pub(super) fn runs_of(ascending: &[u32]) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for &packet in ascending {
+        match runs.last_mut() {
+            Some(run) if run.first + run.count == packet => run.count += 1,
+            _ => runs.push(Run { first: packet, count: 1 }),
+        }
+    }
+    runs
+}

@@ -1,0 +1,61 @@
+//! How many bytes, and how fast lately.
+
+use core::time::Duration;
+
+use crate::time::Time;
+
+/// Width of one bucket.
+const BUCKET: Duration = Duration::from_millis(500);
+/// Buckets that make up 'lately': 3 s.
+const BUCKETS: usize = 6;
+
+/// Counts bytes; knows the rate over the last three seconds.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Meter {
+    total_bytes: u64,
+    buckets: [u64; BUCKETS],
+    /// Number of the newest bucket, counted from the epoch.
+    newest: u64,
+    /// When the first byte came; before that there is no rate to speak of.
+    since: Option<Time>,
+}
+
+impl Meter {
+    /// Counts some bytes.
+    pub(super) fn add(&mut self, bytes: u64, now: Time) {
+        self.turn_to(now);
+        self.since.get_or_insert(now);
+        self.total_bytes += bytes;
+        self.buckets[(self.newest % BUCKETS as u64) as usize] += bytes;
+    }
+
+    /// All bytes since the start.
+    pub(super) fn total_bytes(&self) -> u64 {
+        self.total_bytes
+    }
+
+    /// Bytes a second, over the last three seconds or since the first byte if that is shorter.
+    pub(super) fn bytes_per_s(&self, now: Time) -> u64 {
+        let mut turned = self.clone();
+        turned.turn_to(now);
+        let Some(since) = self.since else { return 0 };
+        let window = BUCKET * BUCKETS as u32;
+        let span = (now - since).clamp(BUCKET, window);
+        let bytes: u64 = turned.buckets.iter().sum();
+        (u128::from(bytes) * 1_000_000 / span.as_micros()) as u64
+    }
+
+    /// Empties the buckets that have gone by.
+    fn turn_to(&mut self, now: Time) {
+        let number = now.as_micros() / BUCKET.as_micros() as u64;
+        let passed = number.saturating_sub(self.newest);
+        if passed >= BUCKETS as u64 {
+            self.buckets = [0; BUCKETS];
+        } else {
+            for step in 1..=passed {
+                self.buckets[((self.newest + step) % BUCKETS as u64) as usize] = 0;
+            }
+        }
+        self.newest = self.newest.max(number);
+    }
+}

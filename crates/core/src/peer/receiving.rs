@@ -1,0 +1,115 @@
+//! What comes in: verified, kept, passed on at once, and acknowledged with new credit.
+
+use super::{Event, Life, Output, Peer};
+use crate::ids::{LinkId, WriteId};
+use crate::time::Time;
+use crate::wire::link::{Data, LinkMessage};
+use crate::wire::tracker::ToTracker;
+
+impl Peer {
+    pub(super) fn receive(&mut self, id: LinkId, data: &Data, now: Time) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let payload_bytes = data.payload.len() as u64;
+        if !link.receiving.count(payload_bytes, link.round_trip, now) {
+            self.totals.wasted_bytes += payload_bytes;
+            return self.drop_link(id, "it sends more than it may", now);
+        }
+        if !self.note_groups(id, data) {
+            self.totals.wasted_bytes += payload_bytes;
+            return self.drop_link(id, "it sends the same data again", now);
+        }
+        let packet = self.geometry.packet_of(data.first);
+        let offered = groups_mask(data.first.get() - self.geometry.groups_of(packet).start, data.count);
+        let is_new = self.holdings.groups_of(packet) & offered != offered;
+        // A proof is learnt even where the groups are known: the sender will not repeat it.
+        if is_new || !data.proof.is_empty() {
+            if self.holdings.tree.verify(data.first, &data.payload, &data.proof).is_err() {
+                return self.lied(id, payload_bytes, now);
+            }
+        }
+        if is_new {
+            self.keep(id, data, now);
+        } else {
+            self.totals.wasted_bytes += payload_bytes;
+        }
+        self.grant(id);
+        self.pull(now);
+    }
+
+    /// Notes what a link brought; false if it brought all of it before.
+    fn note_groups(&mut self, id: LinkId, data: &Data) -> bool {
+        let Some(link) = self.links.get_mut(&id) else { return false };
+        let first = data.first.get();
+        let groups = (first..first + u32::from(data.count)).filter_map(|index| self.geometry.group(index));
+        groups.fold(false, |is_news, group| link.receiving.got.insert(group) || is_news)
+    }
+
+    /// A group failed its hash: nothing of it is kept, the link closes, the tracker hears of it.
+    fn lied(&mut self, id: LinkId, payload_bytes: u64, now: Time) {
+        self.totals.wasted_bytes += payload_bytes;
+        let Some(link) = self.links.get(&id) else { return };
+        let peer = link.peer;
+        self.event(Event::PeerLied { peer });
+        self.tell_tracker(&ToTracker::Bad { peer });
+        self.drop_link(id, "it sent data that fails verification", now);
+    }
+
+    /// Takes verified groups in: to the store, to those who subscribed, to the counters.
+    fn keep(&mut self, id: LinkId, data: &Data, now: Time) {
+        let packet = self.geometry.packet_of(data.first);
+        let (write, offset_bytes, completed) = self.holdings.insert(data.first, &data.payload, id);
+        self.outputs.push_back(Output::Write { write, offset_bytes, bytes: data.payload.clone() });
+        self.totals.received.add(data.payload.len() as u64, now);
+        self.payload_at = Some(now);
+        let stripe = usize::from(self.feeding.stripe_of(packet.get()));
+        if let Some(link) = self.links.get_mut(&id) {
+            if !link.receiving.outstanding.contains(&packet) {
+                if let Some(highest) = link.receiving.pushed.get_mut(stripe) {
+                    *highest = (*highest).max(Some(packet.get()));
+                }
+            }
+            if completed {
+                link.has.insert(packet);
+            }
+        }
+        if completed {
+            self.end_requests(packet, id);
+        }
+        self.offer(packet, now);
+        if self.holdings.has_all_groups() {
+            self.save_journal();
+            self.resubscribe(now);
+        }
+    }
+
+    /// Renews a sender's credit, unless the store is behind: then it is renewed when the store has caught up.
+    pub(super) fn grant(&mut self, id: LinkId) {
+        if self.life != Life::Running || self.holdings.backlog_bytes() >= self.config.store_backlog_bytes_max {
+            return;
+        }
+        let Some(link) = self.links.get_mut(&id).filter(|link| link.is_open()) else { return };
+        let received_bytes = link.receiving.payload_bytes;
+        if let Some(limit_bytes) = link.receiving.next_grant() {
+            self.tell_link(id, &LinkMessage::Credit { received_bytes, limit_bytes });
+        }
+    }
+
+    pub(super) fn written(&mut self, write: WriteId, now: Time) {
+        let was_behind = self.holdings.backlog_bytes() >= self.config.store_backlog_bytes_max;
+        if !self.holdings.written(write) {
+            return;
+        }
+        if was_behind {
+            for id in self.links.keys().copied().collect::<Vec<_>>() {
+                self.grant(id);
+            }
+        }
+        self.note_if_complete(now);
+        self.stop_if_closed();
+    }
+}
+
+/// Bits of `count` groups from `first` on.
+fn groups_mask(first: u32, count: u8) -> u8 {
+    (((1_u16 << count) - 1) << first) as u8
+}

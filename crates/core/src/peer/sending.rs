@@ -1,0 +1,350 @@
+//! What goes to whom next.
+//!
+//! A far end gets what it asked for packet by packet, then what it subscribed to, lowest packet first. A message is the
+//! longest run of groups of one packet that is verified here and not sent there yet, so a packet that is still coming in
+//! goes out group by group, and one that is whole goes out in one message. Sending stops where the far end's credit,
+//! the channel's room or the upload limit ends, and goes on when one of them is renewed: there is no timer in it but the
+//! upload limit's.
+
+use core::time::Duration;
+
+use super::link::REQUESTED_MAX;
+use super::linking::runs_of;
+use super::{Life, Peer, Reason};
+use crate::content::PacketIndex;
+use crate::ids::LinkId;
+use crate::time::Time;
+use crate::wire::link::{Data, LinkMessage, RUNS_MAX, Run, data_overhead_bytes};
+use crate::wire::tracker::StripeMask;
+
+/// Packets that one link may wait for to be read.
+const AWAITING_MAX: usize = 4;
+/// Reads under way at once, for all links.
+const READS_MAX: usize = 32;
+/// New packets are announced together, so late.
+const ANNOUNCE_AFTER: Duration = Duration::from_millis(250);
+/// Proof nodes that room is kept for before the proof is made: more only at the start of a link.
+const PROOF_NODES_EXPECTED: usize = 8;
+/// The upload limit's bucket holds so much, in seconds of the limit, and never less than one packet.
+const BURST_MS: u64 = 250;
+
+/// A person's limit on what is uploaded: a token bucket of bytes.
+#[derive(Debug, Default)]
+pub(super) struct UploadLimit {
+    bytes_per_s: Option<u64>,
+    tokens_bytes: u64,
+    filled_at: Time,
+}
+
+impl UploadLimit {
+    /// Whether so many bytes may go now; if not, when. `None`: never.
+    fn allows(&mut self, bytes: u64, now: Time) -> Result<(), Option<Time>> {
+        let Some(rate) = self.bytes_per_s else { return Ok(()) };
+        if rate == 0 {
+            return Err(None);
+        }
+        let burst = (rate.saturating_mul(BURST_MS) / 1_000).max(bytes);
+        let filled = (now - self.filled_at).as_micros() * u128::from(rate) / 1_000_000;
+        self.tokens_bytes = self.tokens_bytes.saturating_add(u64::try_from(filled).unwrap_or(u64::MAX)).min(burst);
+        self.filled_at = now;
+        match bytes.checked_sub(self.tokens_bytes) {
+            None | Some(0) => Ok(()),
+            Some(lacking) => {
+                let wait_micros = u128::from(lacking) * 1_000_000 / u128::from(rate) + 1;
+                Err(Some(now + Duration::from_micros(u64::try_from(wait_micros).unwrap_or(u64::MAX))))
+            }
+        }
+    }
+
+    fn spend(&mut self, bytes: u64) {
+        if self.bytes_per_s.is_some() {
+            self.tokens_bytes = self.tokens_bytes.saturating_sub(bytes);
+        }
+    }
+}
+
+/// Consecutive groups of a packet, counted from the packet's first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    first: u32,
+    count: u32,
+}
+
+/// What became of an attempt to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    /// A message went out.
+    Yes,
+    /// The packet is being read; others may go meanwhile.
+    Later,
+    /// Credit, room or the upload limit is used up.
+    Blocked,
+    /// There is nothing of this packet to send.
+    Nothing,
+}
+
+impl Peer {
+    pub(super) fn set_upload_limit(&mut self, bytes_per_s: Option<u64>, now: Time) {
+        self.upload = UploadLimit { bytes_per_s, tokens_bytes: 0, filled_at: now };
+        self.timers.clear(Reason::Upload);
+        self.pump_all(now);
+    }
+
+    pub(super) fn link_room(&mut self, id: LinkId, room_bytes: usize, now: Time) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.sending.room_bytes = room_bytes;
+            self.pump(id, now);
+        }
+    }
+
+    pub(super) fn far_credits(&mut self, id: LinkId, limit_bytes: u64, now: Time) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.sending.credit_limit_bytes = link.sending.credit_limit_bytes.max(limit_bytes);
+            self.pump(id, now);
+        }
+    }
+
+    pub(super) fn far_subscribes(&mut self, id: LinkId, stripes: u8, mask: u16, now: Time) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.sending.subscribed = (stripes, StripeMask(mask));
+            link.sending.cursor = 0;
+            link.sending.fresh.clear();
+            self.pump(id, now);
+        }
+    }
+
+    /// Takes in what the far end asks for. What is not here, or over the bound, is refused at once.
+    pub(super) fn far_requests(&mut self, id: LinkId, packets: &[Run], now: Time) {
+        let mut refused = Vec::new();
+        for packet in packets.iter().flat_map(|run| run.first..run.first + run.count) {
+            let held = self.packet(packet).filter(|packet| self.holdings.has_packet(*packet));
+            let Some(link) = self.links.get_mut(&id) else { return };
+            let may_upload = self.upload.bytes_per_s != Some(0);
+            match held {
+                Some(packet) if may_upload && link.sending.requested.len() < REQUESTED_MAX => {
+                    link.sending.requested.push_back(packet);
+                }
+                _ if refused.len() < REQUESTED_MAX => refused.push(packet),
+                // Asking for more than can be refused in one message is no honest peer's doing.
+                _ => return self.drop_link(id, "it asks for too much", now),
+            }
+        }
+        for packets in runs_of(&refused).chunks(RUNS_MAX) {
+            self.tell_link(id, &LinkMessage::Refuse { packets: packets.to_vec() });
+        }
+        self.pump(id, now);
+    }
+
+    pub(super) fn far_cancels(&mut self, id: LinkId, packets: &[Run]) {
+        if let Some(link) = self.links.get_mut(&id) {
+            let is_cancelled = |packet: &PacketIndex| packets.iter().any(|run| run.contains(packet.get()));
+            link.sending.requested.retain(|packet| !is_cancelled(packet));
+        }
+    }
+
+    /// New groups of a packet are verified: whoever subscribed to them may have them, and all are told in a while.
+    pub(super) fn offer(&mut self, packet: PacketIndex, now: Time) {
+        for id in self.links.keys().copied().collect::<Vec<_>>() {
+            let Some(link) = self.links.get_mut(&id) else { continue };
+            if !link.is_open() || !link.sending.wants_pushed(packet) || link.has.contains(packet) {
+                continue;
+            }
+            if packet.get() < link.sending.cursor {
+                link.sending.fresh.insert(packet);
+            }
+            self.pump(id, now);
+        }
+        self.timers.set_if_unset(Reason::Announce, now + ANNOUNCE_AFTER);
+    }
+
+    /// A packet was read: whoever waited for it gets it.
+    pub(super) fn send_awaited(&mut self, packet: PacketIndex, now: Time) {
+        for id in self.links.keys().copied().collect::<Vec<_>>() {
+            self.pump_awaited(id, packet, now);
+            self.pump(id, now);
+        }
+    }
+
+    fn pump_awaited(&mut self, id: LinkId, packet: PacketIndex, now: Time) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if !link.sending.awaiting.remove(&packet) || !link.is_open() {
+            return;
+        }
+        if self.send_packet(id, packet, now) == Sent::Blocked {
+            if let Some(link) = self.links.get_mut(&id) {
+                link.sending.fresh.insert(packet);
+            }
+        }
+    }
+
+    pub(super) fn pump_all(&mut self, now: Time) {
+        for id in self.links.keys().copied().collect::<Vec<_>>() {
+            self.pump(id, now);
+        }
+    }
+
+    /// Sends on one link until it is blocked or nothing is left.
+    pub(super) fn pump(&mut self, id: LinkId, now: Time) {
+        while let Some(link) = self.links.get(&id).filter(|link| link.is_open()) {
+            if self.life != Life::Running || link.sending.awaiting.len() >= AWAITING_MAX {
+                return;
+            }
+            let Some(packet) = self.next_packet(id) else { return };
+            if self.send_packet(id, packet, now) == Sent::Blocked {
+                return;
+            }
+            self.taken(id, packet);
+        }
+    }
+
+    /// The packet to send next: asked for, then newly arrived, then the backlog of the subscription.
+    fn next_packet(&mut self, id: LinkId) -> Option<PacketIndex> {
+        let link = self.links.get_mut(&id)?;
+        if let Some(packet) = link.sending.requested.front() {
+            return Some(*packet);
+        }
+        if let Some(packet) = link.sending.fresh.first() {
+            return Some(*packet);
+        }
+        if link.sending.subscribed.1.is_empty() {
+            return None;
+        }
+        while let Some(packet) = self.geometry.packet(link.sending.cursor) {
+            let is_wanted = link.sending.wants_pushed(packet) && !link.has.contains(packet);
+            if is_wanted && self.holdings.groups_of(packet) & !link.sending.sent.packet_groups(packet) != 0 {
+                return Some(packet);
+            }
+            link.sending.cursor += 1;
+        }
+        None
+    }
+
+    /// The packet was dealt with for now: sent as far as it is here, or waiting to be read.
+    fn taken(&mut self, id: LinkId, packet: PacketIndex) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let unsent = self.holdings.groups_of(packet) & !link.sending.sent.packet_groups(packet);
+        let sending = &mut link.sending;
+        if unsent != 0 && !sending.awaiting.contains(&packet) && !link.has.contains(packet) {
+            return;
+        }
+        if sending.requested.front() == Some(&packet) {
+            sending.requested.pop_front();
+        }
+        sending.fresh.remove(&packet);
+        if packet.get() == sending.cursor {
+            sending.cursor += 1;
+        }
+    }
+
+    /// Sends the next run of a packet's groups. What was sent on this link is never sent again: the channel loses nothing,
+    /// so a request for it has crossed it on its way.
+    fn send_packet(&mut self, id: LinkId, packet: PacketIndex, now: Time) -> Sent {
+        let Some(link) = self.links.get_mut(&id) else { return Sent::Nothing };
+        let Some(span) = longest_run(self.holdings.groups_of(packet) & !link.sending.sent.packet_groups(packet)) else {
+            return Sent::Nothing;
+        };
+        let first = self.geometry.groups_of(packet).start + span.first;
+        let Some(group) = self.geometry.group(first) else { return Sent::Nothing };
+        let Some(range) = self.geometry.groups_range(group, span.count) else { return Sent::Nothing };
+        let payload_bytes = range.len() as usize;
+        if !link.sending.may_send(data_overhead_bytes(PROOF_NODES_EXPECTED) + payload_bytes, payload_bytes) {
+            return Sent::Blocked;
+        }
+        if let Err(at) = self.upload.allows(range.len(), now) {
+            if let Some(at) = at {
+                self.timers.set_if_unset(Reason::Upload, at);
+            }
+            return Sent::Blocked;
+        }
+        let Some(payload) = self.holdings.cached(packet, span.first, span.count) else {
+            return self.await_packet(id, packet);
+        };
+        let whole = self.holdings.full_groups(packet);
+        let all_bytes = if self.holdings.has_packet(packet) && span.count != whole.count_ones() {
+            self.holdings.cached(packet, 0, whole.count_ones())
+        } else {
+            None
+        };
+        let Some(link) = self.links.get_mut(&id) else { return Sent::Nothing };
+        let known = &mut link.sending.known;
+        let Some(proof) = self.holdings.tree.proof(group, span.count, all_bytes.as_deref(), known) else {
+            // The hashes inside the packet went with the cache: they come back with its bytes.
+            return self.await_packet(id, packet);
+        };
+        let message = LinkMessage::Data(Data { first: group, count: span.count as u8, proof, payload }).encode();
+        self.count_sent(id, first..first + span.count, payload_bytes, message.len(), now);
+        self.send_link(id, message);
+        Sent::Yes
+    }
+
+    fn count_sent(
+        &mut self,
+        id: LinkId,
+        groups: core::ops::Range<u32>,
+        payload_bytes: usize,
+        message_bytes: usize,
+        now: Time,
+    ) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        for group in groups.filter_map(|index| self.geometry.group(index)) {
+            link.sending.sent.insert(group);
+        }
+        link.sending.payload_bytes += payload_bytes as u64;
+        link.sending.room_bytes = link.sending.room_bytes.saturating_sub(message_bytes);
+        link.sending.meter.add(payload_bytes as u64, now);
+        self.totals.sent.add(payload_bytes as u64, now);
+        self.totals.control_bytes += (message_bytes - payload_bytes) as u64;
+        self.upload.spend(payload_bytes as u64);
+    }
+
+    /// Puts a packet aside until it is read. Only what is whole and written can be read.
+    fn await_packet(&mut self, id: LinkId, packet: PacketIndex) -> Sent {
+        if !self.holdings.has_packet(packet) {
+            return Sent::Nothing;
+        }
+        if self.holdings.reads_under_way() >= READS_MAX {
+            return Sent::Blocked;
+        }
+        if let Some(link) = self.links.get_mut(&id) {
+            link.sending.awaiting.insert(packet);
+        }
+        self.read(packet);
+        Sent::Later
+    }
+
+    pub(super) fn announce_all(&mut self, _now: Time) {
+        for id in self.links.keys().copied().collect::<Vec<_>>() {
+            self.announce(id);
+        }
+        self.save_journal();
+    }
+
+    /// Tells a far end which packets are held since it was told last, except what it sent itself, and except what it
+    /// has, unless it feeds us and should know not to.
+    pub(super) fn announce(&mut self, id: LinkId) {
+        let Some(link) = self.links.get_mut(&id).filter(|link| link.is_open()) else { return };
+        let feeds = !link.receiving.subscribed.is_empty();
+        let untold = &self.holdings.log()[link.sending.told..];
+        link.sending.told = self.holdings.log().len();
+        let news = untold.iter().filter(|held| held.from != Some(id) && (feeds || !link.has.contains(held.packet)));
+        let mut packets: Vec<u32> = news.map(|held| held.packet.get()).collect();
+        packets.sort_unstable();
+        for packets in runs_of(&packets).chunks(RUNS_MAX) {
+            self.tell_link(id, &LinkMessage::Have { packets: packets.to_vec() });
+        }
+    }
+}
+
+/// The first longest run of set bits among a packet's groups.
+fn longest_run(groups: u8) -> Option<Span> {
+    let mut best: Option<Span> = None;
+    let mut first = 0;
+    while first < 8 {
+        let count = (groups >> first).trailing_ones();
+        if count > best.map_or(0, |span| span.count) {
+            best = Some(Span { first, count });
+        }
+        first += count + 1;
+    }
+    best
+}

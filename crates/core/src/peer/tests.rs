@@ -1,0 +1,526 @@
+//! Peers and a tracker in one world without delays: every output is carried out at once, time moves only from timeout to
+//! timeout. What depends on rates and delays is the simulator's.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+
+use super::{Event, Failure, Input, Output, Peer, PeerConfig, Phase, Start};
+use crate::content::{HashTree, Manifest, TreeBuilder};
+use crate::ids::{ConnectionId, LinkId, PeerId};
+use crate::time::Time;
+use crate::tracker::{self, Tracker, TrackerConfig};
+use crate::wire::link::LinkMessage;
+use crate::wire::signal::Signal;
+
+/// Room of a simulated channel, as an adapter would report it.
+const ROOM_BYTES: usize = 256 * 1024;
+
+struct Node {
+    peer: Peer,
+    connection: Option<ConnectionId>,
+    /// For each open link: the node and link at its far end.
+    channels: BTreeMap<LinkId, (usize, LinkId)>,
+    /// The store: what was written.
+    stored: Vec<u8>,
+    record: Vec<u8>,
+    events: Vec<Event>,
+    linked: Vec<usize>,
+    alive: bool,
+    /// Flips a bit in every data message that it sends.
+    lies: bool,
+}
+
+struct World {
+    content: Vec<u8>,
+    manifest: Manifest,
+    tree: HashTree,
+    tracker: Option<Tracker>,
+    nodes: Vec<Node>,
+    next_connection: u64,
+    now: Time,
+    work: VecDeque<(usize, Output)>,
+}
+
+fn content(size: usize) -> Vec<u8> {
+    (0..size).map(|i| (i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes()[5]).collect()
+}
+
+impl World {
+    fn new(size: usize) -> Self {
+        Self::with_tracker(size, TrackerConfig::default())
+    }
+
+    fn with_tracker(size: usize, config: TrackerConfig) -> Self {
+        let content = content(size);
+        let mut builder = TreeBuilder::new();
+        builder.push(&content);
+        let (_, tree) = builder.finish().expect("small enough");
+        let manifest = Manifest::of_file("file.bin", None, tree.root(), size as u64).expect("valid");
+        let tracker = Some(Tracker::new(config, [7; 32], Time::ZERO));
+        Self {
+            content,
+            manifest,
+            tree,
+            tracker,
+            nodes: Vec::new(),
+            next_connection: 0,
+            now: Time::ZERO,
+            work: VecDeque::new(),
+        }
+    }
+
+    fn add(&mut self, start: Start, slots: u8) -> usize {
+        let stored = match start {
+            Start::Complete(_) => self.content.clone(),
+            _ => vec![0; self.content.len()],
+        };
+        self.add_with_store(start, slots, stored)
+    }
+
+    fn add_with_store(&mut self, start: Start, slots: u8, stored: Vec<u8>) -> usize {
+        let mut config = PeerConfig::new(self.manifest.clone(), start);
+        config.slots = slots;
+        config.agent = "test".to_owned();
+        let number = self.nodes.len();
+        let peer = Peer::new(config, [number as u8 + 1; 32], self.now);
+        self.nodes.push(Node {
+            peer,
+            connection: None,
+            channels: BTreeMap::new(),
+            stored,
+            record: Vec::new(),
+            events: Vec::new(),
+            linked: Vec::new(),
+            alive: true,
+            lies: false,
+        });
+        self.drain(number);
+        number
+    }
+
+    fn seeder(&mut self) -> usize {
+        let tree = self.tree.clone();
+        self.add(Start::Complete(tree), 4)
+    }
+
+    fn give(&mut self, node: usize, input: Input) {
+        if self.nodes[node].alive {
+            self.nodes[node].peer.handle_input(input, self.now);
+            self.drain(node);
+        }
+    }
+
+    fn drain(&mut self, node: usize) {
+        while let Some(output) = self.nodes[node].peer.poll_output() {
+            self.work.push_back((node, output));
+        }
+    }
+
+    /// Carries out everything that is to be done now.
+    fn settle(&mut self) {
+        let mut steps = 0;
+        loop {
+            self.drain_tracker();
+            let Some((node, output)) = self.work.pop_front() else { return };
+            if self.nodes[node].alive {
+                self.carry_out(node, output);
+            }
+            steps += 1;
+            assert!(steps < 2_000_000, "the machines talk for ever");
+        }
+    }
+
+    fn drain_tracker(&mut self) {
+        while let Some(output) = self.tracker.as_mut().and_then(Tracker::poll_output) {
+            match output {
+                tracker::Output::Send { connection, text } => {
+                    if let Some(node) = self.node_of(connection) {
+                        self.give(node, Input::TrackerMessage(text));
+                    }
+                }
+                tracker::Output::Close { connection } => {
+                    if let Some(node) = self.node_of(connection) {
+                        self.nodes[node].connection = None;
+                        self.give(node, Input::TrackerDown { reason: "closed".to_owned() });
+                    }
+                }
+                tracker::Output::Event(_) => {}
+            }
+        }
+    }
+
+    fn node_of(&self, connection: ConnectionId) -> Option<usize> {
+        self.nodes.iter().position(|node| node.connection == Some(connection))
+    }
+
+    fn to_tracker(&mut self, input: tracker::Input) {
+        let now = self.now;
+        if let Some(tracker) = &mut self.tracker {
+            tracker.handle_input(input, now);
+        }
+    }
+
+    fn carry_out(&mut self, node: usize, output: Output) {
+        match output {
+            Output::ConnectTracker if self.tracker.is_some() => {
+                let connection = ConnectionId(self.next_connection);
+                self.next_connection += 1;
+                self.nodes[node].connection = Some(connection);
+                self.to_tracker(tracker::Input::Connected(connection));
+                self.give(node, Input::TrackerUp);
+            }
+            Output::ConnectTracker => self.give(node, Input::TrackerDown { reason: "nobody answers".to_owned() }),
+            Output::DisconnectTracker => {
+                if let Some(connection) = self.nodes[node].connection.take() {
+                    self.to_tracker(tracker::Input::Disconnected(connection));
+                }
+            }
+            Output::SendTracker(text) => {
+                if let Some(connection) = self.nodes[node].connection {
+                    self.to_tracker(tracker::Input::Message { connection, text });
+                }
+            }
+            Output::OpenLink { link, dial: true, .. } => {
+                let signal = Signal::Offer { sdp: format!("{node}/{}", link.0) };
+                self.give(node, Input::LinkSignal { link, signal });
+            }
+            Output::ApplySignal { link, signal } => self.apply(node, link, &signal),
+            Output::SendLink { link, message } => self.send(node, link, message),
+            Output::CloseLink { link } => self.close(node, link),
+            Output::Write { write, offset_bytes, bytes } => {
+                let start = offset_bytes as usize;
+                assert_eq!(&self.content[start..start + bytes.len()], &bytes[..], "only verified bytes are written");
+                self.nodes[node].stored[start..start + bytes.len()].copy_from_slice(&bytes);
+                self.give(node, Input::Written(write));
+            }
+            Output::Read { read, offset_bytes, len_bytes } => {
+                let start = offset_bytes as usize;
+                let bytes = Bytes::copy_from_slice(&self.nodes[node].stored[start..start + len_bytes as usize]);
+                self.give(node, Input::ReadDone { read, bytes });
+            }
+            Output::AppendRecord(bytes) => self.nodes[node].record.extend_from_slice(&bytes),
+            Output::Event(event) => self.nodes[node].events.push(event),
+            Output::OpenLink { .. } | Output::UploadManifest => {}
+        }
+    }
+
+    /// An offer is answered and both ends are open at once.
+    fn apply(&mut self, node: usize, link: LinkId, signal: &Signal) {
+        let Signal::Offer { sdp } = signal else { return };
+        let (far, far_link) = sdp.split_once('/').expect("made by this world");
+        let (far, far_link) = (far.parse::<usize>().unwrap(), LinkId(far_link.parse().unwrap()));
+        self.nodes[node].channels.insert(link, (far, far_link));
+        self.nodes[far].channels.insert(far_link, (node, link));
+        self.nodes[node].linked.push(far);
+        self.nodes[far].linked.push(node);
+        self.give(far, Input::LinkOpen { link: far_link, room_bytes: ROOM_BYTES });
+        self.give(node, Input::LinkOpen { link, room_bytes: ROOM_BYTES });
+    }
+
+    fn send(&mut self, node: usize, link: LinkId, message: Bytes) {
+        let Some(&(far, far_link)) = self.nodes[node].channels.get(&link) else { return };
+        let mut message = message;
+        if self.nodes[node].lies && message[0] == 8 {
+            let mut bytes = message.to_vec();
+            let last = bytes.len() - 1;
+            bytes[last] ^= 1;
+            message = bytes.into();
+        }
+        self.give(far, Input::LinkMessage { link: far_link, message });
+        self.give(node, Input::LinkRoom { link, room_bytes: ROOM_BYTES });
+    }
+
+    fn close(&mut self, node: usize, link: LinkId) {
+        let far = self.nodes[node].channels.remove(&link);
+        self.give(node, Input::LinkClosed { link, reason: "closed".to_owned() });
+        if let Some((far, far_link)) = far {
+            self.nodes[far].channels.remove(&far_link);
+            self.give(far, Input::LinkClosed { link: far_link, reason: "closed by the far end".to_owned() });
+        }
+    }
+
+    /// A peer vanishes without a word.
+    fn kill(&mut self, node: usize) {
+        self.nodes[node].alive = false;
+        if let Some(connection) = self.nodes[node].connection.take() {
+            self.to_tracker(tracker::Input::Disconnected(connection));
+        }
+        for (_, (far, far_link)) in core::mem::take(&mut self.nodes[node].channels) {
+            self.nodes[far].channels.remove(&far_link);
+            self.give(far, Input::LinkClosed { link: far_link, reason: "gone".to_owned() });
+        }
+    }
+
+    /// Goes on for so many seconds.
+    fn run_s(&mut self, seconds: u64) {
+        let end = self.now + core::time::Duration::from_secs(seconds);
+        self.settle();
+        loop {
+            let peers = self.nodes.iter().filter(|node| node.alive).filter_map(|node| node.peer.poll_timeout());
+            let tracker = self.tracker.as_ref().and_then(Tracker::poll_timeout);
+            let next = peers.map(|(at, _)| at).chain(tracker.map(|(at, _)| at)).min();
+            let Some(at) = next.filter(|at| *at <= end) else { break };
+            self.now = self.now.max(at);
+            for number in 0..self.nodes.len() {
+                if self.nodes[number].alive {
+                    self.nodes[number].peer.handle_timeout(self.now);
+                    self.drain(number);
+                }
+            }
+            if let Some(tracker) = &mut self.tracker {
+                tracker.handle_timeout(self.now);
+            }
+            self.settle();
+        }
+        self.now = end;
+    }
+
+    fn has_all(&self, node: usize) -> bool {
+        self.nodes[node].stored == self.content && self.nodes[node].events.contains(&Event::Complete)
+    }
+
+    fn phase(&self, node: usize) -> Phase {
+        self.nodes[node].peer.stats(self.now).phase
+    }
+}
+
+#[test]
+fn every_size_arrives() {
+    for size in [0, 1, 1_023, 16_383, 16_384, 16_385, 65_535, 65_536, 65_537, 300_000, 1_000_003] {
+        let mut world = World::new(size);
+        world.seeder();
+        let peer = world.add(Start::Empty, 4);
+        world.run_s(3);
+        assert!(world.has_all(peer), "{size} bytes");
+        assert_eq!(world.phase(peer), Phase::Seeding);
+    }
+}
+
+#[test]
+fn peers_relay_and_do_not_all_hang_on_the_seeder() {
+    let mut world = World::new(3_000_000);
+    let tree = world.tree.clone();
+    let seeder = world.add(Start::Complete(tree), 1);
+    let peers: Vec<usize> = (0..8).map(|_| world.add(Start::Empty, 4)).collect();
+    world.run_s(20);
+    for peer in &peers {
+        assert!(world.has_all(*peer), "peer {peer}: {:?}", world.nodes[*peer].peer.stats(world.now));
+    }
+    let direct = peers.iter().filter(|peer| world.nodes[**peer].linked.contains(&seeder)).count();
+    assert!(direct < peers.len(), "some peer never met the seeder");
+}
+
+#[test]
+fn a_liar_costs_its_link_and_the_rest_comes_from_others() {
+    let mut world = World::new(2_000_000);
+    let liar = world.seeder();
+    world.nodes[liar].lies = true;
+    let peer = world.add(Start::Empty, 4);
+    world.run_s(5);
+    let accused = |event: &Event| matches!(event, Event::PeerLied { .. });
+    assert!(world.nodes[peer].events.iter().any(accused));
+    assert_eq!(world.nodes[peer].peer.stats(world.now).have_bytes, 0, "nothing of the liar's is kept");
+    let honest = world.seeder();
+    world.run_s(20);
+    assert!(world.has_all(peer));
+    assert!(world.nodes[peer].linked.contains(&honest));
+}
+
+#[test]
+fn two_accusers_get_a_liar_banned() {
+    let mut world = World::new(500_000);
+    let liar = world.seeder();
+    world.nodes[liar].lies = true;
+    world.seeder();
+    for _ in 0..6 {
+        world.add(Start::Empty, 4);
+    }
+    world.run_s(30);
+    let stats = world.tracker.as_ref().unwrap().stats();
+    assert_eq!(stats.swarms[0].peers, 7, "all but the liar are in");
+    assert!((2..8).all(|peer| world.has_all(peer)));
+}
+
+#[test]
+fn halves_of_two_peers_make_a_whole_without_a_seeder() {
+    let mut world = World::new(2_000_000);
+    let half = 15 * 65_536;
+    let mut first = world.content.clone();
+    first[half..].fill(0);
+    let mut second = world.content.clone();
+    second[..half].fill(0);
+    let tree = world.tree.clone();
+    let one = world.add_with_store(Start::Resume(tree.clone()), 4, first);
+    let other = world.add_with_store(Start::Resume(tree), 4, second);
+    world.run_s(20);
+    let resumed = |event: &Event| matches!(event, Event::Resumed { bytes } if *bytes > 0);
+    assert!(world.nodes[one].events.iter().any(resumed));
+    for peer in [one, other] {
+        assert!(world.has_all(peer), "{:?} {:?}", world.nodes[peer].peer.stats(world.now), world.nodes[peer].events);
+    }
+}
+
+#[test]
+fn what_was_kept_is_checked_and_only_the_rest_fetched() {
+    let mut world = World::new(1_000_000);
+    world.seeder();
+    let peer = world.add(Start::Empty, 4);
+    world.run_s(3);
+    let record = world.nodes[peer].record.clone();
+    let mut stored = world.content.clone();
+    stored[70_000] ^= 1;
+    let tree = HashTree::restore(world.tree.geometry(), world.tree.root(), &record);
+    let again = world.add_with_store(Start::Resume(tree), 4, stored);
+    world.run_s(5);
+    assert!(world.has_all(again));
+    assert_eq!(world.nodes[again].peer.stats(world.now).received_bytes, 65_536, "only the damaged packet came");
+}
+
+#[test]
+fn a_killed_tracker_stops_nobody_and_is_rejoined() {
+    let mut world = World::new(1_000_000);
+    let seeder = world.seeder();
+    world.give(seeder, Input::UploadLimit { bytes_per_s: Some(100_000) });
+    let first = world.add(Start::Empty, 4);
+    world.run_s(2);
+    world.tracker = None;
+    for node in 0..2 {
+        world.nodes[node].connection = None;
+        world.give(node, Input::TrackerDown { reason: "gone".to_owned() });
+    }
+    world.run_s(10);
+    assert!(world.has_all(first), "the link went on");
+    world.tracker = Some(Tracker::new(TrackerConfig::default(), [9; 32], world.now));
+    world.run_s(120);
+    assert_eq!(world.tracker.as_ref().unwrap().stats().swarms[0].peers, 2);
+    let late = world.add(Start::Empty, 4);
+    world.run_s(5);
+    assert!(world.has_all(late));
+}
+
+#[test]
+fn a_killed_parent_is_replaced() {
+    let mut world = World::new(3_000_000);
+    let tree = world.tree.clone();
+    world.add(Start::Complete(tree.clone()), 1);
+    let relay = world.add(Start::Empty, 4);
+    let below = world.add(Start::Empty, 4);
+    world.settle();
+    world.kill(relay);
+    world.run_s(60);
+    assert!(world.has_all(below));
+}
+
+#[test]
+fn a_changed_file_is_noticed_before_it_is_sent() {
+    let mut world = World::new(500_000);
+    let seeder = world.seeder();
+    world.nodes[seeder].stored[200_000] ^= 1;
+    let peer = world.add(Start::Empty, 4);
+    world.run_s(5);
+    let failed = Event::Failed(Failure::ContentChanged { offset_bytes: 3 * 65_536 });
+    assert!(world.nodes[seeder].events.contains(&failed));
+    assert!(world.nodes[seeder].events.contains(&Event::Stopped));
+    assert!(!world.nodes[peer].events.iter().any(|event| matches!(event, Event::PeerLied { .. })));
+}
+
+#[test]
+fn stopping_says_goodbye_and_ends() {
+    let mut world = World::new(500_000);
+    let seeder = world.seeder();
+    let peer = world.add(Start::Empty, 4);
+    world.run_s(2);
+    world.give(peer, Input::Stop);
+    world.run_s(1);
+    assert_eq!(world.nodes[peer].events.last(), Some(&Event::Stopped));
+    assert!(world.nodes[seeder].peer.stats(world.now).links.is_empty());
+    assert_eq!(world.tracker.as_ref().unwrap().stats().swarms[0].peers, 1);
+}
+
+#[test]
+fn an_upload_limit_of_zero_sends_nothing() {
+    let mut world = World::new(500_000);
+    let seeder = world.seeder();
+    world.give(seeder, Input::UploadLimit { bytes_per_s: Some(0) });
+    let peer = world.add(Start::Empty, 4);
+    world.run_s(10);
+    assert_eq!(world.nodes[seeder].peer.stats(world.now).sent_bytes, 0);
+    world.give(seeder, Input::UploadLimit { bytes_per_s: Some(100_000) });
+    world.run_s(3);
+    let have = world.nodes[peer].peer.stats(world.now).have_bytes;
+    assert!((200_000..=400_000).contains(&have), "{have} bytes in 3 s at 100 kB/s");
+    world.run_s(10);
+    assert!(world.has_all(peer));
+}
+
+#[test]
+fn nonsense_on_a_link_closes_it_and_nothing_else() {
+    for nonsense in [&b""[..], b"\x08", b"\x02\xff\xff", &[8; 70_000], &[2; 20_000], b"\x01\x01"] {
+        let mut world = World::new(500_000);
+        let seeder = world.seeder();
+        world.give(seeder, Input::UploadLimit { bytes_per_s: Some(100_000) });
+        let peer = world.add(Start::Empty, 4);
+        world.settle();
+        let link = *world.nodes[peer].channels.keys().next().expect("linked");
+        world.give(peer, Input::LinkMessage { link, message: Bytes::copy_from_slice(nonsense) });
+        world.settle();
+        assert!(world.nodes[peer].events.iter().any(|event| matches!(event, Event::LinkDown { .. })));
+        world.run_s(60);
+        assert!(world.has_all(peer), "{:?} {:?}", &nonsense[..nonsense.len().min(4)], world.nodes[peer].events);
+    }
+}
+
+/// What `peer` is asked to do after the same link brought these packets, with the store taking no write meanwhile.
+fn after_packets(world: &mut World, packets: impl Iterator<Item = u32>) -> Vec<Output> {
+    let seeder = world.seeder();
+    world.give(seeder, Input::UploadLimit { bytes_per_s: Some(0) });
+    let peer = world.add(Start::Empty, 4);
+    world.settle();
+    let link = *world.nodes[peer].channels.keys().next().expect("linked");
+    let geometry = world.tree.geometry();
+    let mut known = crate::content::KnownNodes::new(&geometry);
+    let mut outputs = Vec::new();
+    for packet in packets {
+        let first = geometry.group(packet * 4).unwrap();
+        let start = packet as usize * 65_536;
+        let bytes = &world.content[start..start + 65_536];
+        let proof = world.tree.proof(first, 4, Some(bytes), &mut known).unwrap();
+        let payload = Bytes::copy_from_slice(bytes);
+        let message = LinkMessage::Data(crate::wire::link::Data { first, count: 4, proof, payload }).encode();
+        world.nodes[peer].peer.handle_input(Input::LinkMessage { link, message }, world.now);
+        outputs.extend(core::iter::from_fn(|| world.nodes[peer].peer.poll_output()));
+    }
+    outputs
+}
+
+#[test]
+fn data_beyond_the_credit_closes_the_link() {
+    let mut world = World::new(16 << 20);
+    let outputs = after_packets(&mut world, 0..256);
+    assert!(outputs.iter().any(|output| matches!(output, Output::CloseLink { .. })));
+    let written = outputs.iter().filter(|output| matches!(output, Output::Write { .. })).count();
+    assert!(written * 65_536 < 14 << 20, "memory for what the store has not taken is bounded: {written} packets");
+}
+
+#[test]
+fn the_same_data_twice_on_one_link_closes_it() {
+    let mut world = World::new(1 << 20);
+    let outputs = after_packets(&mut world, [0, 1, 0].into_iter());
+    assert!(outputs.iter().any(|output| matches!(output, Output::CloseLink { .. })));
+}
+
+#[test]
+fn only_planned_peers_are_answered() {
+    let mut world = World::new(1_000);
+    let peer = world.seeder();
+    world.settle();
+    let stranger = PeerId::from_bytes([5; 16]);
+    let message = crate::wire::tracker::FromTracker::Signal {
+        from: stranger,
+        session: 1,
+        signal: Signal::Offer { sdp: "x".to_owned() },
+    };
+    world.nodes[peer].peer.handle_input(Input::TrackerMessage(message.encode()), world.now);
+    assert!(world.nodes[peer].peer.poll_output().is_none());
+}

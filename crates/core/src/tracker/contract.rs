@@ -1,0 +1,155 @@
+//! What goes into a [`Tracker`](super::Tracker) and what comes out: the whole interface of a server.
+
+use crate::ids::{ConnectionId, ContentId, PeerId};
+
+/// How a tracker is set up.
+#[derive(Clone, Debug)]
+pub struct TrackerConfig {
+    /// ICE servers told to peers, as URLs; `stun::PORT` means the host under which the peer reached the tracker.
+    pub ice_servers: Vec<String>,
+    /// Most swarms. At the bound a join to a new one is refused with `full`.
+    pub swarms_max: usize,
+    /// Most peers of one swarm. At the bound a join is refused with `full`.
+    pub peers_per_swarm_max: usize,
+    /// Trees of each swarm's forest, 1 to [`STRIPES_MAX`](crate::wire::tracker::STRIPES_MAX).
+    pub stripes: u8,
+    /// Most children of one peer in one stripe, whatever slots it offers.
+    pub fan_out_max: u8,
+    /// Lateral links planned for each peer, beside the tree.
+    pub laterals: u8,
+    /// A peer is pinged when it said nothing for so long.
+    pub heartbeat_ms: u64,
+    /// A peer that said nothing for so long is dropped.
+    pub silence_ms_max: u64,
+    /// A peer whose socket broke keeps its place for so long; if it is not back then, it is dropped.
+    pub away_ms_max: u64,
+    /// Messages a second that a socket may send, sustained; a burst may have ten times as many. Beyond it: `too_fast`.
+    pub messages_per_s_max: u32,
+    /// Sockets that have not joined within this time are closed.
+    pub join_ms_max: u64,
+    /// After so many different reporters of bad bytes a peer is banned from the swarm.
+    pub reporters_to_ban: u8,
+}
+
+impl Default for TrackerConfig {
+    fn default() -> Self {
+        Self {
+            ice_servers: Vec::new(),
+            swarms_max: 10_000,
+            peers_per_swarm_max: 100_000,
+            stripes: 4,
+            fan_out_max: 2,
+            laterals: 2,
+            heartbeat_ms: 10_000,
+            silence_ms_max: 25_000,
+            away_ms_max: 8_000,
+            messages_per_s_max: 50,
+            join_ms_max: 10_000,
+            reporters_to_ban: 2,
+        }
+    }
+}
+
+/// What happens outside.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A socket is open.
+    Connected(ConnectionId),
+    /// A text frame came; may be anything. (A binary frame is to be given as an empty text, which is refused.)
+    Message {
+        /// Which socket.
+        connection: ConnectionId,
+        /// The frame.
+        text: String,
+    },
+    /// A socket is gone. Not expected after [`Output::Close`].
+    Disconnected(ConnectionId),
+    /// A manifest of this content is now held by the server, so peers need not upload it.
+    ManifestHeld(ContentId),
+    /// The server dropped its manifest of this content.
+    ManifestDropped(ContentId),
+}
+
+/// What the server is to do, at once and in order.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Send a text frame. If the socket's bounded queue is full, close it and give [`Input::Disconnected`].
+    Send {
+        /// Which socket.
+        connection: ConnectionId,
+        /// The frame.
+        text: String,
+    },
+    /// Close the socket after what was sent.
+    Close {
+        /// Which socket.
+        connection: ConnectionId,
+    },
+    /// Tell the log.
+    Event(Event),
+}
+
+/// What a log wants to hear of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A peer joined.
+    Joined {
+        /// Where.
+        swarm: ContentId,
+        /// Who.
+        peer: PeerId,
+        /// Its program.
+        agent: String,
+    },
+    /// A peer is gone.
+    Left {
+        /// Where.
+        swarm: ContentId,
+        /// Who.
+        peer: PeerId,
+        /// For people.
+        reason: &'static str,
+    },
+    /// A peer was banned for bad bytes.
+    Banned {
+        /// Where.
+        swarm: ContentId,
+        /// Who.
+        peer: PeerId,
+    },
+    /// A socket was refused.
+    Refused {
+        /// Which socket.
+        connection: ConnectionId,
+        /// For people.
+        reason: String,
+    },
+}
+
+/// A snapshot for `/stats.json` and metrics.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrackerStats {
+    /// Open sockets.
+    pub connections: usize,
+    /// Live swarms.
+    pub swarms: Vec<SwarmStats>,
+    /// Messages received since the start.
+    pub messages_in: u64,
+    /// Messages sent since the start.
+    pub messages_out: u64,
+    /// Sockets refused since the start.
+    pub refused: u64,
+}
+
+/// One swarm, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SwarmStats {
+    /// Which.
+    pub swarm: ContentId,
+    /// Peers in it.
+    pub peers: usize,
+    /// Of these, how many have everything.
+    pub seeders: usize,
+    /// Longest way from a root, in edges.
+    pub depth: usize,
+}

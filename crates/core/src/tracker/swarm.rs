@@ -1,0 +1,262 @@
+//! One swarm: its members, their sockets, and the plan of who feeds whom.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand_chacha::ChaCha8Rng;
+
+use super::contract::{SwarmStats, TrackerConfig};
+use crate::forest::{Neighbour, Planner, PlannerConfig};
+use crate::ids::{ConnectionId, ContentId, PeerId};
+use crate::time::Time;
+use crate::wire::tracker::{Edge, FromTracker, Join, LinkReport, PLAN_EDGES_MAX, Role, Status};
+
+/// Banned peers remembered; at the bound the smallest id is forgotten, which a liar can only win by chance.
+const BANNED_MAX: usize = 1_024;
+/// Accusers of one peer remembered; more make no difference.
+const ACCUSERS_MAX: usize = 16;
+/// A small swarm is told its size at once, a large one so often.
+const SIZE_INTERVAL: Duration = Duration::from_secs(10);
+/// Up to so many peers a swarm is small.
+const SMALL_SWARM: usize = 50;
+
+#[derive(Debug)]
+struct Member {
+    /// Its socket; none while it is away.
+    connection: Option<ConnectionId>,
+    away_since: Time,
+    packets_total: u32,
+    complete: bool,
+    accusers: BTreeSet<PeerId>,
+}
+
+/// One swarm.
+#[derive(Debug)]
+pub(super) struct Swarm {
+    planner: Planner,
+    members: BTreeMap<PeerId, Member>,
+    banned: BTreeSet<PeerId>,
+    size_told: (usize, usize),
+    size_told_at: Time,
+}
+
+impl Swarm {
+    pub(super) fn new(config: &TrackerConfig) -> Self {
+        let shape =
+            PlannerConfig { stripes: config.stripes, fan_out: config.fan_out_max, laterals: config.laterals };
+        Self {
+            planner: Planner::new(shape),
+            members: BTreeMap::new(),
+            banned: BTreeSet::new(),
+            size_told: (0, 0),
+            size_told_at: Time::ZERO,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    pub(super) fn contains(&self, peer: PeerId) -> bool {
+        self.members.contains_key(&peer)
+    }
+
+    pub(super) fn is_banned(&self, peer: PeerId) -> bool {
+        self.banned.contains(&peer)
+    }
+
+    pub(super) fn connection(&self, peer: PeerId) -> Option<ConnectionId> {
+        self.members.get(&peer)?.connection
+    }
+
+    pub(super) fn is_away(&self, peer: PeerId) -> bool {
+        self.members.get(&peer).is_some_and(|member| member.connection.is_none())
+    }
+
+    /// Peers that have been away for `away_max` or longer.
+    pub(super) fn away_since(&self, now: Time, away_max: Duration) -> Vec<PeerId> {
+        let away = self.members.iter().filter(|(_, member)| member.connection.is_none());
+        away.filter(|(_, member)| now - member.away_since >= away_max).map(|(peer, _)| *peer).collect()
+    }
+
+    /// Where to carry a signal, if the two were told to meet and the receiver is there.
+    pub(super) fn connection_to_signal(&self, from: PeerId, to: PeerId) -> Option<ConnectionId> {
+        if self.planner.may_signal(from, to) { self.connection(to) } else { None }
+    }
+
+    /// Takes a peer in, or back. Returns its older socket if that is still there.
+    pub(super) fn join(
+        &mut self,
+        connection: ConnectionId,
+        join: &Join,
+        now: Time,
+        rng: &mut ChaCha8Rng,
+    ) -> Option<ConnectionId> {
+        let peer = join.secret.peer_id();
+        let complete = join.packets_held == join.packets_total;
+        if let Some(member) = self.members.get_mut(&peer) {
+            let replaced = member.connection.replace(connection);
+            self.planner.set_present(peer, true);
+            if complete {
+                member.complete = true;
+                self.planner.set_complete(peer, now);
+            }
+            return replaced;
+        }
+        let member = Member {
+            connection: Some(connection),
+            away_since: now,
+            packets_total: join.packets_total,
+            complete,
+            accusers: BTreeSet::new(),
+        };
+        self.members.insert(peer, member);
+        self.planner.join(peer, join.slots, complete, &join.links, now, rng);
+        None
+    }
+
+    /// Takes a peer out; false if it was not in.
+    pub(super) fn leave(&mut self, peer: PeerId, now: Time) -> bool {
+        self.planner.leave(peer, now);
+        self.members.remove(&peer).is_some()
+    }
+
+    /// A peer's socket broke.
+    pub(super) fn set_away(&mut self, connection: ConnectionId, peer: PeerId, now: Time) {
+        let Some(member) = self.members.get_mut(&peer) else { return };
+        if member.connection == Some(connection) {
+            member.connection = None;
+            member.away_since = now;
+            self.planner.set_present(peer, false);
+        }
+    }
+
+    pub(super) fn status(&mut self, peer: PeerId, status: &Status, now: Time) {
+        let Some(member) = self.members.get_mut(&peer) else { return };
+        if status.packets_held >= member.packets_total {
+            member.complete = true;
+            self.planner.set_complete(peer, now);
+        }
+    }
+
+    pub(super) fn lost(&mut self, reporter: PeerId, other: PeerId, now: Time) {
+        self.planner.lost(reporter, other, now);
+    }
+
+    /// Parts the two for good. Returns how many peers have accused `liar`. Only a neighbour is believed.
+    pub(super) fn accuse(&mut self, victim: PeerId, liar: PeerId, now: Time) -> usize {
+        if !self.planner.may_signal(victim, liar) {
+            return 0;
+        }
+        self.planner.accuse(victim, liar, now);
+        let Some(member) = self.members.get_mut(&liar) else { return 0 };
+        if member.accusers.len() < ACCUSERS_MAX {
+            member.accusers.insert(victim);
+        }
+        member.accusers.len()
+    }
+
+    pub(super) fn ban(&mut self, peer: PeerId) {
+        self.banned.insert(peer);
+        if self.banned.len() > BANNED_MAX {
+            self.banned.pop_first();
+        }
+    }
+
+    pub(super) fn next_retry(&self) -> Option<Time> {
+        self.planner.next_retry()
+    }
+
+    pub(super) fn retry(&mut self, now: Time, rng: &mut ChaCha8Rng) {
+        self.planner.retry(now, rng);
+    }
+
+    /// Plans for all whose edges changed and who are there. One who is away is told all when it is back.
+    pub(super) fn take_plans(&mut self) -> Vec<(ConnectionId, FromTracker)> {
+        let mut by_peer: BTreeMap<PeerId, (Vec<Edge>, Vec<PeerId>)> = BTreeMap::new();
+        for change in self.planner.take_changes() {
+            let (open, close) = by_peer.entry(change.peer).or_default();
+            match change.now {
+                Some(neighbour) => open.extend(edges(change.peer, change.other, neighbour)),
+                None => close.push(change.other),
+            }
+        }
+        let mut plans = Vec::new();
+        for (peer, (open, close)) in by_peer {
+            if let Some(connection) = self.connection(peer) {
+                plans.extend(in_messages(open, close).into_iter().map(|plan| (connection, plan)));
+            }
+        }
+        plans
+    }
+
+    /// All edges of a peer that came back, and which of the links it has are to be closed.
+    pub(super) fn whole_plan(&self, peer: PeerId, links: &[LinkReport]) -> Vec<FromTracker> {
+        let neighbours = self.planner.neighbours(peer);
+        let is_edge = |link: &&LinkReport| neighbours.iter().any(|(other, _)| *other == link.peer);
+        let close = links.iter().filter(|link| !is_edge(link)).map(|link| link.peer).collect();
+        let open = neighbours.iter().flat_map(|(other, neighbour)| edges(peer, *other, *neighbour)).collect();
+        in_messages(open, close)
+    }
+
+    pub(super) fn size_message(&self) -> FromTracker {
+        let (peers, seeders) = self.size();
+        FromTracker::Swarm { peers: peers as u32, seeders: seeders as u32 }
+    }
+
+    /// Whom to tell the swarm's size now: nobody if it has not changed or was told lately.
+    pub(super) fn to_tell_size(&mut self, now: Time) -> Vec<ConnectionId> {
+        let size = self.size();
+        let is_lately = size.0 > SMALL_SWARM && now - self.size_told_at < SIZE_INTERVAL;
+        if size == self.size_told || is_lately {
+            return Vec::new();
+        }
+        self.size_told = size;
+        self.size_told_at = now;
+        self.members.values().filter_map(|member| member.connection).collect()
+    }
+
+    pub(super) fn stats(&self, swarm: ContentId) -> SwarmStats {
+        let (peers, seeders) = self.size();
+        SwarmStats { swarm, peers, seeders, depth: self.planner.depth_max() as usize }
+    }
+
+    fn size(&self) -> (usize, usize) {
+        (self.members.len(), self.members.values().filter(|member| member.complete).count())
+    }
+}
+
+/// What `peer` is told of an edge. The smaller id dials, so both ends agree without asking.
+fn edges(peer: PeerId, other: PeerId, neighbour: Neighbour) -> Vec<Edge> {
+    let dial = peer < other;
+    let mut edges = Vec::new();
+    if !neighbour.parent.is_empty() {
+        edges.push(Edge { peer: other, role: Role::Parent, stripes: neighbour.parent, dial });
+    }
+    if !neighbour.child.is_empty() {
+        edges.push(Edge { peer: other, role: Role::Child, stripes: neighbour.child, dial });
+    }
+    if edges.is_empty() {
+        edges.push(Edge { peer: other, role: Role::Lateral, stripes: neighbour.parent, dial });
+    }
+    edges
+}
+
+/// Cuts a long plan into messages within the limit; edges of one peer stay together.
+fn in_messages(open: Vec<Edge>, close: Vec<PeerId>) -> Vec<FromTracker> {
+    let mut plans: Vec<(Vec<Edge>, Vec<PeerId>)> = Vec::new();
+    for part in close.chunks(PLAN_EDGES_MAX) {
+        plans.push((Vec::new(), part.to_vec()));
+    }
+    for same_peer in open.chunk_by(|a, b| a.peer == b.peer) {
+        match plans.last_mut() {
+            Some((edges, _)) if edges.len() + same_peer.len() <= PLAN_EDGES_MAX => edges.extend_from_slice(same_peer),
+            _ => plans.push((same_peer.to_vec(), Vec::new())),
+        }
+    }
+    plans.into_iter().map(|(open, close)| FromTracker::Plan { open, close }).collect()
+}

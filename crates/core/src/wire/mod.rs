@@ -1,0 +1,11 @@
+//! What is said, and how much of it: messages, codecs and limits. No logic lives here.
+//!
+//! * [`tracker`]: peer and tracker over a WebSocket, small JSON messages of a documented version.
+//! * [`link`]: peer and peer over a data channel, binary.
+//! * [`signal`]: what two ends of a WebRTC connection tell each other to set it up; opaque to the engine.
+//!
+//! `docs/protocol.md` tells every message with its limits and an example.
+
+pub mod link;
+pub mod signal;
+pub mod tracker;

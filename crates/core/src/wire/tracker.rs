@@ -1,0 +1,320 @@
+//! Peer and tracker: small JSON objects over one WebSocket a peer, version 1.
+//!
+//! Every message is one text frame holding an object with a `type`. A field that is not known is ignored, and so is a
+//! message whose `type` is not known, so that newer ends can say more; what must be understood is a new `version`.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::signal::{SIGNAL_BYTES_MAX, Signal};
+use crate::ids::{ContentId, PeerId, PeerSecret};
+
+/// The protocol's version, in `join` and `welcome`.
+pub const VERSION: u16 = 1;
+/// Longest message either way, in bytes; a longer one is refused and the socket closed.
+pub const MESSAGE_BYTES_MAX: usize = 32 * 1024;
+/// Most links that a `join` tells of.
+pub const JOIN_LINKS_MAX: usize = 32;
+/// Most edges in one `plan`.
+pub const PLAN_EDGES_MAX: usize = 64;
+/// Most stripes of a forest.
+pub const STRIPES_MAX: u8 = 16;
+/// Longest `agent`, in bytes; a longer one is cut.
+pub const AGENT_BYTES_MAX: usize = 64;
+
+/// What the far end of an edge is to the peer that is told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// It pushes the edge's stripes to me.
+    Parent,
+    /// I push the edge's stripes to it.
+    Child,
+    /// Neither pushes; each may ask the other for what is missing.
+    Lateral,
+}
+
+/// Which stripes of the forest an edge carries: bit `i` is stripe `i`. Stripe of a packet = index mod stripes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StripeMask(pub u16);
+
+impl StripeMask {
+    /// No stripe.
+    pub const NONE: Self = Self(0);
+
+    /// The first `stripes` stripes.
+    pub const fn all(stripes: u8) -> Self {
+        Self(if stripes >= 16 { u16::MAX } else { (1 << stripes) - 1 })
+    }
+
+    /// One stripe.
+    pub const fn one(stripe: u8) -> Self {
+        Self(1 << stripe)
+    }
+
+    /// Whether the stripe is among them.
+    pub const fn contains(self, stripe: u8) -> bool {
+        stripe < 16 && self.0 & (1 << stripe) != 0
+    }
+
+    /// Those in either.
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Those in `self` and not in `other`.
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// One edge of the forest, as one of its two ends is told of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edge {
+    /// The far end.
+    pub peer: PeerId,
+    /// What the far end is to me.
+    pub role: Role,
+    /// Stripes that flow along it; empty for a lateral.
+    pub stripes: StripeMask,
+    /// Whether I make the offer; the far end is told the opposite.
+    pub dial: bool,
+}
+
+/// A live link that a peer tells of when it joins again, so that a new tracker keeps what works.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkReport {
+    /// The far end.
+    pub peer: PeerId,
+    /// What it is to me.
+    pub role: Role,
+    /// Stripes that flow along it.
+    pub stripes: StripeMask,
+}
+
+/// The first message of a peer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Join {
+    /// [`VERSION`].
+    pub version: u16,
+    /// The content, which is the swarm.
+    pub swarm: ContentId,
+    /// Proves the peer's id; see [`PeerSecret`].
+    pub secret: PeerSecret,
+    /// What program the peer is, for people: `pleach/0.1.0` or `Chrome 156`.
+    pub agent: String,
+    /// Packets held now.
+    pub packets_held: u32,
+    /// Packets in the whole.
+    pub packets_total: u32,
+    /// How many children it would feed in each stripe, so how many whole copies it would send at once; 0: it only takes.
+    pub slots: u8,
+    /// Links that are alive, after a broken socket or a restarted tracker; at most [`JOIN_LINKS_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<LinkReport>,
+}
+
+/// How a peer fares; said at most every few seconds, and only when something changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Packets held now.
+    pub packets_held: u32,
+    /// Payload received lately, bytes a second.
+    pub down_bytes_per_s: u64,
+    /// Payload sent lately, bytes a second, as acknowledged.
+    pub up_bytes_per_s: u64,
+}
+
+/// What a peer says to its tracker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ToTracker {
+    /// I want to be in the swarm. First, and again after every new socket.
+    Join(Join),
+    /// Carry this to a peer that you told me to meet.
+    Signal {
+        /// Whom to.
+        to: PeerId,
+        /// Which attempt of the two to connect; the dialling end counts.
+        session: u32,
+        /// What.
+        signal: Signal,
+    },
+    /// How I fare.
+    Status(Status),
+    /// That peer could not be reached, or its link broke.
+    Lost {
+        /// Which.
+        peer: PeerId,
+    },
+    /// That peer sent bytes that fail their hash; I closed its link.
+    Bad {
+        /// Which.
+        peer: PeerId,
+    },
+    /// Answer to a ping.
+    Pong,
+    /// I am going.
+    Leave,
+    /// A message of a later protocol; ignored.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Why a tracker refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// The message could not be understood.
+    BadMessage,
+    /// The version is not spoken here.
+    Version,
+    /// Too many messages, too fast.
+    TooFast,
+    /// The swarm, or the tracker, is full.
+    Full,
+    /// The peer was found to send bad bytes.
+    Banned,
+    /// The same peer came again by another socket, which took this one's place.
+    Replaced,
+    /// A reason of a later protocol.
+    #[serde(other)]
+    Other,
+}
+
+/// What a tracker says to a peer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum FromTracker {
+    /// You are in.
+    Welcome {
+        /// [`VERSION`].
+        version: u16,
+        /// Your public name.
+        peer: PeerId,
+        /// Stripes of this swarm's forest, 1 to [`STRIPES_MAX`].
+        stripes: u8,
+        /// STUN and TURN servers to use, as URLs. `stun::PORT` means the tracker's own host.
+        ice_servers: Vec<String>,
+        /// Whether the tracker would like the manifest uploaded, because it does not have it.
+        manifest_wanted: bool,
+    },
+    /// Open these edges and close those: the tracker's half of a reorganisation ([000] claims 12 to 15).
+    Plan {
+        /// To open, or, where a link to that peer is alive, to change into this.
+        open: Vec<Edge>,
+        /// To close, once what is being sent is sent.
+        close: Vec<PeerId>,
+    },
+    /// Carried from a peer that you were told to meet.
+    Signal {
+        /// From whom.
+        from: PeerId,
+        /// Which attempt.
+        session: u32,
+        /// What.
+        signal: Signal,
+    },
+    /// How large the swarm is, when it changed.
+    Swarm {
+        /// Peers in it, you among them.
+        peers: u32,
+        /// Of these, how many have everything.
+        seeders: u32,
+    },
+    /// Are you there? Answer with a pong.
+    Ping,
+    /// Refused; the socket closes after it.
+    Error {
+        /// Why, for programs.
+        code: Refusal,
+        /// Why, for people.
+        message: String,
+        /// When it is worth trying again; absent: never.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_ms: Option<u32>,
+    },
+    /// A message of a later protocol; ignored.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Why a message was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// Longer than [`MESSAGE_BYTES_MAX`].
+    #[error("the message has {0} bytes, more than {MESSAGE_BYTES_MAX}")]
+    TooLong(usize),
+    /// Not the JSON that was expected.
+    #[error("the message is not valid: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A part of it is over its limit.
+    #[error("the message's {0} is over its limit")]
+    Limit(&'static str),
+}
+
+impl ToTracker {
+    /// Parses one text frame.
+    pub fn decode(text: &str) -> Result<Self, DecodeError> {
+        let message: Self = decode_json(text)?;
+        match &message {
+            Self::Join(join) if join.links.len() > JOIN_LINKS_MAX => Err(DecodeError::Limit("links")),
+            Self::Join(join) if join.agent.len() > AGENT_BYTES_MAX => Err(DecodeError::Limit("agent")),
+            Self::Join(join) if join.packets_held > join.packets_total => Err(DecodeError::Limit("packets_held")),
+            Self::Signal { signal, .. } => check_signal(signal).map(|()| message),
+            _ => Ok(message),
+        }
+    }
+
+    /// One text frame.
+    pub fn encode(&self) -> String {
+        encode_json(self)
+    }
+}
+
+impl FromTracker {
+    /// Parses one text frame.
+    pub fn decode(text: &str) -> Result<Self, DecodeError> {
+        let message: Self = decode_json(text)?;
+        match &message {
+            Self::Welcome { stripes, .. } if *stripes == 0 || *stripes > STRIPES_MAX => {
+                Err(DecodeError::Limit("stripes"))
+            }
+            Self::Welcome { ice_servers, .. } if ice_servers.len() > 8 => Err(DecodeError::Limit("ice_servers")),
+            Self::Plan { open, close } if open.len() > PLAN_EDGES_MAX || close.len() > PLAN_EDGES_MAX => {
+                Err(DecodeError::Limit("edges"))
+            }
+            Self::Signal { signal, .. } => check_signal(signal).map(|()| message),
+            _ => Ok(message),
+        }
+    }
+
+    /// One text frame.
+    pub fn encode(&self) -> String {
+        encode_json(self)
+    }
+}
+
+fn check_signal(signal: &Signal) -> Result<(), DecodeError> {
+    if signal.text_bytes() > SIGNAL_BYTES_MAX {
+        return Err(DecodeError::Limit("signal"));
+    }
+    Ok(())
+}
+
+fn decode_json<T: DeserializeOwned>(text: &str) -> Result<T, DecodeError> {
+    if text.len() > MESSAGE_BYTES_MAX {
+        return Err(DecodeError::TooLong(text.len()));
+    }
+    Ok(serde_json::from_str(text)?)
+}
+
+fn encode_json<T: Serialize>(message: &T) -> String {
+    // Only maps with keys that are no strings and failing custom serialisers can fail; there are none in this module.
+    serde_json::to_string(message).expect("messages are plain data")
+}

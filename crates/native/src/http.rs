@@ -1,0 +1,169 @@
+//! Manifests over HTTP: `GET` and `PUT` of `/<content id>.pleach` at a tracker or any web server.
+//!
+//! A manifest is small and decides everything after it, so the client is strict: a limit on bytes and time, few
+//! redirects, and errors that say what to check. Proxies are not used, because the socket and the links of the same
+//! transfer could not use them either.
+
+use std::time::Duration;
+
+use pleach_core::ids::ManifestDigest;
+use reqwest::{Client, Response, StatusCode, redirect};
+use url::Url;
+
+use crate::tls::{self, TlsError};
+
+/// Largest manifest that is taken, in bytes.
+pub const MANIFEST_BYTES_MAX: usize = 1 << 20;
+/// Longest wait for a connection.
+const CONNECT_WAIT_MAX: Duration = Duration::from_secs(10);
+/// Longest wait for all of a manifest.
+const REQUEST_WAIT_MAX: Duration = Duration::from_secs(30);
+/// Most redirects that are followed.
+const REDIRECTS_MAX: usize = 5;
+
+/// Why a manifest could not be had or left.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// No connection.
+    #[error("cannot reach {host}: {reason}")]
+    Unreachable {
+        /// Whom.
+        host: String,
+        /// For people.
+        reason: String,
+    },
+    /// No answer in time.
+    #[error("{host} did not answer in time")]
+    Timeout {
+        /// Who.
+        host: String,
+    },
+    /// It answered that there is no such thing.
+    #[error("{host} does not have it (404): nobody shares it there any more, or the link is wrong")]
+    NotFound {
+        /// Who.
+        host: String,
+    },
+    /// It answered something else.
+    #[error("{host} answered {status}")]
+    Status {
+        /// Who.
+        host: String,
+        /// What.
+        status: StatusCode,
+    },
+    /// More than [`MANIFEST_BYTES_MAX`].
+    #[error("{host} sent more than a manifest may have ({MANIFEST_BYTES_MAX} bytes): this is no Pleach link")]
+    TooLarge {
+        /// Who.
+        host: String,
+    },
+    /// Not the bytes that the link promised.
+    #[error("{host} sent another manifest than the link names")]
+    Digest {
+        /// Who.
+        host: String,
+    },
+    /// The connection broke.
+    #[error("the connection to {host} failed: {reason}")]
+    Broken {
+        /// Whom.
+        host: String,
+        /// For people.
+        reason: String,
+    },
+    /// No TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+impl HttpError {
+    /// Whether it may work later, with everything as it is.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Timeout { .. } | Self::NotFound { .. } | Self::Broken { .. } => true,
+            Self::Status { status, .. } => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
+            Self::TooLarge { .. } | Self::Digest { .. } | Self::Tls(_) => false,
+        }
+    }
+}
+
+/// Fetches a manifest. With a digest, only that manifest is taken.
+pub async fn get_manifest(url: &Url, digest: Option<&ManifestDigest>) -> Result<Vec<u8>, HttpError> {
+    let host = host_of(url);
+    let response = client(url)?.get(url.clone()).send().await.map_err(|error| explain(&host, &error))?;
+    let bytes = body(check_status(response, &host)?, &host).await?;
+    match digest {
+        Some(digest) if ManifestDigest::of(&bytes) != *digest => Err(HttpError::Digest { host }),
+        _ => Ok(bytes),
+    }
+}
+
+/// Leaves a manifest at a tracker.
+pub async fn put_manifest(url: &Url, manifest: Vec<u8>) -> Result<(), HttpError> {
+    let host = host_of(url);
+    let request = client(url)?.put(url.clone()).body(manifest);
+    let response = request.send().await.map_err(|error| explain(&host, &error))?;
+    check_status(response, &host).map(drop)
+}
+
+fn client(url: &Url) -> Result<Client, HttpError> {
+    let builder = Client::builder()
+        .user_agent(crate::AGENT)
+        .connect_timeout(CONNECT_WAIT_MAX)
+        .timeout(REQUEST_WAIT_MAX)
+        .redirect(redirect::Policy::limited(REDIRECTS_MAX))
+        .no_proxy();
+    let tls = tls::client_config_for(url.scheme())?;
+    builder
+        .tls_backend_preconfigured(rustls::ClientConfig::clone(&tls))
+        .build()
+        .map_err(|error| HttpError::Unreachable { host: host_of(url), reason: innermost(&error) })
+}
+
+fn check_status(response: Response, host: &str) -> Result<Response, HttpError> {
+    match response.status() {
+        status if status.is_success() => Ok(response),
+        StatusCode::NOT_FOUND => Err(HttpError::NotFound { host: host.into() }),
+        status => Err(HttpError::Status { host: host.into(), status }),
+    }
+}
+
+async fn body(mut response: Response, host: &str) -> Result<Vec<u8>, HttpError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| explain(host, &error))? {
+        if bytes.len() + chunk.len() > MANIFEST_BYTES_MAX {
+            return Err(HttpError::TooLarge { host: host.into() });
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+fn explain(host: &str, error: &reqwest::Error) -> HttpError {
+    let host = host.to_owned();
+    if error.is_timeout() {
+        HttpError::Timeout { host }
+    } else if error.is_connect() {
+        HttpError::Unreachable { host, reason: innermost(error) }
+    } else {
+        HttpError::Broken { host, reason: innermost(error) }
+    }
+}
+
+/// The cause at the bottom, which is the one that a person can act on: "Connection refused".
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    let text = cause.to_string();
+    // "Connection refused (os error 111)": the number helps nobody.
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}
+
+/// Host and port as in the address, for messages.
+fn host_of(url: &Url) -> String {
+    let host = url.host_str().unwrap_or("?");
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}

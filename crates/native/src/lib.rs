@@ -1,0 +1,18 @@
+//! Pleach on an operating system: everything that the engine leaves to its adapter.
+//!
+//! * [`node`]: drives one engine with tokio; this is what an application starts.
+//! * [`link`]: WebRTC data channels to other peers, native or browsers.
+//! * [`store`]: the disk.
+//! * [`http`]: manifests over HTTP.
+//!
+//! The socket to the tracker and TLS are inside.
+
+pub mod http;
+pub mod link;
+pub mod node;
+pub mod store;
+mod tls;
+mod tracker_socket;
+
+/// What this program calls itself, to peers, trackers and web servers.
+pub const AGENT: &str = concat!("pleach/", env!("CARGO_PKG_VERSION"));

@@ -1,0 +1,527 @@
+//! A node: one engine ([`Peer`]) driven by tokio.
+//!
+//! The engine decides everything; this module only carries. Whatever happens outside becomes an `Input`, whatever the
+//! engine wants becomes a call on a link, the tracker's socket or the store:
+//!
+//! ```text
+//!   commands ──┐                       ┌── tracker socket (a task)
+//!   timer ─────┤   ┌───────────────┐   ├── links (WebRTC, tasks of their own)
+//!   store ─────┼──▶│ Driver · Peer │──▶┼── store (a thread)
+//!   tracker ───┤   └───────────────┘   ├── events (broadcast), stats (watch)
+//!   links ─────┘    one loop, a task   └── manifest upload (a task)
+//! ```
+//!
+//! # The loop
+//!
+//! One turn is: wait for the first source in the order of the comments in [`Driver::turn`], hand **one** input to the
+//! engine, carry out all it asks for. So the work of a turn is bounded by what one input can cause, and a source that
+//! never rests is still interleaved with those above it.
+//!
+//! # Bounds
+//!
+//! Every queue into the loop is bounded ([`LINK_EVENTS_MAX`], [`TRACKER_EVENTS_MAX`], the store's) and its writers wait
+//! when it is full: links then read no more, which SCTP and the engine's credits turn into a slower sender. The loop
+//! itself never waits for a queue: frames that a tracker does not read break the socket, requests that the store does
+//! not take stay in [`Driver::store_waiting`], whose bytes the engine bounds. Listeners that are too slow for
+//! [`EVENTS_MAX`] events miss the oldest, never the end.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use pleach_core::content::Manifest;
+use pleach_core::ids::LinkId;
+use pleach_core::peer::Peer;
+use pleach_core::peer::contract::{Event, Failure, Input, Output, PeerConfig, Start, Stats};
+use pleach_core::time::Time;
+use rand::TryRngCore;
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use url::Url;
+
+use crate::link::{IceServer, Link, LinkConfig, LinkEvent, LinkFactory};
+use crate::store::{Reply, Request, Store};
+use crate::tracker_socket::{TrackerEvent, TrackerSocket, fill_in_host};
+
+/// Events of all links that wait for the loop. A message has at most 256 KiB, but the engine's credits keep what is
+/// really on the way far below the product.
+const LINK_EVENTS_MAX: usize = 256;
+/// Frames of the tracker that wait for the loop.
+const TRACKER_EVENTS_MAX: usize = 64;
+/// Commands of the application that wait for the loop.
+const COMMANDS_MAX: usize = 16;
+/// Events that a listener may be behind; older ones are lost to it.
+const EVENTS_MAX: usize = 256;
+/// How often the snapshot for people is made, if anybody holds a receiver.
+const STATS_INTERVAL: Duration = Duration::from_millis(250);
+/// Longest that an engine may take to close its links after it was asked to stop.
+const STOP_WAIT_MAX: Duration = Duration::from_secs(4);
+/// Longest wait for the tracker's socket to say good-bye.
+const TRACKER_CLOSE_WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// Looks at each output before it is carried out, and may change or drop it.
+pub type OutputFilter = Box<dyn FnMut(Output) -> Option<Output> + Send>;
+
+/// How a node is set up.
+pub struct NodeConfig {
+    /// What is to be had or given.
+    pub manifest: Manifest,
+    /// Where to leave it if the tracker asks for it: an address that takes `PUT`.
+    pub manifest_url: Url,
+    /// What is known of the content, as the store holds it.
+    pub start: Start,
+    /// Where the bytes are or go.
+    pub store: Store,
+    /// The tracker's socket, `ws` or `wss`.
+    pub tracker_url: Url,
+    /// How many children to feed at most; 0 only takes.
+    pub slots: u8,
+    /// Most payload bytes a second to send; 0 sends nothing, `None` is no limit.
+    pub upload_bytes_per_s: Option<u64>,
+    /// How links are made.
+    pub link: LinkConfig,
+    /// For tests and measurements: makes a node that lies, is slow or drops messages out of an honest one. `None` in
+    /// all other use.
+    pub output_filter: Option<OutputFilter>,
+}
+
+/// Why a node could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The system refused a thread, or gave no random bytes.
+    #[error("the system refuses a resource: {0}")]
+    System(String),
+}
+
+/// A running node. Dropped without [`NodeHandle::stop`], the node leaves the swarm by itself.
+#[derive(Debug)]
+pub struct NodeHandle {
+    commands: mpsc::Sender<Command>,
+    stats: watch::Receiver<Stats>,
+    task: JoinHandle<Result<(), Failure>>,
+}
+
+#[derive(Debug)]
+enum Command {
+    UploadLimit(Option<u64>),
+    Stop,
+}
+
+/// What a node tells its application, in order. Ends when the node has ended.
+#[derive(Debug)]
+pub struct Events(broadcast::Receiver<Event>);
+
+impl Events {
+    /// The next event; `None` when the node has ended and [`NodeHandle::stop`] knows how. A listener that was too slow
+    /// goes on with the oldest event that is left.
+    pub async fn next(&mut self) -> Option<Event> {
+        loop {
+            match self.0.recv().await {
+                Ok(event) => return Some(event),
+                Err(broadcast::error::RecvError::Closed) => return None,
+                Err(broadcast::error::RecvError::Lagged(missed)) => {
+                    tracing::debug!(missed, "a listener was too slow for the node's events");
+                }
+            }
+        }
+    }
+
+    /// Another listener, from the next event on.
+    pub fn subscribe(&self) -> Self {
+        Self(self.0.resubscribe())
+    }
+}
+
+impl NodeHandle {
+    /// A snapshot that is renewed a few times a second.
+    pub fn stats(&self) -> watch::Receiver<Stats> {
+        self.stats.clone()
+    }
+
+    /// Changes what may be uploaded, in payload bytes a second: 0 stops it, `None` lifts the limit.
+    pub async fn set_upload_limit(&self, bytes_per_s: Option<u64>) {
+        // A node that has ended uploads nothing anyway.
+        let _ = self.commands.send(Command::UploadLimit(bytes_per_s)).await;
+    }
+
+    /// Leaves the swarm, closes everything, writes what waits to be written, and tells how the node ended. Also for a
+    /// node that has ended by itself.
+    pub async fn stop(self) -> Result<(), Failure> {
+        let _ = self.commands.send(Command::Stop).await;
+        self.task.await.unwrap_or_else(|error| Err(Failure::Store(format!("the node broke: {error}"))))
+    }
+}
+
+/// A peer on tokio; see the module.
+#[derive(Debug)]
+pub struct Node;
+
+impl Node {
+    /// Starts a node on the current runtime. The events begin with the first; the handle ends it.
+    pub fn start(config: NodeConfig) -> Result<(NodeHandle, Events), StartError> {
+        let mut seed = [0; 32];
+        rand::rngs::OsRng.try_fill_bytes(&mut seed).map_err(|error| StartError::System(error.to_string()))?;
+        let (command_sender, commands) = mpsc::channel(COMMANDS_MAX);
+        let (driver, queues, events, stats) = Driver::new(config, seed, commands)?;
+        let task = tokio::spawn(driver.run(queues));
+        Ok((NodeHandle { commands: command_sender, stats, task }, Events(events)))
+    }
+}
+
+/// Everything that the engine is connected to.
+struct Driver {
+    peer: Peer,
+    epoch: Instant,
+    filter: Option<OutputFilter>,
+
+    factory: LinkFactory,
+    links: BTreeMap<LinkId, Link>,
+    link_events: mpsc::Sender<(u32, LinkEvent)>,
+
+    tracker_url: Url,
+    tracker: Option<TrackerSocket>,
+    /// A socket that is sending its last frames.
+    tracker_closing: Option<JoinHandle<()>>,
+    tracker_generation: u64,
+    tracker_events: mpsc::Sender<(u64, TrackerEvent)>,
+
+    manifest: Manifest,
+    manifest_url: Url,
+
+    store: mpsc::Sender<Request>,
+    store_waiting: VecDeque<Request>,
+
+    events: broadcast::Sender<Event>,
+    stats: watch::Sender<Stats>,
+
+    stop_deadline: Option<Instant>,
+    stopped: bool,
+    outcome: Result<(), Failure>,
+}
+
+/// What comes into the loop.
+struct Queues {
+    commands: mpsc::Receiver<Command>,
+    store: mpsc::Receiver<Reply>,
+    tracker: mpsc::Receiver<(u64, TrackerEvent)>,
+    links: mpsc::Receiver<(u32, LinkEvent)>,
+}
+
+type DriverParts = (Driver, Queues, broadcast::Receiver<Event>, watch::Receiver<Stats>);
+
+impl Driver {
+    fn new(
+        config: NodeConfig,
+        seed: [u8; 32],
+        commands: mpsc::Receiver<Command>,
+    ) -> Result<DriverParts, StartError> {
+        let mut peer_config = PeerConfig::new(config.manifest.clone(), config.start);
+        peer_config.agent = crate::AGENT.into();
+        peer_config.slots = config.slots;
+        let peer = Peer::new(peer_config, seed, Time::ZERO);
+        let system = |error: std::io::Error| StartError::System(error.to_string());
+        let store = config.store.spawn().map_err(system)?;
+        let (events, event_receiver) = broadcast::channel(EVENTS_MAX);
+        let (stats, stats_receiver) = watch::channel(peer.stats());
+        let (link_events, links) = mpsc::channel(LINK_EVENTS_MAX);
+        let (tracker_events, tracker) = mpsc::channel(TRACKER_EVENTS_MAX);
+        let mut driver = Self {
+            peer,
+            epoch: Instant::now(),
+            filter: config.output_filter,
+            factory: LinkFactory::new(config.link).map_err(system)?,
+            links: BTreeMap::new(),
+            link_events,
+            tracker_url: config.tracker_url,
+            tracker: None,
+            tracker_closing: None,
+            tracker_generation: 0,
+            tracker_events,
+            manifest: config.manifest,
+            manifest_url: config.manifest_url,
+            store: store.requests,
+            store_waiting: VecDeque::new(),
+            events,
+            stats,
+            stop_deadline: None,
+            stopped: false,
+            outcome: Ok(()),
+        };
+        if config.upload_bytes_per_s.is_some() {
+            driver.input(Input::UploadLimit { bytes_per_s: config.upload_bytes_per_s });
+        }
+        let queues = Queues { commands, store: store.replies, tracker, links };
+        Ok((driver, queues, event_receiver, stats_receiver))
+    }
+
+    async fn run(mut self, mut queues: Queues) -> Result<(), Failure> {
+        let mut stats_tick = interval(STATS_INTERVAL);
+        stats_tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.carry_out_all();
+        while !self.stopped {
+            self.turn(&mut queues, &mut stats_tick).await;
+            self.carry_out_all();
+        }
+        self.close(queues).await
+    }
+
+    /// Waits for the first of the sources, in this order, and tells the engine of one thing that happened.
+    async fn turn(&mut self, queues: &mut Queues, stats_tick: &mut tokio::time::Interval) {
+        let timer = self.next_timer();
+        tokio::select! {
+            biased;
+            // 1. The person at it: rare, and they wait. A handle that was dropped means stop.
+            command = queues.commands.recv(), if self.stop_deadline.is_none() => self.on_command(command.unwrap_or(Command::Stop)),
+            // 2. Time: what is due is due, and the engine's timers free what would otherwise be stuck.
+            () = sleep_until(timer.unwrap_or_else(Instant::now)), if timer.is_some() => self.on_timer(),
+            // 3. A snapshot: four times a second at most.
+            _ = stats_tick.tick() => self.renew_stats(),
+            // 4. Room in the store's queue, before anything that could ask more of it.
+            permit = self.store.reserve(), if !self.store_waiting.is_empty() => {
+                if let (Ok(permit), Some(request)) = (permit, self.store_waiting.pop_front()) {
+                    permit.send(request);
+                }
+            }
+            // 5. The store: what is written frees memory, what is read is waited for by a child.
+            Some(reply) = queues.store.recv() => self.on_store(reply),
+            // 6. The tracker: small and seldom, and may be about to mend a gap.
+            Some((generation, event)) = queues.tracker.recv() => self.on_tracker(generation, event),
+            // 7. Links: nearly all of the work, and what slows down when there is too much.
+            Some((key, event)) = queues.links.recv() => self.on_link(LinkId(key), event),
+        }
+    }
+
+    fn now(&self) -> Time {
+        Time::from_micros(u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// When to wake at the latest: the engine's timer or the end of patience with a stopping engine.
+    fn next_timer(&self) -> Option<Instant> {
+        let engine = self.peer.poll_timeout().map(|(time, _reason)| self.epoch + time.since(Time::ZERO));
+        [engine, self.stop_deadline].into_iter().flatten().min()
+    }
+
+    fn input(&mut self, input: Input) {
+        self.peer.handle_input(input, self.now());
+    }
+
+    fn on_timer(&mut self) {
+        if self.stop_deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            tracing::debug!("the links did not close in time");
+            self.stopped = true;
+            return;
+        }
+        self.peer.handle_timeout(self.now());
+    }
+
+    fn on_command(&mut self, command: Command) {
+        match command {
+            Command::UploadLimit(bytes_per_s) => self.input(Input::UploadLimit { bytes_per_s }),
+            Command::Stop => self.begin_stop(),
+        }
+    }
+
+    fn begin_stop(&mut self) {
+        if self.stop_deadline.is_none() {
+            self.stop_deadline = Some(Instant::now() + STOP_WAIT_MAX);
+            self.input(Input::Stop);
+        }
+    }
+
+    fn on_store(&mut self, reply: Reply) {
+        match reply {
+            Reply::Written(write) => self.input(Input::Written(write)),
+            Reply::WriteFailed { write, reason } => self.input(Input::WriteFailed { write, reason }),
+            Reply::ReadDone { read, bytes } => self.input(Input::ReadDone { read, bytes }),
+            Reply::ReadFailed { read, reason } => self.input(Input::ReadFailed { read, reason }),
+            Reply::Finished(Ok(())) => self.tell(Event::Complete),
+            Reply::Finished(Err(error)) => {
+                self.fail(Failure::Store(error.to_string()));
+                self.begin_stop();
+            }
+        }
+    }
+
+    fn on_tracker(&mut self, generation: u64, event: TrackerEvent) {
+        // A socket that was given up may still have had something to say.
+        if self.tracker.as_ref().is_none_or(|tracker| tracker.generation() != generation) {
+            return;
+        }
+        match event {
+            TrackerEvent::Up => self.input(Input::TrackerUp),
+            TrackerEvent::Message(text) => self.input(Input::TrackerMessage(text)),
+            TrackerEvent::Down(reason) => {
+                self.tracker = None;
+                self.input(Input::TrackerDown { reason });
+            }
+        }
+    }
+
+    fn on_link(&mut self, link: LinkId, event: LinkEvent) {
+        // A link that has told of its end has nothing more to say.
+        let Some(room_bytes) = self.links.get(&link).map(Link::room) else { return };
+        match event {
+            LinkEvent::Signal(signal) => self.input(Input::LinkSignal { link, signal: signal.into() }),
+            LinkEvent::Open => self.input(Input::LinkOpen { link, room_bytes }),
+            LinkEvent::Message(message) => self.input(Input::LinkMessage { link, message }),
+            LinkEvent::Room(room_bytes) => self.input(Input::LinkRoom { link, room_bytes }),
+            LinkEvent::Closed(reason) => {
+                self.links.remove(&link);
+                self.input(Input::LinkClosed { link, reason });
+            }
+        }
+    }
+
+    fn carry_out_all(&mut self) {
+        while let Some(output) = self.peer.poll_output() {
+            let output = match &mut self.filter {
+                Some(filter) => filter(output),
+                None => Some(output),
+            };
+            if let Some(output) = output {
+                self.carry_out(output);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::ConnectTracker => self.connect_tracker(),
+            Output::DisconnectTracker => self.disconnect_tracker(),
+            Output::SendTracker(frame) => self.send_tracker(frame),
+            Output::UploadManifest => self.upload_manifest(),
+            Output::OpenLink { link, dial, ice_servers } => self.open_link(link, dial, &ice_servers),
+            Output::ApplySignal { link, signal } => {
+                if let Some(link) = self.links.get(&link) {
+                    link.apply(signal.into());
+                }
+            }
+            Output::SendLink { link, message } => {
+                if let Some(link) = self.links.get(&link) {
+                    link.send(message);
+                }
+            }
+            Output::CloseLink { link } => {
+                if let Some(link) = self.links.get(&link) {
+                    link.close();
+                }
+            }
+            Output::Write { write, offset_bytes, bytes } => {
+                self.ask_store(Request::Write { write, offset_bytes, bytes });
+            }
+            Output::AppendRecord(bytes) => self.ask_store(Request::AppendRecord(bytes)),
+            Output::Read { read, offset_bytes, len_bytes } => {
+                self.ask_store(Request::Read { read, offset_bytes, len_bytes });
+            }
+            Output::Event(event) => self.on_event(event),
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match event {
+            // Told once the store has flushed it and given it its name.
+            Event::Complete => self.ask_store(Request::Finish),
+            Event::Failed(failure) => self.fail(failure),
+            Event::Stopped => {
+                self.stopped = true;
+                self.tell(Event::Stopped);
+            }
+            other => self.tell(other),
+        }
+    }
+
+    /// Notes why the node ends; the first reason counts.
+    fn fail(&mut self, failure: Failure) {
+        if self.outcome.is_ok() {
+            self.outcome = Err(failure.clone());
+        }
+        self.tell(Event::Failed(failure));
+    }
+
+    fn tell(&self, event: Event) {
+        tracing::debug!(?event);
+        // Fails when nobody listens.
+        let _ = self.events.send(event);
+    }
+
+    fn ask_store(&mut self, request: Request) {
+        if !self.store_waiting.is_empty() {
+            self.store_waiting.push_back(request);
+            return;
+        }
+        match self.store.try_send(request) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(request) | mpsc::error::TrySendError::Closed(request)) => {
+                self.store_waiting.push_back(request);
+            }
+        }
+    }
+
+    fn connect_tracker(&mut self) {
+        self.disconnect_tracker();
+        self.tracker_generation += 1;
+        let events = self.tracker_events.clone();
+        self.tracker = Some(TrackerSocket::open(self.tracker_url.clone(), self.tracker_generation, events));
+    }
+
+    fn disconnect_tracker(&mut self) {
+        if let Some(tracker) = self.tracker.take() {
+            self.tracker_closing = Some(tracker.close());
+        }
+    }
+
+    fn send_tracker(&mut self, frame: String) {
+        if self.tracker.as_ref().is_some_and(|tracker| tracker.send(frame).is_err()) {
+            self.tracker = None;
+            self.input(Input::TrackerDown { reason: "the tracker does not read".into() });
+        }
+    }
+
+    fn upload_manifest(&self) {
+        let (url, bytes) = (self.manifest_url.clone(), self.manifest.as_bytes().to_vec());
+        tokio::spawn(async move {
+            if let Err(error) = crate::http::put_manifest(&url, bytes).await {
+                tracing::warn!(%error, "the tracker did not take the manifest");
+            }
+        });
+    }
+
+    fn open_link(&mut self, link: LinkId, dial: bool, ice_servers: &[String]) {
+        let with_host = |url: &String| IceServer { url: fill_in_host(url, &self.tracker_url), ..IceServer::default() };
+        let ice_servers = ice_servers.iter().map(with_host).collect();
+        let opened = self.factory.open(link.0, dial, ice_servers, self.link_events.clone());
+        self.links.insert(link, opened);
+    }
+
+    fn renew_stats(&self) {
+        if self.stats.receiver_count() > 0 {
+            self.stats.send_replace(self.peer.stats());
+        }
+    }
+
+    /// After the engine's end: a last snapshot, then everything outside is let go in an orderly way.
+    async fn close(mut self, mut queues: Queues) -> Result<(), Failure> {
+        self.stats.send_replace(self.peer.stats());
+        drop(queues.links);
+        drop(queues.tracker);
+        self.links.clear();
+        self.disconnect_tracker();
+        if let Some(closing) = self.tracker_closing.take() {
+            // A tracker that does not answer is left behind.
+            let _ = timeout(TRACKER_CLOSE_WAIT_MAX, closing).await;
+        }
+        while !self.store_waiting.is_empty() {
+            tokio::select! {
+                permit = self.store.reserve() => match (permit, self.store_waiting.pop_front()) {
+                    (Ok(permit), Some(request)) => permit.send(request),
+                    _ => break,
+                },
+                Some(_) = queues.store.recv() => {}
+            }
+        }
+        drop(self.store);
+        // Ends when the store's thread has served all and let go of its files.
+        while queues.store.recv().await.is_some() {}
+        self.outcome
+    }
+}

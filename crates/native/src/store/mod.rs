@@ -1,0 +1,175 @@
+//! The disk: where a node reads what it passes on and writes what it was given.
+//!
+//! One thread serves one store, request by request in order, so a slow disk never blocks the node's loop, and a read
+//! that follows a write sees it. Three kinds of place have the same interface:
+//!
+//! * [`SourceFile`]: read-only, for a seeder;
+//! * [`Download`]: a file that is being made, and resumed after any kind of end;
+//! * [`Scratch`]: content that only passes through on its way to a pipe.
+//!
+//! # Bounds
+//!
+//! At most [`REQUESTS_MAX`] requests wait for the thread and as many replies for the node; when the first queue is
+//! full the node keeps further ones, whose bytes the engine bounds (`store_backlog_bytes_max`). The node always takes
+//! replies, so the two queues cannot wait for each other.
+
+mod download;
+mod error;
+mod positioned;
+mod scratch;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::thread;
+
+use bytes::Bytes;
+use pleach_core::ids::{ReadId, WriteId};
+use tokio::sync::mpsc;
+
+use positioned::{read_full_at, write_all_at};
+
+pub use download::{Download, DownloadConfig};
+pub use error::{StoreError, plain};
+pub use scratch::{Scratch, ScratchReader};
+pub use source::{Change, SourceFile, SourceWatch};
+
+/// Requests that wait for the store's thread, and replies that wait for the node.
+pub(crate) const REQUESTS_MAX: usize = 256;
+
+/// Where the bytes of one node lie.
+#[derive(Debug)]
+pub enum Store {
+    /// A file that is shared.
+    Source(SourceFile),
+    /// A file that is being made.
+    Download(Download),
+    /// A temporary file on the way to a pipe.
+    Scratch(Scratch),
+}
+
+/// What a node asks of its store; the first three as the engine's outputs of the same names.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Write { write: WriteId, offset_bytes: u64, bytes: Bytes },
+    AppendRecord(Bytes),
+    Read { read: ReadId, offset_bytes: u64, len_bytes: u32 },
+    /// Everything is there: make it last, under its final name.
+    Finish,
+}
+
+/// What the store answers.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Written(WriteId),
+    WriteFailed { write: WriteId, reason: String },
+    ReadDone { read: ReadId, bytes: Bytes },
+    ReadFailed { read: ReadId, reason: String },
+    Finished(Result<(), StoreError>),
+}
+
+/// Both ends of a store's thread. Dropping `requests` lets it serve what waits and end, which closes `replies`.
+#[derive(Debug)]
+pub(crate) struct StoreThread {
+    pub(crate) requests: mpsc::Sender<Request>,
+    pub(crate) replies: mpsc::Receiver<Reply>,
+}
+
+impl Store {
+    /// Gives the store a thread of its own.
+    pub(crate) fn spawn(self) -> io::Result<StoreThread> {
+        let (requests, requested) = mpsc::channel(REQUESTS_MAX);
+        let (reply, replies) = mpsc::channel(REQUESTS_MAX);
+        thread::Builder::new().name("pleach-store".into()).spawn(move || self.serve(requested, &reply))?;
+        Ok(StoreThread { requests, replies })
+    }
+
+    fn serve(mut self, mut requests: mpsc::Receiver<Request>, replies: &mpsc::Sender<Reply>) {
+        while let Some(request) = requests.blocking_recv() {
+            if let Some(reply) = self.handle(request)
+                && replies.blocking_send(reply).is_err()
+            {
+                break;
+            }
+        }
+        if let Self::Download(download) = self {
+            download.close();
+        }
+    }
+
+    fn handle(&mut self, request: Request) -> Option<Reply> {
+        match request {
+            Request::Write { write, offset_bytes, bytes } => Some(match self.write(offset_bytes, &bytes) {
+                Ok(()) => Reply::Written(write),
+                Err(error) => Reply::WriteFailed { write, reason: self.explain("write", &error) },
+            }),
+            Request::Read { read, offset_bytes, len_bytes } => Some(match self.read(offset_bytes, len_bytes) {
+                Ok(bytes) => Reply::ReadDone { read, bytes },
+                Err(error) => Reply::ReadFailed { read, reason: self.explain("read", &error) },
+            }),
+            Request::AppendRecord(bytes) => {
+                self.append_record(&bytes);
+                None
+            }
+            Request::Finish => Some(Reply::Finished(match self {
+                Self::Download(download) => download.finish(),
+                Self::Source(_) | Self::Scratch(_) => Ok(()),
+            })),
+        }
+    }
+
+    fn write(&mut self, offset_bytes: u64, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Source(_) => Err(io::Error::from(io::ErrorKind::ReadOnlyFilesystem)),
+            Self::Download(download) => {
+                download.note_write();
+                write_all_at(&download.part, bytes, offset_bytes)
+            }
+            Self::Scratch(scratch) => {
+                write_all_at(&scratch.file, bytes, offset_bytes)?;
+                scratch.note_write(offset_bytes, bytes.len() as u64);
+                Ok(())
+            }
+        }
+    }
+
+    fn read(&self, offset_bytes: u64, len_bytes: u32) -> io::Result<Bytes> {
+        let mut bytes = vec![0; len_bytes as usize];
+        let len = read_full_at(self.file(), &mut bytes, offset_bytes)?;
+        bytes.truncate(len);
+        Ok(bytes.into())
+    }
+
+    /// Losing the record only costs fetching again, so a failure is told to the log and nobody else.
+    fn append_record(&mut self, bytes: &[u8]) {
+        if let Self::Download(download) = self
+            && let Err(error) = download.append_record(bytes)
+        {
+            tracing::warn!(path = %download.part_path().display(), %error, "could not append to the record");
+        }
+    }
+
+    fn file(&self) -> &File {
+        match self {
+            Self::Source(source) => &source.file,
+            Self::Download(download) => &download.part,
+            Self::Scratch(scratch) => &scratch.file,
+        }
+    }
+
+    /// Where it lies, for people.
+    fn path(&self) -> &Path {
+        match self {
+            Self::Source(source) => source.path(),
+            Self::Download(download) => download.part_path(),
+            Self::Scratch(scratch) => &scratch.directory,
+        }
+    }
+
+    fn explain(&self, doing: &str, error: &io::Error) -> String {
+        format!("cannot {doing} {}: {}", self.path().display(), plain(error))
+    }
+}

@@ -1,0 +1,232 @@
+/** The store of `web/src/storage` in a real browser: what it keeps, what it finds again, what it says when it cannot. */
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+import { root, scenario } from './harness/index.mjs';
+
+const ID = 'ab'.repeat(32);
+const MIB = 1024 * 1024;
+const options = { timeoutMs: 120_000 };
+
+scenario('a store gives back what was written, now and after a reload', options, async (lab) => {
+  const { page } = await openPage(lab);
+  const sizeBytes = 5 * MIB + 13;
+  const first = await page.evaluate(
+    async ({ content, sizeBytes }) => {
+      const { store, record } = await openStore(content, sizeBytes);
+      const offsets = [4 * MIB, 0, 2 * MIB];
+      await Promise.all(offsets.map((offset) => store.write(offset, pattern(offset, MIB))));
+      store.appendRecord(Uint8Array.of(1, 2));
+      store.appendRecord(Uint8Array.of(3));
+      await store.flush();
+      const read = await store.read(4 * MIB + 5, 1000);
+      const tail = await store.read(sizeBytes - 3, 100);
+      return { hadRecord: record !== undefined, right: equal(read, pattern(4 * MIB + 5, 1000)), tailBytes: tail.length };
+    },
+    { content: ID, sizeBytes },
+  );
+  assert.deepEqual(first, { hadRecord: false, right: true, tailBytes: 3 });
+
+  // No close: the page goes as pages do.
+  await page.reload();
+  await prepare(page);
+  const second = await page.evaluate(
+    async ({ content, sizeBytes }) => {
+      const { store, record } = await openStore(content, sizeBytes);
+      store.appendRecord(Uint8Array.of(4));
+      const right = equal(await store.read(2 * MIB, MIB), pattern(2 * MIB, MIB));
+      const gap = await store.read(MIB, 4);
+      await store.close();
+      const again = await openStore(content, sizeBytes);
+      await again.store.remove();
+      const removed = await openStore(content, sizeBytes);
+      const zeros = await removed.store.read(2 * MIB, 4);
+      return { record: [...record], right, gap: [...gap], again: [...again.record], removed: removed.record, zeros: [...zeros] };
+    },
+    { content: ID, sizeBytes },
+  );
+  assert.deepEqual(second, {
+    record: [1, 2, 3],
+    right: true,
+    gap: [0, 0, 0, 0],
+    again: [1, 2, 3, 4],
+    removed: undefined,
+    zeros: [0, 0, 0, 0],
+  });
+});
+
+scenario('what is written is given away, and a part of a larger buffer is copied', options, async (lab) => {
+  const { page } = await openPage(lab);
+  const lengths = await page.evaluate(async (content) => {
+    const { store } = await openStore(content, 100);
+    const own = new Uint8Array(10);
+    const large = new Uint8Array(30).fill(9);
+    await Promise.all([store.write(0, own), store.write(10, large.subarray(5, 15))]);
+    return [own.length, large.length, (await store.read(10, 10)).every((byte) => byte === 9)];
+  }, ID);
+  assert.deepEqual(lengths, [0, 30, true]);
+});
+
+scenario('a second tab is told so, and opens once the first has let go', options, async (lab) => {
+  const { page, browser, server } = await openPage(lab);
+  const open = (content) => openStore(content, 1000).then(() => 'open', ({ name, code, message }) => ({ name, code, message }));
+  const other = await browser.open(server.url);
+  await prepare(other);
+  assert.equal(await page.evaluate(open, ID), 'open');
+  const refused = { name: 'StoreError', code: 'already-open', message: 'This content is already open in another tab.' };
+  assert.deepEqual(await other.evaluate(open, ID), refused);
+  assert.equal(await other.evaluate(open, 'cd'.repeat(32)), 'open', 'another content is another place');
+  await page.close();
+  assert.equal(await other.evaluate(open, ID), 'open');
+});
+
+scenario('a full disk is told at the start, with both sizes', options, async (lab) => {
+  const { page } = await openPage(lab);
+  const fault = await page.evaluate(async (content) => {
+    const { quota } = await navigator.storage.estimate();
+    return openStore(content, quota + 1e6).catch(({ code, message, neededBytes, availableBytes }) => {
+      return { code, message, hasSizes: neededBytes === quota + 1e6 && availableBytes <= quota };
+    });
+  }, ID);
+  assert.equal(fault.code, 'no-space');
+  assert.equal(fault.hasSizes, true);
+  assert.match(fault.message, /^There is not enough space in the browser's storage: \d+ MB are needed, and \d+ MB are free\.$/);
+});
+
+scenario('a quota that shrinks meanwhile is told too', options, async (lab) => {
+  const { page, browser, server } = await openPage(lab);
+  const devtools = await browser.context.newCDPSession(page);
+  // The estimate before is of the true quota, the write beyond of the small one.
+  const opened = await page.evaluate((content) => openStore(content, 1000).then(({ store }) => Boolean((globalThis.kept = store))), ID);
+  assert.equal(opened, true);
+  await devtools.send('Storage.overrideQuotaForOrigin', { origin: server.url, quotaSize: 200_000 });
+  const fault = await page.evaluate(async () => {
+    const written = await kept.write(0, new Uint8Array(4 * MIB)).catch(({ code, message }) => ({ code, message }));
+    return { ...written, noted: kept.failure?.code };
+  });
+  assert.equal(fault.code, 'no-space', fault.message);
+  assert.equal(fault.noted, 'no-space');
+});
+
+scenario('the file is saved byte for byte, and can still be read for others', options, async (lab) => {
+  const { page } = await openPage(lab);
+  const sizeBytes = 9 * MIB + 7;
+  const downloading = page.waitForEvent('download');
+  const outcome = await page.evaluate(
+    async ({ content, sizeBytes }) => {
+      const { store } = await openStore(content, sizeBytes);
+      globalThis.kept = store;
+      await store.write(0, pattern(0, sizeBytes));
+      return storage.save({ store, fileName: 'talk.mp4', picker: false });
+    },
+    { content: ID, sizeBytes },
+  );
+  assert.deepEqual(outcome, { how: 'download', fileName: 'talk.mp4' });
+  const download = await downloading;
+  assert.equal(download.suggestedFilename(), 'talk.mp4');
+  const saved = await readFile(await download.path());
+  assert.equal(saved.length, sizeBytes);
+  assert.equal(sha256(saved), sha256(pattern(0, sizeBytes)));
+
+  const after = await page.evaluate(async () => {
+    const right = equal(await kept.read(3 * MIB, 100), pattern(3 * MIB, 100));
+    const written = await kept.write(0, new Uint8Array(1)).catch(({ code }) => code);
+    kept.appendRecord(Uint8Array.of(1));
+    await kept.flush();
+    return { right, written, fileBytes: (await kept.file()).size };
+  });
+  assert.deepEqual(after, { right: true, written: 'closed', fileBytes: sizeBytes });
+});
+
+scenario('a chosen file appears whole or not at all', options, async (lab) => {
+  const { page } = await openPage(lab);
+  const result = await page.evaluate(async (content) => {
+    const sizeBytes = 9 * MIB;
+    const { store } = await openStore(content, sizeBytes);
+    await store.write(0, pattern(0, sizeBytes));
+    // A file of the origin private file system behaves as one that a person picks.
+    const folder = await navigator.storage.getDirectory();
+    globalThis.showSaveFilePicker = ({ suggestedName }) => folder.getFileHandle(suggestedName, { create: true });
+    const sizeOf = async (name) => (await (await folder.getFileHandle(name)).getFile()).size;
+
+    const progress = [];
+    const whole = await storage.save({ store, fileName: 'whole', onProgress: (bytes) => progress.push(bytes / MIB) });
+    const stop = new AbortController();
+    const cut = await storage.save({ store, fileName: 'cut', signal: stop.signal, onProgress: () => stop.abort() });
+    const saved = new Uint8Array(await (await (await folder.getFileHandle('whole')).getFile()).arrayBuffer());
+    return { whole, progress, right: equal(saved, pattern(0, sizeBytes)), cut, cutBytes: await sizeOf('cut') };
+  }, ID);
+  assert.deepEqual(result, {
+    whole: { how: 'file', fileName: 'whole' },
+    progress: [4, 8, 9],
+    right: true,
+    cut: { how: 'cancelled' },
+    cutBytes: 0,
+  });
+});
+
+scenario('the worker may come from another host', options, async (lab) => {
+  const { page } = await openPage(lab);
+  const elsewhere = await lab.serve(await lab.folder());
+  const byte = await page.evaluate(
+    async ({ content, workerUrl }) => {
+      const { store } = await storage.OpfsStore.open({ content, sizeBytes: 100, workerUrl });
+      await store.write(50, Uint8Array.of(7));
+      return (await store.read(50, 1))[0];
+    },
+    { content: ID, workerUrl: `${elsewhere.url}/storage/store-worker.js` },
+  );
+  assert.equal(byte, 7);
+});
+
+scenario('a worker that cannot be loaded is an error, not a wait', options, async (lab) => {
+  const { page } = await openPage(lab);
+  const code = await page.evaluate((content) => {
+    return storage.OpfsStore.open({ content, sizeBytes: 100, workerUrl: '/nowhere.js' }).catch(({ code }) => code);
+  }, ID);
+  assert.equal(code, 'failed');
+});
+
+/** A page of a server of its own, with the storage modules in its global scope. */
+async function openPage(lab) {
+  const folder = await lab.folder();
+  const tsc = path.join(root, 'node_modules/.bin/tsc');
+  const project = path.join(root, 'tests/storage.tsconfig.json');
+  await promisify(execFile)(tsc, ['-p', project, '--outDir', path.join(folder, 'storage')]);
+  await writeFile(path.join(folder, 'index.html'), '<!doctype html><meta charset="utf-8"><title>storage</title>');
+  const server = await lab.serve(folder);
+  const browser = await lab.chromium({ acceptDownloads: true });
+  const page = await browser.open(server.url);
+  await prepare(page);
+  return { page, browser, server };
+}
+
+async function prepare(page) {
+  await page.evaluate(async (patternSource) => {
+    const names = ['opfs-store', 'memory-store', 'save', 'store'];
+    const modules = await Promise.all(names.map((name) => import(`/storage/${name}.js`)));
+    globalThis.storage = Object.assign({}, ...modules);
+    globalThis.MIB = 1024 * 1024;
+    globalThis.openStore = (content, sizeBytes) => {
+      return storage.OpfsStore.open({ content, sizeBytes, workerUrl: '/storage/store-worker.js' });
+    };
+    globalThis.pattern = new Function(`return ${patternSource}`)();
+    globalThis.equal = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i]);
+  }, pattern.toString());
+}
+
+/** Bytes that tell their offset. */
+function pattern(offset, length) {
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = Math.imul(offset + i, 2_654_435_761) >>> 24;
+  return bytes;
+}
+
+function sha256(bytes) {
+  return createHash('sha256').update(bytes).digest('hex');
+}

@@ -1,0 +1,269 @@
+//! The driver: the one task that owns the state machine, [`Tracker`], and the manifests it is told of.
+//!
+//! Sockets and requests speak to it by one bounded channel of [`Command`]s, and it to each socket by a bounded queue;
+//! nobody shares a lock on the tracker. It never waits for a socket: what does not fit into a socket's queue closes
+//! that socket. They do wait for it: when the channel is full, sockets stop reading and TCP slows their peers.
+//!
+//! ```text
+//! socket ──┐  Command, COMMANDS_MAX    ┌────────┐  text, QUEUE_MESSAGES_MAX   ┌── socket
+//! socket ──┼──────────────────────────►│ Driver ├────────────────────────────►┼── socket
+//! request ─┘                           └────────┘                             └── reply to a request
+//! ```
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use pleach_core::content::Manifest;
+use pleach_core::ids::{ConnectionId, ContentId, ManifestDigest};
+use pleach_core::time::Time;
+use pleach_core::tracker::{Event, Input, Output, Tracker};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::manifests::{Inserted, Manifests, ManifestsFull};
+use crate::metrics::{Counters, Stats, count};
+
+/// Most commands that wait. At the bound whoever has one more waits for room; 32 MiB if all were longest messages.
+const COMMANDS_MAX: usize = 1024;
+/// Most commands handled before timers are looked at again.
+const COMMANDS_PER_TURN_MAX: usize = 64;
+/// Most messages that wait in the queue of one socket. At the bound the socket is closed: its peer takes too little.
+pub(crate) const QUEUE_MESSAGES_MAX: usize = 64;
+/// How old a snapshot for `/stats.json` may be: making one walks all swarms, and anybody may ask.
+const STATS_AGE_MAX: Duration = Duration::from_secs(1);
+
+/// What the driver is told and asked.
+pub(crate) enum Command {
+    /// A socket is open; its messages go into the queue, and the queue's end closes it.
+    Connected { connection: ConnectionId, queue: mpsc::Sender<String> },
+    /// A text frame came.
+    Message { connection: ConnectionId, text: String },
+    /// A socket is gone.
+    Disconnected { connection: ConnectionId },
+    /// Keep a manifest.
+    Publish { manifest: Manifest, pinned: bool, reply: oneshot::Sender<Result<Published, ManifestsFull>> },
+    /// Give a manifest.
+    Fetch {
+        content: ContentId,
+        digest: Option<ManifestDigest>,
+        reply: oneshot::Sender<Option<(ManifestDigest, Bytes)>>,
+    },
+    /// Give a snapshot.
+    Stats { reply: oneshot::Sender<Arc<Stats>> },
+}
+
+/// A manifest that the server holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Its content.
+    pub content: ContentId,
+    /// Its own name.
+    pub digest: ManifestDigest,
+    /// Whether it was not held before.
+    pub new: bool,
+}
+
+/// The driver has stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the server has stopped")]
+pub struct Stopped;
+
+/// How all others reach the driver.
+#[derive(Clone)]
+pub(crate) struct DriverHandle(mpsc::Sender<Command>);
+
+impl DriverHandle {
+    /// Says something; waits while the channel is full.
+    pub(crate) async fn tell(&self, command: Command) -> Result<(), Stopped> {
+        self.0.send(command).await.map_err(|_| Stopped)
+    }
+
+    /// Asks something and waits for the reply.
+    pub(crate) async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(command(reply)).await?;
+        answer.await.map_err(|_| Stopped)
+    }
+}
+
+/// Owner of the state machine; see the [module](self).
+pub(crate) struct Driver {
+    tracker: Tracker,
+    manifests: Manifests,
+    /// Sockets that are open as the tracker knows them; dropping a queue closes its socket.
+    queues: HashMap<ConnectionId, mpsc::Sender<String>>,
+    commands: mpsc::Receiver<Command>,
+    counters: Arc<Counters>,
+    snapshot: Option<(Instant, Arc<Stats>)>,
+    epoch: Instant,
+}
+
+impl Driver {
+    /// `new_tracker` makes the state machine, given the time.
+    pub(crate) fn new(
+        new_tracker: impl FnOnce(Time) -> Tracker,
+        manifests_bytes_max: usize,
+        counters: Arc<Counters>,
+    ) -> (Self, DriverHandle) {
+        let (handle, commands) = mpsc::channel(COMMANDS_MAX);
+        let driver = Self {
+            tracker: new_tracker(Time::ZERO),
+            manifests: Manifests::new(manifests_bytes_max),
+            queues: HashMap::new(),
+            commands,
+            counters,
+            snapshot: None,
+            epoch: Instant::now(),
+        };
+        (driver, DriverHandle(handle))
+    }
+
+    /// Drives until the stop; then all queues end, which closes all sockets.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        let mut batch = Vec::with_capacity(COMMANDS_PER_TURN_MAX);
+        loop {
+            let due = self.tracker.poll_timeout().map(|(time, _)| self.instant(time));
+            tokio::select! {
+                biased;
+                // 1. A stop.
+                () = stop.cancelled() => return,
+                // 2. What is said and asked; a bounded number.
+                count = self.commands.recv_many(&mut batch, COMMANDS_PER_TURN_MAX) => if count == 0 { return },
+                // 3. The next timer.
+                () = sleep_until(due) => {}
+            }
+            // Whatever woke it, a timer that is due goes first, so that a flood of commands cannot starve it.
+            if due.is_some_and(|due| due <= Instant::now()) {
+                self.tracker.handle_timeout(self.now());
+                self.drain();
+            }
+            for command in batch.drain(..) {
+                self.handle(command);
+            }
+        }
+    }
+
+    fn handle(&mut self, command: Command) {
+        match command {
+            Command::Connected { connection, queue } => {
+                self.queues.insert(connection, queue);
+                self.input(Input::Connected(connection));
+            }
+            // Of a socket that was closed from here, more may be on its way.
+            Command::Message { connection, text } => {
+                if self.queues.contains_key(&connection) {
+                    self.input(Input::Message { connection, text });
+                }
+            }
+            Command::Disconnected { connection } => self.disconnect(connection),
+            // Whoever asked and went away wants no reply.
+            Command::Publish { manifest, pinned, reply } => drop(reply.send(self.publish(&manifest, pinned))),
+            Command::Fetch { content, digest, reply } => drop(reply.send(self.manifests.get(content, digest))),
+            Command::Stats { reply } => drop(reply.send(self.stats())),
+        }
+    }
+
+    fn publish(&mut self, manifest: &Manifest, pinned: bool) -> Result<Published, ManifestsFull> {
+        let (content, digest) = (manifest.id(), manifest.digest());
+        let bytes = Bytes::copy_from_slice(manifest.as_bytes());
+        let Inserted { new, lost } = self.manifests.insert(content, digest, bytes, pinned)?;
+        for content in lost {
+            self.input(Input::ManifestDropped(content));
+        }
+        if new {
+            self.input(Input::ManifestHeld(content));
+        }
+        Ok(Published { content, digest, new })
+    }
+
+    fn stats(&mut self) -> Arc<Stats> {
+        match &self.snapshot {
+            Some((made, stats)) if made.elapsed() < STATS_AGE_MAX => Arc::clone(stats),
+            _ => {
+                let stats = Arc::new(Stats {
+                    tracker: self.tracker.stats(),
+                    manifests: self.manifests.count(),
+                    manifests_bytes: self.manifests.bytes_held(),
+                });
+                self.snapshot = Some((Instant::now(), Arc::clone(&stats)));
+                stats
+            }
+        }
+    }
+
+    fn disconnect(&mut self, connection: ConnectionId) {
+        if self.queues.remove(&connection).is_some() {
+            self.input(Input::Disconnected(connection));
+        }
+    }
+
+    /// One input, and all that follows from it.
+    fn input(&mut self, input: Input) {
+        self.tracker.handle_input(input, self.now());
+        self.drain();
+    }
+
+    /// Does what the tracker wants done. Sockets that could not take their message are gone afterwards.
+    fn drain(&mut self) {
+        let mut too_slow = Vec::new();
+        loop {
+            while let Some(output) = self.tracker.poll_output() {
+                match output {
+                    Output::Send { connection, text } => {
+                        if !self.send(connection, text) {
+                            too_slow.push(connection);
+                        }
+                    }
+                    Output::Close { connection } => drop(self.queues.remove(&connection)),
+                    Output::Event(event) => log(&event),
+                }
+            }
+            // The tracker hears of a loss only between two drains, as its contract has it. A loss can lead to another
+            // message and that to another loss; each takes one socket away, so this ends.
+            let Some(connection) = too_slow.pop() else {
+                return;
+            };
+            tracing::debug!(?connection, "closed: takes no messages");
+            count(&self.counters.sockets_slow);
+            if self.queues.remove(&connection).is_some() {
+                self.tracker.handle_input(Input::Disconnected(connection), self.now());
+            }
+        }
+    }
+
+    /// Queues a message; false if the socket's queue is full. One that just went is told by its own task.
+    fn send(&self, connection: ConnectionId, text: String) -> bool {
+        let Some(queue) = self.queues.get(&connection) else {
+            return true;
+        };
+        !matches!(queue.try_send(text), Err(TrySendError::Full(_)))
+    }
+
+    fn now(&self) -> Time {
+        Time::from_micros(u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    fn instant(&self, time: Time) -> Instant {
+        self.epoch + time.since(Time::ZERO)
+    }
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn log(event: &Event) {
+    match event {
+        Event::Joined { swarm, peer, agent } => tracing::info!(?swarm, ?peer, ?agent, "joined"),
+        Event::Left { swarm, peer, reason } => tracing::info!(?swarm, ?peer, reason, "left"),
+        Event::Banned { swarm, peer } => tracing::warn!(?swarm, ?peer, "banned"),
+        Event::Refused { connection, reason } => tracing::debug!(?connection, ?reason, "refused"),
+    }
+}

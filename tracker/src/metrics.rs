@@ -1,0 +1,155 @@
+//! Numbers about the running server: `/stats.json` for people and programs, `/metrics` for Prometheus.
+//!
+//! What the tracker knows comes from the state machine; what the server does around it (sockets, refusals, manifests,
+//! STUN) is counted here, with atomics, since many tasks count and none waits for another.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use pleach_core::tracker::TrackerStats;
+use serde::Serialize;
+
+/// Counts of the server since its start.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    /// TCP connections taken.
+    pub(crate) connections: AtomicU64,
+    /// TCP connections closed as they came, at a limit.
+    pub(crate) connections_refused: AtomicU64,
+    /// Sockets opened.
+    pub(crate) sockets: AtomicU64,
+    /// Sockets refused before they opened, at a limit or for their origin.
+    pub(crate) sockets_refused: AtomicU64,
+    /// Sockets closed for frames that are no messages.
+    pub(crate) sockets_broken: AtomicU64,
+    /// Sockets closed because their queue was full or they took no message for too long.
+    pub(crate) sockets_slow: AtomicU64,
+    /// Manifests taken.
+    pub(crate) uploads: AtomicU64,
+    /// Manifests refused.
+    pub(crate) uploads_refused: AtomicU64,
+    /// STUN requests answered.
+    pub(crate) stun_answered: AtomicU64,
+    /// Datagrams at the STUN port not answered.
+    pub(crate) stun_ignored: AtomicU64,
+}
+
+/// One more.
+pub(crate) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// A snapshot of the server.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    /// What the state machine knows.
+    pub tracker: TrackerStats,
+    /// Manifests held.
+    pub manifests: usize,
+    /// Their bytes.
+    pub manifests_bytes: usize,
+}
+
+/// `/stats.json`.
+#[derive(Serialize)]
+pub(crate) struct StatsJson {
+    connections: usize,
+    swarms: usize,
+    peers: usize,
+    seeders: usize,
+    messages_in: u64,
+    messages_out: u64,
+    refused: u64,
+    manifests: usize,
+    manifests_bytes: usize,
+    /// Only where the operator wants it told; see the key `stats_swarms`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    swarm_list: Option<Vec<SwarmJson>>,
+}
+
+#[derive(Serialize)]
+struct SwarmJson {
+    swarm: String,
+    peers: usize,
+    seeders: usize,
+    depth: usize,
+}
+
+impl Stats {
+    /// Peers of all swarms.
+    pub fn peers(&self) -> usize {
+        self.tracker.swarms.iter().map(|swarm| swarm.peers).sum()
+    }
+
+    /// Peers of all swarms that have everything.
+    pub fn seeders(&self) -> usize {
+        self.tracker.swarms.iter().map(|swarm| swarm.seeders).sum()
+    }
+
+    pub(crate) fn json(&self, with_swarms: bool) -> StatsJson {
+        let swarms = self.tracker.swarms.iter().map(|swarm| SwarmJson {
+            swarm: swarm.swarm.to_string(),
+            peers: swarm.peers,
+            seeders: swarm.seeders,
+            depth: swarm.depth,
+        });
+        StatsJson {
+            connections: self.tracker.connections,
+            swarms: self.tracker.swarms.len(),
+            peers: self.peers(),
+            seeders: self.seeders(),
+            messages_in: self.tracker.messages_in,
+            messages_out: self.tracker.messages_out,
+            refused: self.tracker.refused,
+            manifests: self.manifests,
+            manifests_bytes: self.manifests_bytes,
+            swarm_list: with_swarms.then(|| swarms.collect()),
+        }
+    }
+}
+
+/// The text of `/metrics`, in Prometheus' exposition format 0.0.4.
+pub(crate) fn prometheus(stats: &Stats, counters: &Counters, connections_open: usize, sockets_open: usize) -> String {
+    let depth_max = stats.tracker.swarms.iter().map(|swarm| swarm.depth).max().unwrap_or(0);
+    let gauges = [
+        ("connections_open", "Open TCP connections, sockets among them.", connections_open),
+        ("sockets_open", "Open sockets of peers.", sockets_open),
+        ("swarms", "Live swarms.", stats.tracker.swarms.len()),
+        ("peers", "Peers of all swarms.", stats.peers()),
+        ("seeders", "Peers that have everything.", stats.seeders()),
+        ("depth_max", "Longest way from a root, in edges, over all swarms.", depth_max),
+        ("manifests", "Manifests held.", stats.manifests),
+        ("manifests_bytes", "Bytes of the manifests held.", stats.manifests_bytes),
+    ];
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let totals = [
+        ("messages_in", "Messages received from peers.", stats.tracker.messages_in),
+        ("messages_out", "Messages sent to peers.", stats.tracker.messages_out),
+        ("peers_refused", "Sockets refused by the tracker.", stats.tracker.refused),
+        ("connections", "TCP connections taken.", read(&counters.connections)),
+        ("connections_refused", "TCP connections closed at a limit.", read(&counters.connections_refused)),
+        ("sockets", "Sockets opened.", read(&counters.sockets)),
+        ("sockets_refused", "Sockets refused at a limit or for their origin.", read(&counters.sockets_refused)),
+        ("sockets_broken", "Sockets closed for frames that are no messages.", read(&counters.sockets_broken)),
+        ("sockets_slow", "Sockets closed because they took no messages.", read(&counters.sockets_slow)),
+        ("uploads", "Manifests taken.", read(&counters.uploads)),
+        ("uploads_refused", "Manifests refused.", read(&counters.uploads_refused)),
+        ("stun_answered", "STUN requests answered.", read(&counters.stun_answered)),
+        ("stun_ignored", "Datagrams at the STUN port not answered.", read(&counters.stun_ignored)),
+    ];
+
+    let mut text = String::with_capacity(4096);
+    for (name, help, value) in gauges {
+        put(&mut text, name, "gauge", help, value as u64);
+    }
+    for (name, help, value) in totals {
+        put(&mut text, &format!("{name}_total"), "counter", help, value);
+    }
+    text
+}
+
+fn put(text: &mut String, name: &str, kind: &str, help: &str, value: u64) {
+    let name = format!("pleach_tracker_{name}");
+    // Writing to a String cannot fail.
+    let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n");
+}

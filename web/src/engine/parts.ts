@@ -1,0 +1,49 @@
+/** What the real engine is made of in a page: wasm, the device's storage, the network. */
+
+import { MemoryStore } from '../storage/memory-store.js';
+import { OpfsStore } from '../storage/opfs-store.js';
+import { save } from '../storage/save.js';
+import { StoreError, type OpenedStore } from '../storage/store.js';
+import storeWorkerUrl from '../storage/store-worker.ts?worker&url';
+import { pauseUntilOnline } from './manifest.js';
+import type { EngineModule, EngineParts } from './pleach-engine.js';
+import { missingIn } from './problems.js';
+
+let loading: Promise<EngineModule> | undefined;
+
+/** Loaded once a page, and only when it is needed; tried again after a failure. */
+function loadModule(): Promise<EngineModule> {
+  loading ??= import('../../pkg/pleach_browser.js')
+    .then(async (module) => {
+      await module.default();
+      return module;
+    })
+    .catch((error: unknown) => {
+      loading = undefined;
+      throw error;
+    });
+  return loading;
+}
+
+/** On the device; in memory where the page has no such place. */
+async function openStore(content: string, sizeBytes: number): Promise<OpenedStore> {
+  try {
+    return await OpfsStore.open({ content, sizeBytes, workerUrl: storeWorkerUrl });
+  } catch (error) {
+    if (error instanceof StoreError && error.code === 'unsupported') return MemoryStore.open({ sizeBytes });
+    throw error;
+  }
+}
+
+export function pageParts(): EngineParts {
+  return {
+    missing: () => missingIn(globalThis),
+    loadModule,
+    openStore,
+    save,
+    fetch: (input, init) => fetch(input, init),
+    pause: pauseUntilOnline,
+    navigator,
+    network: globalThis,
+  };
+}

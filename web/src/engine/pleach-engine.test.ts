@@ -1,0 +1,263 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { ManifestInfo, PeerEvent, PeerOptions } from '../../pkg/pleach_browser.js';
+import { StoreError, type ContentStore } from '../storage/store.js';
+import { PleachEngine, type EngineModule, type EngineParts } from './pleach-engine.js';
+import type { EngineEvent } from './port.js';
+import { problemOf } from './problems.js';
+
+const ID = 'ab'.repeat(32);
+const LINK = `https://pleach.example/${ID}#m1.digest`;
+const INFO: ManifestInfo = {
+  id: ID,
+  digest: 'digest',
+  name: 'talk.mp4',
+  sizeBytes: 5,
+  mediaType: null,
+  files: [{ path: 'talk.mp4', sizeBytes: 5, mediaType: null }],
+  trackers: [],
+  sources: [],
+};
+
+class FakePeer {
+  static made: FakePeer[] = [];
+  readonly calls: string[] = [];
+
+  constructor(readonly options: PeerOptions) {
+    FakePeer.made.push(this);
+  }
+  stats = () => ({ phase: 'searching' }) as never;
+  setUploadLimit = (limit: number | null) => void this.calls.push(`limit ${limit}`);
+  stop = () => void this.calls.push('stop');
+  free = () => void this.calls.push('free');
+}
+
+function fakeStore(change: Partial<ContentStore> = {}): ContentStore {
+  return {
+    sizeBytes: 5,
+    isLasting: true,
+    failure: undefined,
+    write: async () => {},
+    read: async () => new Uint8Array(),
+    appendRecord: () => {},
+    file: async () => new Blob(),
+    close: vi.fn(async () => {}),
+    remove: async () => {},
+    ...change,
+  };
+}
+
+const MODULE: EngineModule = {
+  PleachPeer: FakePeer as unknown as EngineModule['PleachPeer'],
+  parseManifest(_bytes, digest) {
+    if (digest && digest !== INFO.digest) throw new Error('this is not the manifest that the link promises');
+    return INFO;
+  },
+  parseLink(text) {
+    const url = new URL(text);
+    const id = url.pathname.slice(1);
+    if (!/^[0-9a-f]{64}$/.test(id)) throw new Error('this is not a Pleach link');
+    return { id, manifestUrl: `${url.origin}/${id}.pleach`, trackerUrl: `wss://${url.host}`, manifestDigest: url.hash.slice(4) || null };
+  },
+};
+
+let store: ContentStore;
+let network: EventTarget;
+let events: EngineEvent[];
+
+function parts(change: Partial<EngineParts> = {}): EngineParts {
+  return {
+    missing: () => null,
+    loadModule: async () => MODULE,
+    openStore: async () => ({ store, record: undefined }),
+    save: async ({ fileName }) => ({ how: 'file', fileName }),
+    fetch: async () => new Response(new Uint8Array([1])),
+    pause: async () => {},
+    navigator: { userAgent: 'Firefox/153.0', onLine: true },
+    network,
+    ...change,
+  };
+}
+
+function open(change: Partial<EngineParts> = {}, source = LINK): PleachEngine {
+  const engine = new PleachEngine(parts(change));
+  engine.open(source, { uploadBytesPerS: 7, onEvent: (event) => events.push(event) });
+  return engine;
+}
+
+/** Until the peer runs or the attempt has ended. */
+async function settled(): Promise<void> {
+  await vi.waitFor(() => {
+    if (FakePeer.made.length === 0 && !events.some(({ type }) => type === 'stopped')) throw new Error('not yet');
+  });
+}
+
+async function problemOn(change: Partial<EngineParts>, source = LINK) {
+  open(change, source);
+  await settled();
+  const failed = events.find((event) => event.type === 'failed');
+  expect(events.at(-1)).toEqual({ type: 'stopped' });
+  return failed?.problem;
+}
+
+beforeEach(() => {
+  FakePeer.made = [];
+  store = fakeStore();
+  network = new EventTarget();
+  events = [];
+});
+
+describe('opening', () => {
+  it('says nothing before open has returned, then what it is, then runs a peer', async () => {
+    const fetched = vi.fn(async () => new Response(new Uint8Array([1])));
+    open({ fetch: fetched });
+    expect(events).toEqual([]);
+    await settled();
+    expect(fetched).toHaveBeenCalledWith(`https://pleach.example/${ID}.pleach`, expect.anything());
+    expect(events).toEqual([{ type: 'content', content: { id: ID, name: 'talk.mp4', sizeBytes: 5, mediaType: '' } }]);
+    expect(FakePeer.made[0]?.options).toMatchObject({ trackerUrl: 'wss://pleach.example', store, uploadLimit: 7, agent: 'Firefox 153' });
+  });
+
+  it('takes the URL of a manifest, and the tracker that the manifest names', async () => {
+    const fetched = vi.fn(async () => new Response(new Uint8Array([1])));
+    const info = { ...INFO, trackers: ['wss://tracker.example'] };
+    open({ fetch: fetched, loadModule: async () => ({ ...MODULE, parseManifest: () => info }) }, 'https://site.example/files/talk.pleach#m1.digest');
+    await settled();
+    expect(fetched).toHaveBeenCalledWith('https://site.example/files/talk.pleach', expect.anything());
+    expect(FakePeer.made[0]?.options.trackerUrl).toBe('wss://tracker.example');
+  });
+
+  it('tells that a reload starts afresh where nothing lasts', async () => {
+    store = fakeStore({ isLasting: false });
+    open();
+    await settled();
+    expect(events.at(-1)).toEqual({ type: 'memoryOnly' });
+  });
+
+  it('waits for the network', async () => {
+    let asked = 0;
+    open({
+      fetch: async () => {
+        if (asked++ === 0) throw new TypeError('Failed to fetch');
+        return new Response(new Uint8Array([1]));
+      },
+    });
+    await settled();
+    expect(events[0]).toMatchObject({ type: 'waiting', retryMs: 1_000 });
+    expect(events[1]).toMatchObject({ type: 'content' });
+  });
+
+  it('follows the browser’s word on the network', async () => {
+    const navigator = { userAgent: '', onLine: true };
+    open({ navigator });
+    await settled();
+    navigator.onLine = false;
+    network.dispatchEvent(new Event('offline'));
+    expect(events.at(-1)).toEqual({ type: 'network', online: false });
+  });
+});
+
+describe('problems', () => {
+  const notFound = async () => new Response('', { status: 404 });
+
+  it.each<[string, Partial<EngineParts>, string?]>([
+    ['no-webrtc', { missing: () => ({ kind: 'no-webrtc', detail: '' }) }],
+    ['no-wasm', { loadModule: () => Promise.reject(new WebAssembly.CompileError('no SIMD')) }],
+    ['engine', { loadModule: () => Promise.reject(new TypeError('could not be loaded')) }],
+    ['link', {}, 'https://pleach.example/abc'],
+    ['not-found', { fetch: notFound }],
+    ['digest', {}, `https://pleach.example/${ID}#m1.other`],
+    ['digest', {}, `https://pleach.example/${'cd'.repeat(32)}`],
+    ['folder', { loadModule: async () => ({ ...MODULE, parseManifest: () => ({ ...INFO, files: [...INFO.files, ...INFO.files] }) }) }],
+    ['manifest', { loadModule: async () => ({ ...MODULE, parseManifest: () => { throw new Error('version 9'); } }) }],
+    ['storage-full', { openStore: () => Promise.reject(new StoreError({ code: 'no-space', message: 'full' })) }],
+    ['already-open', { openStore: () => Promise.reject(new StoreError({ code: 'already-open', message: '' })) }],
+    ['too-large', { openStore: () => Promise.reject(new StoreError({ code: 'too-large', message: '' })) }],
+    ['storage', { openStore: () => Promise.reject(new StoreError({ code: 'failed', message: '' })) }],
+  ])('%s', async (kind, change, source) => {
+    expect(await problemOn(change, source)).toMatchObject({ kind });
+  });
+
+  it('keep the words of whoever found them', () => {
+    expect(problemOf(new TypeError('x is undefined'))).toEqual({ kind: 'engine', detail: 'TypeError: x is undefined' });
+  });
+});
+
+describe('a running peer', () => {
+  const say = (event: PeerEvent) => FakePeer.made[0]?.options.onEvent(event);
+
+  it('is passed on', async () => {
+    open();
+    await settled();
+    say({ type: 'linkUp', link: 3, peer: 'p' });
+    say({ type: 'trackerDown', reason: 'closed', retryMs: 4_000 });
+    say({ type: 'complete' });
+    expect(events.slice(1)).toEqual([
+      { type: 'linkUp', peer: 'p' },
+      { type: 'trackerDown', reason: 'closed', retryMs: 4_000 },
+      { type: 'complete' },
+    ]);
+  });
+
+  it.each([
+    ['refused', 'refused', undefined],
+    ['contentChanged', 'changed', undefined],
+    ['store', 'storage', undefined],
+    ['store', 'storage-full', new StoreError({ code: 'no-space', message: '' })],
+  ] as const)('that fails with %s is a problem: %s', async (failure, kind, storeError) => {
+    store = fakeStore({ failure: storeError });
+    open();
+    await settled();
+    say({ type: 'failed', failure, message: 'why' });
+    expect(events.at(-1)).toEqual({ type: 'failed', problem: { kind, detail: 'why' } });
+  });
+
+  it('takes a new limit, saves, stops', async () => {
+    const engine = open();
+    await settled();
+    engine.setUploadLimit(null);
+    expect(await engine.save({ fileName: 'a', onProgress: () => {} })).toEqual({ how: 'file', fileName: 'a' });
+    engine.stop();
+    expect(FakePeer.made[0]?.calls).toEqual(['limit null', 'stop']);
+    expect(store.close).not.toHaveBeenCalled();
+  });
+
+  it('is given back, with its store, and says nothing after', async () => {
+    const engine = open();
+    await settled();
+    engine.dispose();
+    say({ type: 'stopped' });
+    expect(FakePeer.made[0]?.calls).toEqual(['stop', 'free']);
+    expect(store.close).toHaveBeenCalledOnce();
+    expect(events).toHaveLength(1);
+  });
+});
+
+describe('stopping while opening', () => {
+  it('ends at once, and a store that opens later is closed', async () => {
+    let opened: (() => void) | undefined;
+    const engine = open({ openStore: () => new Promise((resolve) => (opened = () => resolve({ store, record: undefined }))) });
+    await vi.waitFor(() => expect(opened).toBeDefined());
+    engine.stop();
+    opened?.();
+    await settled();
+    expect(events.map(({ type }) => type)).toEqual(['content', 'stopped']);
+    expect(FakePeer.made).toHaveLength(0);
+    expect(store.close).toHaveBeenCalledOnce();
+  });
+
+  it('the next attempt waits until the store is closed', async () => {
+    let closed: (() => void) | undefined;
+    store = fakeStore({ close: () => new Promise((resolve) => (closed = resolve)) });
+    const first = open();
+    await settled();
+    first.dispose();
+    FakePeer.made = [];
+    const openStore = vi.fn(async () => ({ store: fakeStore(), record: undefined }));
+    open({ openStore });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(openStore).not.toHaveBeenCalled();
+    closed?.();
+    await settled();
+    expect(openStore).toHaveBeenCalledOnce();
+  });
+});

@@ -1,0 +1,211 @@
+/**
+ * The real engine behind the port: one attempt at one download.
+ *
+ * ```text
+ * source ─► engine loaded ─► manifest fetched, and checked against the link ─► store opened ─► peer ─► events
+ * ```
+ *
+ * Each step may be waited for, may fail with a problem of its own kind, and is given up at once by `stop`. What it is
+ * made of (`EngineParts`) comes from outside: `parts.ts` takes it from the page, tests pretend.
+ */
+
+import type { LinkInfo, ManifestInfo, PeerEvent, PeerOptions, PleachPeer } from '../../pkg/pleach_browser.js';
+import type { save as saveContent } from '../storage/save.js';
+import type { ContentStore, OpenedStore } from '../storage/store.js';
+import { agentName, type NavigatorLike } from './agent.js';
+import { fetchManifest, type ManifestRequest } from './manifest.js';
+import type { EngineEvent, EnginePort, EngineStats, OpenOptions, Problem, SaveOptions, SaveResult } from './port.js';
+import { as, failureProblem, ProblemError, problemOf } from './problems.js';
+
+/** The wasm module, as much of it as is used. */
+export interface EngineModule {
+  readonly PleachPeer: new (options: PeerOptions) => Pick<PleachPeer, 'stats' | 'setUploadLimit' | 'stop' | 'free'>;
+  parseManifest(bytes: Uint8Array, digestHex?: string | null): ManifestInfo;
+  parseLink(text: string): LinkInfo;
+}
+
+export interface EngineParts {
+  /** What the browser lacks. */
+  missing(): Problem | null;
+  loadModule(): Promise<EngineModule>;
+  openStore(id: string, sizeBytes: number): Promise<OpenedStore>;
+  readonly save: typeof saveContent;
+  readonly fetch: typeof fetch;
+  readonly pause: ManifestRequest['pause'];
+  readonly navigator: NavigatorLike & { readonly onLine: boolean };
+  /** Tells `online` and `offline`. */
+  readonly network: Pick<EventTarget, 'addEventListener' | 'removeEventListener'>;
+}
+
+interface Target {
+  readonly manifest: Uint8Array;
+  readonly info: ManifestInfo;
+  readonly trackerUrl: string;
+}
+
+/** A content's store is open once only. An attempt waits until the one before has let go. */
+const closing = new Map<string, Promise<void>>();
+
+export class PleachEngine implements EnginePort {
+  readonly #parts: EngineParts;
+  readonly #ended = new AbortController();
+  #tell: (event: EngineEvent) => void = () => {};
+  #peer: InstanceType<EngineModule['PleachPeer']> | null = null;
+  #id = '';
+  #store: ContentStore | null = null;
+  #uploadBytesPerS: number | null = null;
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+  }
+
+  open(source: string, { uploadBytesPerS, onEvent }: OpenOptions): void {
+    const { network } = this.#parts;
+    this.#tell = onEvent;
+    this.#uploadBytesPerS = uploadBytesPerS;
+    network.addEventListener('online', this.#onNetwork);
+    network.addEventListener('offline', this.#onNetwork);
+    void this.#run(source);
+  }
+
+  stats(): EngineStats | null {
+    return this.#peer?.stats() ?? null;
+  }
+
+  setUploadLimit(bytesPerS: number | null): void {
+    this.#uploadBytesPerS = bytesPerS;
+    this.#peer?.setUploadLimit(bytesPerS);
+  }
+
+  save({ fileName, onProgress }: SaveOptions): Promise<SaveResult> {
+    if (!this.#store) return Promise.reject(new Error('there is nothing to save yet'));
+    return this.#parts.save({ store: this.#store, fileName, onProgress, signal: this.#ended.signal });
+  }
+
+  stop(): void {
+    if (this.#peer) this.#peer.stop();
+    else this.#end();
+  }
+
+  dispose(): void {
+    this.#tell = () => {};
+    this.#end();
+    this.#peer?.stop();
+    this.#peer?.free();
+    this.#peer = null;
+    this.#closeStore();
+  }
+
+  async #run(source: string): Promise<void> {
+    const { signal } = this.#ended;
+    try {
+      // Nothing is told before `open` has returned.
+      await Promise.resolve();
+      if (!this.#parts.navigator.onLine) this.#onNetwork();
+      const missing = this.#parts.missing();
+      if (missing) throw new ProblemError(missing.kind, missing.detail);
+      const module = await this.#parts.loadModule();
+      signal.throwIfAborted();
+      const target = await this.#find(module, source);
+      signal.throwIfAborted();
+      const { id, name, sizeBytes, mediaType } = target.info;
+      this.#tell({ type: 'content', content: { id, name, sizeBytes, mediaType: mediaType ?? '' } });
+      this.#id = id;
+      await closing.get(id);
+      signal.throwIfAborted();
+      const opened = await this.#parts.openStore(id, sizeBytes);
+      this.#store = opened.store;
+      signal.throwIfAborted();
+      if (!opened.store.isLasting) this.#tell({ type: 'memoryOnly' });
+      this.#start(module, target, opened);
+    } catch (error) {
+      this.#closeStore();
+      if (!signal.aborted) this.#tell({ type: 'failed', problem: problemOf(error) });
+      this.#tell({ type: 'stopped' });
+    }
+  }
+
+  /** The manifest, known to be the one that the source means. */
+  async #find(module: EngineModule, source: string): Promise<Target> {
+    const direct = isManifestUrl(source);
+    const link = direct ? null : await as('link', () => module.parseLink(source));
+    const manifest = await fetchManifest({
+      url: link ? link.manifestUrl : withoutFragment(source),
+      signal: this.#ended.signal,
+      onWaiting: (reason, retryMs) => this.#tell({ type: 'waiting', reason, retryMs: this.#parts.navigator.onLine ? retryMs : null }),
+      fetch: this.#parts.fetch,
+      pause: this.#parts.pause,
+    });
+    const info = await as('manifest', () => module.parseManifest(manifest));
+    // A manifest that lies beside a share page is reached as the page would be, with the same promises behind the `#`.
+    const promised = link ?? (await as('link', () => module.parseLink(pageUrl(source, info.id))));
+    if (info.id !== promised.id) throw new ProblemError('digest', 'the manifest is of another content than the link');
+    if (promised.manifestDigest !== null) await as('digest', () => module.parseManifest(manifest, promised.manifestDigest));
+    if (info.files.length > 1) throw new ProblemError('folder', `${info.files.length} files`);
+    return { manifest, info, trackerUrl: (direct ? info.trackers[0] : undefined) ?? promised.trackerUrl };
+  }
+
+  #start({ PleachPeer }: EngineModule, { manifest, trackerUrl }: Target, { store, record }: OpenedStore): void {
+    this.#peer = new PleachPeer({
+      manifest,
+      trackerUrl,
+      store,
+      record,
+      uploadLimit: this.#uploadBytesPerS,
+      agent: agentName(this.#parts.navigator),
+      onEvent: (event) => this.#hear(event),
+    });
+  }
+
+  #hear(event: PeerEvent): void {
+    switch (event.type) {
+      case 'linkUp':
+        return this.#tell({ type: 'linkUp', peer: event.peer });
+      case 'linkDown':
+        return this.#tell({ type: 'linkDown', peer: event.peer, reason: event.reason });
+      case 'failed':
+        return this.#tell({ type: 'failed', problem: failureProblem(event.failure, event.message, this.#store?.failure) });
+      default:
+        return this.#tell(event);
+    }
+  }
+
+  readonly #onNetwork = (): void => {
+    this.#tell({ type: 'network', online: this.#parts.navigator.onLine });
+  };
+
+  /** No step is begun any more, and the page's events are no concern. */
+  #end(): void {
+    this.#ended.abort();
+    this.#parts.network.removeEventListener('online', this.#onNetwork);
+    this.#parts.network.removeEventListener('offline', this.#onNetwork);
+  }
+
+  #closeStore(): void {
+    const store = this.#store;
+    const id = this.#id;
+    this.#store = null;
+    if (!store) return;
+    const closed = store.close().catch(() => {});
+    closing.set(id, closed);
+    void closed.then(() => {
+      if (closing.get(id) === closed) closing.delete(id);
+    });
+  }
+}
+
+function isManifestUrl(source: string): boolean {
+  return URL.canParse(source) && new URL(source).pathname.endsWith('.pleach');
+}
+
+function withoutFragment(source: string): string {
+  const url = new URL(source);
+  url.hash = '';
+  return url.href;
+}
+
+/** `https://HOST/shares/talk.pleach#m1.…` → `https://HOST/<id>#m1.…` */
+function pageUrl(source: string, id: string): string {
+  const { origin, hash } = new URL(source);
+  return `${origin}/${id}${hash}`;
+}

@@ -1,0 +1,155 @@
+/**
+ * What the download store needs of an engine, and nothing more.
+ *
+ * The store knows this interface only, so that it is tested without wasm, network or DOM, and the gallery shows every
+ * state with an engine that pretends. `PleachEngine` is the real one.
+ *
+ * One port carries one attempt at one download: a retry makes a new one.
+ */
+
+/** What a download is of. */
+export interface ContentInfo {
+  /** BLAKE3 of the content, 64 hexadecimal digits. */
+  readonly id: string;
+  /** As the author gave it; may be hostile, see `displayName` and `fileName`. */
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** MIME type, or empty if the author told none. */
+  readonly mediaType: string;
+}
+
+/** What the far end of a link is to this peer. */
+export type LinkRole = 'parent' | 'child' | 'lateral';
+
+/** One open link, as the engine counts it. */
+export interface EngineLink {
+  readonly link: number;
+  readonly peer: string;
+  /** The program at the far end; empty until it has said so. */
+  readonly agent: string;
+  readonly role: LinkRole;
+  readonly packetsHeld: number;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+  readonly downBytesPerS: number;
+  readonly upBytesPerS: number;
+  readonly roundTripMs: number | null;
+}
+
+/** What the engine is doing; see `Phase` of the core. */
+export type EnginePhase = 'checking' | 'searching' | 'downloading' | 'seeding' | 'stopped';
+
+/** A snapshot; see `Stats` of the core. */
+export interface EngineStats {
+  readonly phase: EnginePhase;
+  readonly haveBytes: number;
+  readonly sizeBytes: number;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+  readonly downBytesPerS: number;
+  readonly upBytesPerS: number;
+  readonly trackerUp: boolean;
+  readonly swarmPeers: number;
+  readonly swarmSeeders: number;
+  readonly links: readonly EngineLink[];
+}
+
+/** Why a download can't go on, for programs; the words for people are in `store/words.ts`. */
+export type ProblemKind =
+  /** The link is no link. */
+  | 'link'
+  /** The tracker does not know the content. */
+  | 'not-found'
+  /** The tracker answered with an error. */
+  | 'server'
+  /** The tracker will not have this peer. */
+  | 'refused'
+  /** The manifest can't be read. */
+  | 'manifest'
+  /** The manifest is not the one that the link promises. */
+  | 'digest'
+  /** It is several files, which a page can't save yet. */
+  | 'folder'
+  /** The browser has no WebRTC. */
+  | 'no-webrtc'
+  /** The browser has no WebAssembly, or too old a one. */
+  | 'no-wasm'
+  /** The disk or the browser's quota is full. */
+  | 'storage-full'
+  /** Another tab has the same content open. */
+  | 'already-open'
+  /** There is no lasting storage, and the content is more than is kept in memory. */
+  | 'too-large'
+  /** The store failed otherwise. */
+  | 'storage'
+  /** What is shared changed meanwhile. */
+  | 'changed'
+  /** Everything else: a bug, or a part of the engine that could not be loaded. */
+  | 'engine';
+
+/** Why a download can't go on. */
+export interface Problem {
+  readonly kind: ProblemKind;
+  /** The technical reason, in the words of whoever found it. */
+  readonly detail: string;
+}
+
+/** What happens in an engine. Numbers are in `stats()`; these are what must be told at once. */
+export type EngineEvent =
+  /** What it is: the manifest came and is right. */
+  | { readonly type: 'content'; readonly content: ContentInfo }
+  /** Opening takes longer: the tracker can't be reached; trying again after `retryMs`, `null` when the network is back. */
+  | { readonly type: 'waiting'; readonly reason: string; readonly retryMs: number | null }
+  /** The bytes are kept in memory, so that a reload starts afresh. */
+  | { readonly type: 'memoryOnly' }
+  /** So many bytes of an earlier visit are good. */
+  | { readonly type: 'resumed'; readonly bytes: number }
+  | { readonly type: 'complete' }
+  | { readonly type: 'linkUp'; readonly peer: string }
+  | { readonly type: 'linkDown'; readonly peer: string; readonly reason: string }
+  /** A peer sent bytes that fail their hash; nothing of it was kept. */
+  | { readonly type: 'peerLied'; readonly peer: string }
+  | { readonly type: 'trackerUp' }
+  /** Trying again after `retryMs`; `null` if it refused for good. */
+  | { readonly type: 'trackerDown'; readonly reason: string; readonly retryMs: number | null }
+  /** The browser says that the device is on or off line. */
+  | { readonly type: 'network'; readonly online: boolean }
+  | { readonly type: 'failed'; readonly problem: Problem }
+  | { readonly type: 'stopped' };
+
+/** How to begin. */
+export interface OpenOptions {
+  /** Payload bytes a second to give at most: 0 gives nothing, `null` knows no limit. */
+  readonly uploadBytesPerS: number | null;
+  /** Hears everything, in order, never before `open` has returned. */
+  readonly onEvent: (event: EngineEvent) => void;
+}
+
+/** How to save. */
+export interface SaveOptions {
+  readonly fileName: string;
+  readonly onProgress: (savedBytes: number) => void;
+}
+
+/** How a save ended. */
+export type SaveResult =
+  /** Written where the person chose, under this name. */
+  | { readonly how: 'file'; readonly fileName: string }
+  /** Handed to the browser's downloads under this name. */
+  | { readonly how: 'download'; readonly fileName: string }
+  /** The person changed their mind. */
+  | { readonly how: 'cancelled' };
+
+export interface EnginePort {
+  /** Starts. `source` is a share link or the URL of a `.pleach` file. Whatever goes wrong is an event. */
+  open(source: string, options: OpenOptions): void;
+  /** `null` until there is something to count. */
+  stats(): EngineStats | null;
+  setUploadLimit(bytesPerS: number | null): void;
+  /** Called inside a click, because a file picker opens only there. Rejects if the file could not be written. */
+  save(options: SaveOptions): Promise<SaveResult>;
+  /** Leaves the swarm. What is verified stays, and can be saved if it is all. */
+  stop(): void;
+  /** Gives everything back; nothing may be called after. */
+  dispose(): void;
+}

@@ -1,0 +1,79 @@
+/**
+ * A developer's view of every state: `gallery.html` lists the scenes, `gallery.html?scene=…` shows one in the real
+ * page. Nothing of it is shipped.
+ */
+
+import shell from '../../index.html?raw';
+import { PleachDownload } from '../elements/pleach-download/pleach-download.component.js';
+import type { EnginePort } from '../engine/port.js';
+import { decorate } from '../page/decorate.js';
+import { FakeEngine } from '../testing/fake-engine.js';
+import { TICK_MS } from '../store/store.js';
+import { SCENES } from './scenes.js';
+
+const ID = '6f2e1a9c4b7d8035e1f6a2c49d0b83757ac1e5d2094f6b38c7a1d94e02f5b86d';
+
+/** Time stands still, but for what a scene lets pass: the element's clock and its ticks are the gallery's. */
+let nowMs = 0;
+const ticks = new Set<() => void>();
+performance.now = () => nowMs;
+globalThis.setInterval = ((callback: () => void) => {
+  ticks.add(callback);
+  return callback;
+}) as unknown as typeof setInterval;
+globalThis.clearInterval = ((callback: () => void) => ticks.delete(callback)) as unknown as typeof clearInterval;
+
+function pass(ms: number): void {
+  for (const end = nowMs + ms; nowMs < end; ) {
+    nowMs = Math.min(end, nowMs + TICK_MS);
+    for (const tick of ticks) tick();
+  }
+}
+
+class GalleryDownload extends PleachDownload {
+  readonly engine = new FakeEngine();
+  protected override createEngine(): EnginePort {
+    return this.engine;
+  }
+}
+customElements.define('pleach-download', GalleryDownload);
+
+async function showScene(name: string): Promise<void> {
+  document.body.innerHTML = new DOMParser().parseFromString(shell, 'text/html').body.innerHTML;
+  decorate();
+  const download = document.querySelector<GalleryDownload>('pleach-download');
+  const scene = SCENES[name];
+  if (!scene) {
+    document.querySelector<HTMLElement>('#landing')?.removeAttribute('hidden');
+    return;
+  }
+  if (!download) return;
+  download.hidden = false;
+  if (scene.upload) download.setAttribute('upload', scene.upload);
+  download.src = `https://pleach.example/${ID}`;
+  if (!scene.manual) download.start();
+  await scene.play({
+    engine: download.engine,
+    pass,
+    press: () => download.shadowRoot?.querySelector<HTMLButtonElement>('.main')?.click(),
+    settle: () => new Promise((resolve) => setTimeout(resolve)),
+  });
+}
+
+function listScenes(): void {
+  const list = document.createElement('ul');
+  for (const [name, { title }] of [['landing', { title: 'Landing' }] as const, ...Object.entries(SCENES)]) {
+    const link = document.createElement('a');
+    link.href = `?scene=${name}`;
+    link.textContent = title;
+    const item = document.createElement('li');
+    item.append(link);
+    list.append(item);
+  }
+  document.body.append(list);
+}
+
+const scene = new URLSearchParams(location.search).get('scene');
+if (scene === null) listScenes();
+else await showScene(scene);
+document.documentElement.dataset['ready'] = '';

@@ -1,0 +1,225 @@
+/**
+ * Every state that a person may meet, as what an engine says in turn. The gallery plays them on a clock of its own, so
+ * that a scene which takes 15 seconds is there at once and looks the same each time.
+ */
+
+import type { EngineLink } from '../engine/port.js';
+import { FAKE_CONTENT, fakeLink, type FakeEngine } from '../testing/fake-engine.js';
+
+/** What a scene can do. `pass` lets time go by: the numbers are refreshed as in life. */
+export interface Stage {
+  readonly engine: FakeEngine;
+  pass(ms: number): void;
+  press(): void;
+  /** Lets promises settle. */
+  settle(): Promise<void>;
+}
+
+export interface Scene {
+  readonly title: string;
+  /** Waits for the press of the button. */
+  readonly manual?: true;
+  readonly upload?: string;
+  play(stage: Stage): void | Promise<void>;
+}
+
+const MB = 1_000_000;
+const SIZE = FAKE_CONTENT.sizeBytes;
+
+const LINKS: readonly EngineLink[] = [
+  fakeLink({ link: 1, agent: 'pleach/0.1.0', role: 'parent', receivedBytes: 298 * MB, downBytesPerS: 2.9 * MB, roundTripMs: 24 }),
+  fakeLink({ link: 2, agent: 'Firefox 153', role: 'parent', receivedBytes: 204 * MB, sentBytes: 41 * MB, downBytesPerS: 1.7 * MB, roundTripMs: 61 }),
+  fakeLink({ link: 3, agent: 'Chrome 156', role: 'lateral', receivedBytes: 93 * MB, downBytesPerS: 0.8 * MB, roundTripMs: 48 }),
+  fakeLink({ link: 4, agent: 'Safari 26', role: 'child', sentBytes: 87 * MB, upBytesPerS: 1.1 * MB, roundTripMs: 90 }),
+];
+
+function begin({ engine }: Stage): void {
+  engine.say({ type: 'content', content: FAKE_CONTENT });
+  engine.say({ type: 'trackerUp' });
+}
+
+/** Brings it to `share` of the whole at a steady speed. */
+function download(stage: Stage, from: number, share: number, links: readonly EngineLink[], sentBytes = 128 * MB): void {
+  const downBytesPerS = links.reduce((sum, link) => sum + link.downBytesPerS, 0);
+  const upBytesPerS = links.reduce((sum, link) => sum + link.upBytesPerS, 0);
+  const steps = 12;
+  for (let step = 0; step <= steps; step += 1) {
+    const haveBytes = Math.max(from * SIZE, share * SIZE - ((steps - step) * downBytesPerS) / 2);
+    stage.engine.count({ phase: 'downloading', haveBytes, downBytesPerS, upBytesPerS, sentBytes, links, swarmPeers: 7, swarmSeeders: 2 });
+    stage.pass(500);
+  }
+}
+
+function finish(stage: Stage): void {
+  begin(stage);
+  download(stage, 0, 1, LINKS, 412 * MB);
+  stage.engine.count({ phase: 'seeding', haveBytes: SIZE, downBytesPerS: 0, links: LINKS.slice(1).map((link) => ({ ...link, downBytesPerS: 0 })) });
+  stage.engine.say({ type: 'complete' });
+}
+
+function fail(kind: Parameters<typeof failed>[0], detail: string): (stage: Stage) => void {
+  return ({ engine }) => engine.say(failed(kind, detail));
+}
+
+function failed(kind: import('../engine/port.js').ProblemKind, detail: string) {
+  return { type: 'failed', problem: { kind, detail } } as const;
+}
+
+export const SCENES: Record<string, Scene> = {
+  idle: { title: 'Not started', manual: true, play: () => {} },
+  opening: { title: 'Opening', play: () => {} },
+  'opening-unreachable': {
+    title: 'Opening, the tracker does not answer',
+    play: ({ engine }) => engine.say({ type: 'waiting', reason: 'no answer from pleach.example', retryMs: 4_000 }),
+  },
+  checking: {
+    title: 'Checking what an earlier visit left',
+    play: (stage) => {
+      begin(stage);
+      stage.engine.count({ phase: 'checking', haveBytes: 0.31 * SIZE });
+      stage.pass(500);
+    },
+  },
+  searching: {
+    title: 'Searching',
+    play: (stage) => {
+      begin(stage);
+      stage.engine.count({ phase: 'searching' });
+      stage.pass(2_000);
+    },
+  },
+  alone: {
+    title: 'Nobody is there',
+    play: (stage) => {
+      begin(stage);
+      stage.engine.count({ phase: 'searching' });
+      stage.pass(16_000);
+    },
+  },
+  unreachable: {
+    title: 'Others are there, but no connection',
+    play: (stage) => {
+      begin(stage);
+      stage.engine.count({ phase: 'searching', swarmPeers: 3, swarmSeeders: 1 });
+      stage.pass(16_000);
+    },
+  },
+  downloading: {
+    title: 'Downloading',
+    play: (stage) => {
+      begin(stage);
+      download(stage, 0, 0.42, LINKS);
+    },
+  },
+  'downloading-slow': {
+    title: 'Downloading slowly, upload off',
+    upload: 'off',
+    play: (stage) => {
+      begin(stage);
+      download(stage, 0, 0.067, [fakeLink({ link: 1, agent: 'pleach/0.1.0', role: 'parent', receivedBytes: 95 * MB, downBytesPerS: 61_000 })], 0);
+    },
+  },
+  'downloading-crowd': {
+    title: 'Many peers, a long name in another script, memory only',
+    play: (stage) => {
+      const { engine } = stage;
+      engine.say({
+        type: 'content',
+        content: { ...FAKE_CONTENT, name: 'تسجيل_الاجتماع_السنوي_لجمعية_البستانيين_الجزء_الثالث_النسخة_النهائية_المصححة_2025.tar.gz', mediaType: 'application/gzip' },
+      });
+      engine.say({ type: 'trackerUp' });
+      engine.say({ type: 'memoryOnly' });
+      engine.say({ type: 'peerLied', peer: '5' });
+      const crowd = Array.from({ length: 11 }, (_, index) =>
+        fakeLink({ link: index + 1, agent: index % 3 === 0 ? `Firefox ${150 + index}` : `Chrome ${140 + index}`, role: index % 2 ? 'parent' : 'lateral', receivedBytes: (11 - index) ** 2 * 3 * MB, downBytesPerS: (11 - index) * 0.4 * MB }),
+      );
+      download(stage, 0, 0.73, crowd);
+    },
+  },
+  resumed: {
+    title: 'Went on after a reload',
+    play: (stage) => {
+      begin(stage);
+      stage.engine.say({ type: 'resumed', bytes: 0.6 * SIZE });
+      download(stage, 0.6, 0.64, LINKS.slice(0, 2), 3 * MB);
+    },
+  },
+  'tracker-lost': {
+    title: 'Lost the tracker',
+    play: (stage) => {
+      begin(stage);
+      download(stage, 0, 0.55, LINKS);
+      stage.engine.say({ type: 'trackerDown', reason: 'the connection was closed', retryMs: 4_000 });
+    },
+  },
+  offline: {
+    title: 'Offline',
+    play: (stage) => {
+      begin(stage);
+      download(stage, 0, 0.38, LINKS);
+      stage.engine.say({ type: 'network', online: false });
+      stage.engine.count({ phase: 'searching', links: [], downBytesPerS: 0, upBytesPerS: 0 });
+      stage.pass(500);
+    },
+  },
+  starved: {
+    title: 'Connected, but nothing comes',
+    play: (stage) => {
+      begin(stage);
+      download(stage, 0, 0.81, LINKS);
+      stage.engine.count({ phase: 'searching', downBytesPerS: 0, upBytesPerS: 0, links: LINKS.slice(2, 3).map((link) => ({ ...link, downBytesPerS: 0 })) });
+      stage.pass(16_000);
+    },
+  },
+  complete: { title: 'Complete', play: finish },
+  saving: {
+    title: 'Saving',
+    play: (stage) => {
+      finish(stage);
+      stage.engine.onSave = ({ onProgress }) => {
+        queueMicrotask(() => onProgress(611 * MB));
+        return new Promise(() => {});
+      };
+      stage.press();
+      return stage.settle();
+    },
+  },
+  saved: {
+    title: 'Saved',
+    play: (stage) => {
+      finish(stage);
+      stage.engine.onSave = async ({ fileName }) => ({ how: 'file', fileName });
+      stage.press();
+      return stage.settle();
+    },
+  },
+  'save-failed': {
+    title: 'The save failed',
+    play: (stage) => {
+      finish(stage);
+      stage.engine.onSave = () => Promise.reject(new Error('QuotaExceededError: no space left on device'));
+      stage.press();
+      return stage.settle();
+    },
+  },
+  stopped: {
+    title: 'Stopped by the person',
+    play: (stage) => {
+      begin(stage);
+      download(stage, 0, 0.42, LINKS);
+      stage.engine.say({ type: 'stopped' });
+    },
+  },
+  'failed-not-found': { title: 'Not found', play: fail('not-found', 'pleach.example answered 404') },
+  'failed-link': { title: 'Broken link', play: fail('link', 'expected 64 hexadecimal digits') },
+  'failed-digest': { title: 'Wrong manifest', play: fail('digest', 'the manifest does not have the digest that the link gives') },
+  'failed-storage': {
+    title: 'Disk full',
+    play: (stage) => {
+      begin(stage);
+      download(stage, 0, 0.29, LINKS);
+      stage.engine.say(failed('storage-full', 'QuotaExceededError'));
+    },
+  },
+  'no-webrtc': { title: 'No WebRTC', play: fail('no-webrtc', 'RTCPeerConnection is not defined') },
+};

@@ -1,0 +1,22 @@
+/** What a site includes: `<script type="module" src="https://TRACKER/pleach.js">`. Defines the elements, exports the rest. */
+
+import { pageParts } from './engine/parts.js';
+import { PleachEngine } from './engine/pleach-engine.js';
+import { createDownloadStore, type DownloadStore, type StoreOptions } from './store/store.js';
+
+/** A download without an element, for those who show it in their own way. */
+export function createDownload(options: Omit<StoreOptions, 'createEngine'> = {}): DownloadStore {
+  return createDownloadStore({ ...options, createEngine: () => new PleachEngine(pageParts()) });
+}
+
+export { PleachDownloadElement } from './elements/pleach-download/pleach-download.js';
+export type {
+  PleachCompleteEvent,
+  PleachErrorEvent,
+  PleachEventMap,
+  PleachProgressEvent,
+  PleachStateChangeEvent,
+} from './elements/pleach-download/pleach-download.component.js';
+export type { ContentInfo, Problem, ProblemKind } from './engine/port.js';
+export type { DownloadPhase, DownloadState, LinkedPeer, Stall, TrackerState, UploadSetting } from './store/state.js';
+export type { DownloadCommand, DownloadStore } from './store/store.js';

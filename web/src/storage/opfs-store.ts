@@ -1,0 +1,167 @@
+/**
+ * A store on the device, in the origin private file system, by way of a worker.
+ *
+ * Requests go to the worker as they come and are answered in order. How many are under way is bounded by who asks: the
+ * engine writes at most 8 MiB ahead.
+ */
+
+import type { NumberedRequest, StoreAnswers, StoreReply, StoreRequest } from './store-protocol.js';
+import { StoreError, type ContentStore, type OpenedStore, type StoreFault } from './store.js';
+
+export interface OpfsStoreOptions {
+  /** The content's id, which names its folder. */
+  readonly content: string;
+  readonly sizeBytes: number;
+  /**
+   * Where `store-worker` is: with Vite, `import url from './store-worker.ts?worker&url'`. It may lie on another host,
+   * as it does when a site embeds the elements.
+   */
+  readonly workerUrl: string | URL;
+}
+
+interface Pending {
+  readonly resolve: (result: never) => void;
+  readonly reject: (error: StoreError) => void;
+}
+
+export class OpfsStore implements ContentStore {
+  readonly isLasting = true;
+  readonly sizeBytes: number;
+  #worker: Worker;
+  #pending = new Map<number, Pending>();
+  #lastNumber = 0;
+  #failure: StoreError | undefined;
+  #isClosed = false;
+
+  private constructor(worker: Worker, sizeBytes: number) {
+    this.sizeBytes = sizeBytes;
+    this.#worker = worker;
+    worker.onmessage = (event: MessageEvent<StoreReply>) => this.#settle(event.data);
+    worker.onerror = (event) => this.#breakDown(event.message || 'its worker could not be loaded');
+    worker.onmessageerror = () => this.#breakDown('a message could not be read');
+  }
+
+  /** Whether this browser has such storage on this page. */
+  static isSupported(): boolean {
+    return typeof Worker === 'function' && 'locks' in navigator && 'getDirectory' in (navigator.storage ?? {});
+  }
+
+  /**
+   * Opens the content's place, with its full size reserved. Rejects with a `StoreError`: `unsupported`, `no-space`, or
+   * `already-open` after a moment's wait.
+   */
+  static async open(options: OpfsStoreOptions): Promise<OpenedStore<OpfsStore>> {
+    if (!OpfsStore.isSupported()) {
+      throw new StoreError({ code: 'unsupported', message: 'This browser lets the page keep nothing.' });
+    }
+    if (!/^[0-9a-f]{64}$/.test(options.content)) throw new RangeError('not a content id');
+    const store = new OpfsStore(startWorker(options.workerUrl), options.sizeBytes);
+    try {
+      const record = await store.#ask({ do: 'open', content: options.content, sizeBytes: options.sizeBytes });
+      return { store, record: record.length > 0 ? record : undefined };
+    } catch (error) {
+      store.#end();
+      throw error;
+    }
+  }
+
+  get failure(): StoreError | undefined {
+    return this.#failure;
+  }
+
+  write(offset: number, bytes: Uint8Array): Promise<void> {
+    const owned = asOwned(bytes);
+    return this.#noting(this.#ask({ do: 'write', offset, bytes: owned }, [owned.buffer]));
+  }
+
+  read(offset: number, length: number): Promise<Uint8Array> {
+    return this.#noting(this.#ask({ do: 'read', offset, length }));
+  }
+
+  appendRecord(bytes: Uint8Array): void {
+    if (this.#isClosed) return;
+    const owned = asOwned(bytes);
+    this.#post({ number: 0, request: { do: 'appendRecord', bytes: owned } }, [owned.buffer]);
+  }
+
+  /** Puts what is written safely on disk, for which nothing needs to wait. */
+  flush(): Promise<void> {
+    return this.#ask({ do: 'flush' });
+  }
+
+  file(): Promise<File> {
+    return this.#noting(this.#ask({ do: 'file' }));
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    await this.#ask({ do: 'close' }).finally(() => this.#end());
+  }
+
+  async remove(): Promise<void> {
+    await this.#ask({ do: 'remove' }).finally(() => this.#end());
+  }
+
+  #ask<R extends StoreRequest>(request: R, transfer: Transferable[] = []): Promise<StoreAnswers[R['do']]> {
+    return new Promise((resolve, reject) => {
+      if (this.#isClosed) throw new StoreError({ code: 'closed', message: 'The store is closed.' });
+      const number = ++this.#lastNumber;
+      this.#pending.set(number, { resolve, reject });
+      this.#post({ number, request }, transfer);
+    });
+  }
+
+  #post(message: NumberedRequest, transfer: Transferable[]): void {
+    this.#worker.postMessage(message, transfer);
+  }
+
+  #settle(reply: StoreReply): void {
+    const pending = this.#pending.get(reply.number);
+    this.#pending.delete(reply.number);
+    if ('fault' in reply) {
+      const error = new StoreError(reply.fault);
+      // Number 0 is a record that could not be appended: nobody waits for it, and the next run fetches again.
+      if (pending === undefined) console.warn('Pleach could not note what it has:', error);
+      pending?.reject(error);
+    } else {
+      pending?.resolve(reply.result as never);
+    }
+  }
+
+  async #noting<T>(result: Promise<T>): Promise<T> {
+    try {
+      return await result;
+    } catch (error) {
+      if (error instanceof StoreError) this.#failure ??= error;
+      throw error;
+    }
+  }
+
+  #breakDown(reason: string): void {
+    this.#end({ code: 'failed', message: `The browser's storage failed: ${reason}` });
+  }
+
+  #end(fault: StoreFault = { code: 'closed', message: 'The store was closed.' }): void {
+    this.#isClosed = true;
+    this.#worker.terminate();
+    for (const { reject } of this.#pending.values()) reject(new StoreError(fault));
+    this.#pending.clear();
+  }
+}
+
+/** A browser starts no worker from another host, but it lets one of this page import from there. */
+function startWorker(url: string | URL): Worker {
+  const { href, origin } = new URL(url, location.href);
+  if (origin === location.origin) return new Worker(href, { type: 'module', name: 'pleach-store' });
+  const bridge = URL.createObjectURL(new Blob([`import ${JSON.stringify(href)};`], { type: 'text/javascript' }));
+  const worker = new Worker(bridge, { type: 'module', name: 'pleach-store' });
+  // The worker has begun to load, which is all that the URL was for.
+  setTimeout(() => URL.revokeObjectURL(bridge), 10_000);
+  return worker;
+}
+
+/** Bytes whose buffer is all theirs, so that it can be given away; usually they are already. */
+function asOwned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const isOwned = bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength;
+  return isOwned ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
+}

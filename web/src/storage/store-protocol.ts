@@ -1,0 +1,41 @@
+/** What `OpfsStore` and its worker say to each other. Each request but `appendRecord` is answered once, by its number. */
+
+import type { StoreFault } from './store.js';
+
+export type StoreRequest =
+  /** First. Waits for the content's lock, makes room, and answers with the record of an earlier run. */
+  | { readonly do: 'open'; readonly content: string; readonly sizeBytes: number }
+  /** `bytes` is transferred. */
+  | { readonly do: 'write'; readonly offset: number; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly do: 'read'; readonly offset: number; readonly length: number }
+  /** Not answered: what is lost of the record is fetched again. */
+  | { readonly do: 'appendRecord'; readonly bytes: Uint8Array<ArrayBuffer> }
+  /** Puts what is written safely on disk. */
+  | { readonly do: 'flush' }
+  /** Ends writing, and answers with the file. */
+  | { readonly do: 'file' }
+  /** Last. */
+  | { readonly do: 'close' }
+  /** Last, too; forgets the content. */
+  | { readonly do: 'remove' };
+
+/** What the answer to each request holds. */
+export interface StoreAnswers {
+  open: Uint8Array<ArrayBuffer>;
+  write: undefined;
+  read: Uint8Array<ArrayBuffer>;
+  appendRecord: never;
+  flush: undefined;
+  file: File;
+  close: undefined;
+  remove: undefined;
+}
+
+export interface NumberedRequest {
+  readonly number: number;
+  readonly request: StoreRequest;
+}
+
+export type StoreReply =
+  | { readonly number: number; readonly result: StoreAnswers[keyof StoreAnswers] }
+  | { readonly number: number; readonly fault: StoreFault };

@@ -1,0 +1,357 @@
+/**
+ * The state of one download, and how each action changes it: a pure function, with the time in the actions.
+ *
+ * ```
+ *                    ┌────────────── start ◄───────────────┐
+ * idle ─ start ─► opening ─► checking ─► searching ◄─► downloading ─► complete ─► saving ─► saved
+ *                    └──────────┴────────────┴─────────────┴─► failed | stopped      ▲  └──────┘
+ *                                                                                    └─ a failed or cancelled save
+ * ```
+ *
+ * `checking` (what is kept of an earlier visit) is passed over where there is nothing to check. What was verified
+ * before a stop or a failure is kept by the engine's store, so `start` goes on rather than begins again.
+ */
+
+import type { ContentInfo, EngineEvent, EngineStats, LinkRole, Problem } from '../engine/port.js';
+import { measurePace, startPace, timeRemainingS, type Pace } from './pace.js';
+
+export type DownloadPhase =
+  | 'idle'
+  | 'opening'
+  | 'checking'
+  | 'searching'
+  | 'downloading'
+  | 'complete'
+  | 'saving'
+  | 'saved'
+  | 'failed'
+  | 'stopped';
+
+/** A connected peer, for people. */
+export interface LinkedPeer {
+  readonly id: string;
+  /** Its program; empty until it has said so. */
+  readonly agent: string;
+  readonly role: LinkRole;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+  readonly downBytesPerS: number;
+  readonly upBytesPerS: number;
+  readonly roundTripMs: number | null;
+}
+
+/** Whether this browser gives too, and how much at most. */
+export interface UploadSetting {
+  readonly allowed: boolean;
+  /** `null`: no limit. */
+  readonly limitBytesPerS: number | null;
+}
+
+/** The tracker, as seen from here. */
+export type TrackerState =
+  | { readonly status: 'unknown' }
+  | { readonly status: 'up' }
+  /** `retryAtMs` is `null` if it refused for good. */
+  | { readonly status: 'down'; readonly reason: string; readonly retryAtMs: number | null };
+
+/** Why nothing comes, once it lasts (`PATIENCE_MS`). */
+export type Stall =
+  /** Nobody else is here. */
+  | 'alone'
+  /** Others are here, but no connection to them came about. */
+  | 'unreachable'
+  /** The tracker, which would introduce others, can't be reached. */
+  | 'no-tracker'
+  /** Somebody is connected, but has nothing of what is missing, or does not send it. */
+  | 'starved';
+
+/** How the last save ended. */
+export type Saved = { readonly how: 'file' | 'download'; readonly fileName: string };
+
+export interface DownloadState {
+  readonly phase: DownloadPhase;
+  /** The link or URL as given. */
+  readonly source: string;
+  /** `null` until the manifest is there. */
+  readonly content: ContentInfo | null;
+  readonly haveBytes: number;
+  /** 0 to 1. */
+  readonly progress: number;
+  readonly downBytesPerS: number;
+  readonly upBytesPerS: number;
+  /** Smoothed; `null` if nobody can tell. */
+  readonly timeRemainingS: number | null;
+  /** In the swarm, as the tracker told last, this one among them. */
+  readonly swarmPeers: number;
+  readonly swarmSeeders: number;
+  /** Connected. */
+  readonly links: readonly LinkedPeer[];
+  readonly tracker: TrackerState;
+  readonly online: boolean;
+  /** Why opening takes longer. */
+  readonly waiting: { readonly reason: string; readonly retryAtMs: number | null } | null;
+  readonly stall: Stall | null;
+  /** Bytes that an earlier visit left. */
+  readonly resumedBytes: number;
+  /** Bytes given to others, in this and former attempts of this visit. */
+  readonly uploadedBytes: number;
+  readonly upload: UploadSetting;
+  /** Whether the engine still runs, so that others can take from here. */
+  readonly sharing: boolean;
+  /** Peers that sent bad bytes; nothing of it was kept. */
+  readonly liars: number;
+  /** Nothing is kept over a reload. */
+  readonly memoryOnly: boolean;
+  readonly problem: Problem | null;
+  /** Why the last save failed; the download itself is fine. */
+  readonly saveProblem: string | null;
+  readonly savedBytes: number;
+  readonly saved: Saved | null;
+  /** Time of the last change or tick, by which countdowns are told. */
+  readonly nowMs: number;
+  /** For the rules of this file only. */
+  readonly inner: {
+    readonly pace: Pace | null;
+    /** Since when nothing came, while something should. */
+    readonly quietSinceMs: number | null;
+    /** Given in former attempts. */
+    readonly uploadedBeforeBytes: number;
+  };
+}
+
+export type DownloadAction =
+  | { readonly type: 'start'; readonly source: string; readonly nowMs: number }
+  | { readonly type: 'stop'; readonly nowMs: number }
+  | { readonly type: 'upload'; readonly upload: UploadSetting }
+  | { readonly type: 'engine'; readonly event: EngineEvent; readonly nowMs: number }
+  | { readonly type: 'tick'; readonly stats: EngineStats | null; readonly nowMs: number }
+  | { readonly type: 'saveStarted'; readonly nowMs: number }
+  | { readonly type: 'saveProgress'; readonly savedBytes: number }
+  | { readonly type: 'saveDone'; readonly saved: Saved }
+  | { readonly type: 'saveCancelled' }
+  | { readonly type: 'saveFailed'; readonly reason: string };
+
+/** After so long without a byte, people are told why. */
+export const PATIENCE_MS = 15_000;
+
+export function initialState(upload: UploadSetting): DownloadState {
+  return {
+    phase: 'idle',
+    source: '',
+    content: null,
+    haveBytes: 0,
+    progress: 0,
+    downBytesPerS: 0,
+    upBytesPerS: 0,
+    timeRemainingS: null,
+    swarmPeers: 0,
+    swarmSeeders: 0,
+    links: [],
+    tracker: { status: 'unknown' },
+    online: true,
+    waiting: null,
+    stall: null,
+    resumedBytes: 0,
+    uploadedBytes: 0,
+    upload,
+    sharing: false,
+    liars: 0,
+    memoryOnly: false,
+    problem: null,
+    saveProblem: null,
+    savedBytes: 0,
+    saved: null,
+    nowMs: 0,
+    inner: { pace: null, quietSinceMs: null, uploadedBeforeBytes: 0 },
+  };
+}
+
+/** Whether the engine is at work on getting the content. */
+export function isBusy(phase: DownloadPhase): boolean {
+  return phase === 'opening' || phase === 'checking' || phase === 'searching' || phase === 'downloading';
+}
+
+/** Whether everything is here and verified. */
+export function isComplete(phase: DownloadPhase): boolean {
+  return phase === 'complete' || phase === 'saving' || phase === 'saved';
+}
+
+export function canStart(phase: DownloadPhase): boolean {
+  return phase === 'idle' || phase === 'failed' || phase === 'stopped';
+}
+
+export function canSave(phase: DownloadPhase): boolean {
+  return phase === 'complete' || phase === 'saved';
+}
+
+export function reduce(state: DownloadState, action: DownloadAction): DownloadState {
+  switch (action.type) {
+    case 'start':
+      return canStart(state.phase) ? start(state, action.source, action.nowMs) : state;
+    case 'stop':
+      return stop(state, action.nowMs);
+    case 'upload':
+      return { ...state, upload: action.upload };
+    case 'engine':
+      return hear(state, action.event, action.nowMs);
+    case 'tick':
+      return tick(state, action.stats, action.nowMs);
+    case 'saveStarted':
+      return canSave(state.phase) ? { ...state, phase: 'saving', savedBytes: 0, saveProblem: null, nowMs: action.nowMs } : state;
+    case 'saveProgress':
+      return state.phase === 'saving' ? { ...state, savedBytes: action.savedBytes } : state;
+    case 'saveDone':
+      return { ...state, phase: 'saved', saved: action.saved };
+    case 'saveCancelled':
+      return { ...state, phase: state.saved ? 'saved' : 'complete' };
+    case 'saveFailed':
+      return { ...state, phase: state.saved ? 'saved' : 'complete', saveProblem: action.reason };
+  }
+}
+
+/** A new attempt keeps what people know already, if it is of the same source, and forgets the rest. */
+function start(state: DownloadState, source: string, nowMs: number): DownloadState {
+  const fresh = initialState(state.upload);
+  const same = source === state.source;
+  return {
+    ...fresh,
+    phase: 'opening',
+    source,
+    content: same ? state.content : null,
+    haveBytes: same ? state.haveBytes : 0,
+    progress: same ? state.progress : 0,
+    online: state.online,
+    uploadedBytes: same ? state.uploadedBytes : 0,
+    sharing: true,
+    nowMs,
+    inner: { ...fresh.inner, uploadedBeforeBytes: same ? state.uploadedBytes : 0 },
+  };
+}
+
+function stop(state: DownloadState, nowMs: number): DownloadState {
+  if (isComplete(state.phase)) return quiet({ ...state, nowMs });
+  if (isBusy(state.phase)) return quiet({ ...state, phase: 'stopped', nowMs });
+  return state;
+}
+
+/** Nothing moves any more. */
+function quiet(state: DownloadState): DownloadState {
+  return {
+    ...state,
+    sharing: false,
+    links: [],
+    downBytesPerS: 0,
+    upBytesPerS: 0,
+    timeRemainingS: null,
+    waiting: null,
+    stall: null,
+    tracker: { status: 'unknown' },
+    inner: { ...state.inner, pace: null, quietSinceMs: null },
+  };
+}
+
+function hear(state: DownloadState, event: EngineEvent, nowMs: number): DownloadState {
+  switch (event.type) {
+    case 'content':
+      return { ...state, content: event.content, waiting: null, nowMs };
+    case 'waiting':
+      return { ...state, waiting: { reason: event.reason, retryAtMs: event.retryMs === null ? null : nowMs + event.retryMs }, nowMs };
+    case 'memoryOnly':
+      return { ...state, memoryOnly: true };
+    case 'resumed':
+      return { ...state, resumedBytes: event.bytes };
+    case 'complete':
+      return isBusy(state.phase) ? complete(state, nowMs) : state;
+    case 'linkUp':
+    case 'linkDown':
+      // The next tick brings the links; asking for it at once is the store's part.
+      return state;
+    case 'peerLied':
+      return { ...state, liars: state.liars + 1 };
+    case 'trackerUp':
+      return { ...state, tracker: { status: 'up' }, nowMs };
+    case 'trackerDown':
+      return {
+        ...state,
+        tracker: { status: 'down', reason: event.reason, retryAtMs: event.retryMs === null ? null : nowMs + event.retryMs },
+        nowMs,
+      };
+    case 'network':
+      return { ...state, online: event.online };
+    case 'failed':
+      // Complete is complete: if passing it on fails later, the file is here all the same.
+      return isComplete(state.phase) ? quiet(state) : quiet({ ...state, phase: 'failed', problem: event.problem, nowMs });
+    case 'stopped':
+      return isBusy(state.phase) ? quiet({ ...state, phase: 'stopped', nowMs }) : quiet(state);
+  }
+}
+
+function complete(state: DownloadState, nowMs: number): DownloadState {
+  const sizeBytes = state.content?.sizeBytes ?? state.haveBytes;
+  return {
+    ...state,
+    phase: 'complete',
+    haveBytes: sizeBytes,
+    progress: 1,
+    downBytesPerS: 0,
+    timeRemainingS: 0,
+    stall: null,
+    nowMs,
+    inner: { ...state.inner, quietSinceMs: null },
+  };
+}
+
+function tick(state: DownloadState, stats: EngineStats | null, nowMs: number): DownloadState {
+  if (!stats || !state.sharing) return { ...state, nowMs };
+  const next: DownloadState = {
+    ...state,
+    upBytesPerS: stats.upBytesPerS,
+    uploadedBytes: state.inner.uploadedBeforeBytes + stats.sentBytes,
+    swarmPeers: stats.swarmPeers,
+    swarmSeeders: stats.swarmSeeders,
+    links: stats.links.map((link) => ({
+      id: link.peer,
+      agent: link.agent,
+      role: link.role,
+      receivedBytes: link.receivedBytes,
+      sentBytes: link.sentBytes,
+      downBytesPerS: link.downBytesPerS,
+      upBytesPerS: link.upBytesPerS,
+      roundTripMs: link.roundTripMs,
+    })),
+    nowMs,
+  };
+  return isBusy(state.phase) ? tickBusy(next, stats, nowMs) : next;
+}
+
+function tickBusy(state: DownloadState, stats: EngineStats, nowMs: number): DownloadState {
+  // `complete` is an event, told when everything is written too; until then the last bytes are still coming.
+  const phase = stats.phase === 'checking' || stats.phase === 'searching' ? stats.phase : 'downloading';
+  const came = stats.haveBytes > state.haveBytes || phase === 'checking';
+  const quietSinceMs = came ? nowMs : (state.inner.quietSinceMs ?? nowMs);
+  // Checking reads the disk at a pace that says nothing of the network's.
+  const pace =
+    phase === 'checking'
+      ? null
+      : state.inner.pace
+        ? measurePace(state.inner.pace, nowMs, stats.haveBytes)
+        : startPace(nowMs, stats.haveBytes);
+  const impatient = nowMs - quietSinceMs >= PATIENCE_MS;
+  return {
+    ...state,
+    phase,
+    haveBytes: stats.haveBytes,
+    progress: stats.sizeBytes > 0 ? Math.min(1, stats.haveBytes / stats.sizeBytes) : 0,
+    downBytesPerS: stats.downBytesPerS,
+    timeRemainingS: pace && phase === 'downloading' ? timeRemainingS(pace, stats.sizeBytes) : null,
+    waiting: null,
+    stall: impatient ? stallOf(stats) : null,
+    inner: { ...state.inner, pace, quietSinceMs },
+  };
+}
+
+function stallOf(stats: EngineStats): Stall {
+  if (stats.links.length > 0) return 'starved';
+  if (!stats.trackerUp) return 'no-tracker';
+  return stats.swarmPeers > 1 ? 'unreachable' : 'alone';
+}

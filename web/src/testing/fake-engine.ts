@@ -1,0 +1,86 @@
+/**
+ * An engine that pretends: tests and the gallery tell it what to say. Never part of what is shipped.
+ */
+
+import type { ContentInfo, EngineEvent, EngineLink, EnginePort, EngineStats, OpenOptions, SaveOptions, SaveResult } from '../engine/port.js';
+
+export const FAKE_CONTENT: ContentInfo = {
+  id: '6f2e1a9c4b7d8035e1f6a2c49d0b83757ac1e5d2094f6b38c7a1d94e02f5b86d',
+  name: 'The hedge at Much Hadham, a film in three parts.mp4',
+  sizeBytes: 1_418_000_000,
+  mediaType: 'video/mp4',
+};
+
+export const FAKE_STATS: EngineStats = {
+  phase: 'searching',
+  haveBytes: 0,
+  sizeBytes: FAKE_CONTENT.sizeBytes,
+  receivedBytes: 0,
+  sentBytes: 0,
+  downBytesPerS: 0,
+  upBytesPerS: 0,
+  trackerUp: true,
+  swarmPeers: 1,
+  swarmSeeders: 0,
+  links: [],
+};
+
+export function fakeLink(link: Partial<EngineLink> & { readonly link: number }): EngineLink {
+  return {
+    peer: link.link.toString(16).padStart(32, '0'),
+    agent: 'Chrome 156',
+    role: 'lateral',
+    packetsHeld: 0,
+    receivedBytes: 0,
+    sentBytes: 0,
+    downBytesPerS: 0,
+    upBytesPerS: 0,
+    roundTripMs: null,
+    ...link,
+  };
+}
+
+export class FakeEngine implements EnginePort {
+  source: string | null = null;
+  options: OpenOptions | null = null;
+  uploadLimit: number | null | undefined;
+  stopped = false;
+  disposed = false;
+  current: EngineStats | null = null;
+  /** What the next save does; by default it never ends. */
+  onSave: (options: SaveOptions) => Promise<SaveResult> = () => new Promise(() => {});
+
+  open(source: string, options: OpenOptions): void {
+    this.source = source;
+    this.options = options;
+    this.uploadLimit = options.uploadBytesPerS;
+  }
+
+  stats(): EngineStats | null {
+    return this.current;
+  }
+
+  setUploadLimit(bytesPerS: number | null): void {
+    this.uploadLimit = bytesPerS;
+  }
+
+  save(options: SaveOptions): Promise<SaveResult> {
+    return this.onSave(options);
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+
+  dispose(): void {
+    this.disposed = true;
+  }
+
+  say(event: EngineEvent): void {
+    this.options?.onEvent(event);
+  }
+
+  count(stats: Partial<EngineStats>): void {
+    this.current = { ...(this.current ?? FAKE_STATS), ...stats };
+  }
+}

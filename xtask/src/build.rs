@@ -1,0 +1,50 @@
+//! Engine, web bundle, binary: each embeds the one before.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::{
+    npm,
+    process::{self, say},
+    project::{Profile, Project},
+    stamp::Stamp,
+    wasm, wasm_toolchain,
+};
+
+/// Builds everything; returns the `pleach` binary.
+pub(crate) fn all(project: &Project, profile: Profile) -> Result<PathBuf> {
+    let toolchain = wasm_toolchain::ensure(project)?;
+    npm::ensure(project)?;
+    wasm::build(project, toolchain, profile)?;
+    web(project)?;
+    pleach(project, profile)
+}
+
+/// The bundle `web/dist`, from the sources of `web/` and the engine in `web/pkg`.
+pub(crate) fn web(project: &Project) -> Result<()> {
+    let inputs = ["web", "web/pkg", "package-lock.json"].map(|path| project.root.join(path));
+    let stamp = Stamp::of(project, "web", include_str!("build.rs"), &inputs)?;
+    let outputs = [project.web_dist()];
+    if stamp.is_current(&outputs) {
+        return Ok(());
+    }
+    stamp.forget();
+    say("web", "bundling the page and the custom elements");
+    process::run(&mut project.web_script("build")).context("the web bundle could not be built")?;
+    stamp.save()
+}
+
+/// The command line with the bundle inside.
+pub(crate) fn pleach(project: &Project, profile: Profile) -> Result<PathBuf> {
+    let mut cargo = project.cargo();
+    cargo.args(["build", "-p", "pleach-cli"]);
+    if profile == Profile::Release {
+        cargo.arg("--release");
+    }
+    say("pleach", "compiling the binary");
+    process::run(&mut cargo)?;
+    let binary = project.pleach(profile);
+    say("pleach", &format!("{} is ready", binary.display()));
+    Ok(binary)
+}
