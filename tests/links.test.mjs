@@ -1,20 +1,20 @@
 /**
  * The link adapter against a bare data channel: two ends in one page, 64 KiB messages, the same marks.
  *
- * Needs bindings of `pleach-browser` built with the feature `link-loop`; PLEACH_LINK_LOOP names their folder.
+ * Needs bindings of `pleach-browser` built with the feature `testing`; PLEACH_TESTING_PKG names their folder.
  */
 
 import assert from 'node:assert/strict';
 
 import { scenario } from './harness/index.mjs';
 
-const folder = process.env.PLEACH_LINK_LOOP;
+const folder = process.env.PLEACH_TESTING_PKG;
 const loop = { messages: 400, messageBytes: 64 * 1024, highWaterBytes: 256 * 1024 };
 const ROUNDS = 5;
 /** The adapter copies each message, where the bare channel throws it away; below is the noise of a busy machine. */
 const RATIO_MIN = 0.75;
 
-const needsBindings = folder === undefined && 'PLEACH_LINK_LOOP is not set';
+const needsBindings = folder === undefined && 'PLEACH_TESTING_PKG is not set';
 
 scenario('a link carries what a bare channel does', { skip: needsBindings, timeoutMs: 240_000 }, async (lab, t) => {
   const page = await openPage(lab);

@@ -19,7 +19,8 @@ fn main() -> io::Result<()> {
 
     let mut files = Vec::new();
     collect(&folder, &mut files)?;
-    files.sort();
+    // By text, as the table is searched; paths compare by component.
+    files.sort_by_key(|file| file.to_string_lossy().replace('\\', "/"));
 
     let mut table = format!("pub(super) const BUILT: bool = {built};\npub(super) static ASSETS: &[Asset] = &[\n");
     for (index, file) in files.iter().enumerate() {

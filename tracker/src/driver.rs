@@ -45,7 +45,7 @@ pub(crate) enum Command {
     /// A socket is gone.
     Disconnected { connection: ConnectionId },
     /// Keep a manifest.
-    Publish { manifest: Manifest, pinned: bool, reply: oneshot::Sender<Result<Published, ManifestsFull>> },
+    Publish { manifest: Upload, pinned: bool, reply: oneshot::Sender<Result<Published, ManifestsFull>> },
     /// Give a manifest.
     Fetch {
         content: ContentId,
@@ -54,6 +54,20 @@ pub(crate) enum Command {
     },
     /// Give a snapshot.
     Stats { reply: oneshot::Sender<Arc<Stats>> },
+}
+
+/// What is kept of a valid manifest.
+pub(crate) struct Upload {
+    content: ContentId,
+    digest: ManifestDigest,
+    bytes: Bytes,
+}
+
+impl From<&Manifest> for Upload {
+    fn from(manifest: &Manifest) -> Self {
+        let bytes = Bytes::copy_from_slice(manifest.as_bytes());
+        Self { content: manifest.id(), digest: manifest.digest(), bytes }
+    }
 }
 
 /// A manifest that the server holds.
@@ -161,15 +175,14 @@ impl Driver {
             }
             Command::Disconnected { connection } => self.disconnect(connection),
             // Whoever asked and went away wants no reply.
-            Command::Publish { manifest, pinned, reply } => drop(reply.send(self.publish(&manifest, pinned))),
+            Command::Publish { manifest, pinned, reply } => drop(reply.send(self.publish(manifest, pinned))),
             Command::Fetch { content, digest, reply } => drop(reply.send(self.manifests.get(content, digest))),
             Command::Stats { reply } => drop(reply.send(self.stats())),
         }
     }
 
-    fn publish(&mut self, manifest: &Manifest, pinned: bool) -> Result<Published, ManifestsFull> {
-        let (content, digest) = (manifest.id(), manifest.digest());
-        let bytes = Bytes::copy_from_slice(manifest.as_bytes());
+    fn publish(&mut self, manifest: Upload, pinned: bool) -> Result<Published, ManifestsFull> {
+        let Upload { content, digest, bytes } = manifest;
         let Inserted { new, lost } = self.manifests.insert(content, digest, bytes, pinned)?;
         for content in lost {
             self.input(Input::ManifestDropped(content));

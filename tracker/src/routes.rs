@@ -30,7 +30,7 @@ use tower_http::cors::{Any, CorsLayer};
 use tower_http::timeout::TimeoutLayer;
 
 use crate::config::ServerConfig;
-use crate::driver::{Command, DriverHandle, Stopped};
+use crate::driver::{Command, DriverHandle, Stopped, Upload};
 use crate::limits::{Gauge, Rate};
 use crate::metrics::{Counters, count, prometheus};
 use crate::server::Client;
@@ -267,6 +267,7 @@ async fn put_manifest(app: &App, client: &Client, name: &str, request: Request) 
         let error = format!("this is a manifest of {}, not of {content}", manifest.id());
         return Err(ErrorJson::new(StatusCode::BAD_REQUEST, error));
     }
+    let manifest = Upload::from(&manifest);
     let published = app.driver.ask(|reply| Command::Publish { manifest, pinned: false, reply }).await?;
     let published = published.map_err(|full| ErrorJson::new(StatusCode::INSUFFICIENT_STORAGE, full.to_string()))?;
     let status = if published.new { StatusCode::CREATED } else { StatusCode::OK };

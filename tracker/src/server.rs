@@ -31,7 +31,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::config::{ConfigError, ServerConfig};
-use crate::driver::{Command, Driver, DriverHandle, Published, Stopped};
+use crate::driver::{Command, Driver, DriverHandle, Published, Stopped, Upload};
 use crate::limits::{Address, FORGET_EVERY, Gauge, Place, Rate};
 use crate::manifests::ManifestsFull;
 use crate::metrics::{Counters, Stats, count};
@@ -118,7 +118,7 @@ impl ServerHandle {
         if bytes.len() > MANIFEST_BYTES_MAX {
             return Err(PublishError::TooLong(bytes.len()));
         }
-        let manifest = Manifest::parse(bytes)?;
+        let manifest = Upload::from(&Manifest::parse(bytes)?);
         Ok(self.driver.ask(|reply| Command::Publish { manifest, pinned: true, reply }).await??)
     }
 
@@ -232,7 +232,7 @@ async fn load_tls(cert: Option<&PathBuf>, key: Option<&PathBuf>) -> Result<Optio
         return Ok(None);
     };
     let loaded = tokio::task::spawn_blocking(move || tls::load(&cert, &key)).await;
-    let config = loaded.map_err(|error| error.to_string()).flatten().map_err(Error::Tls)?;
+    let config = loaded.unwrap_or_else(|error| Err(error.to_string())).map_err(Error::Tls)?;
     Ok(Some(TlsAcceptor::from(config)))
 }
 

@@ -89,7 +89,7 @@ async fn what_is_no_manifest_of_that_content_is_refused_with_the_reason() {
 #[tokio::test]
 async fn a_peer_is_asked_for_the_manifest_until_it_is_held() {
     let server = Running::start(config()).await;
-    let wanted = async |peer: u8| match server.open().await.join(swarm(1), peer).await {
+    let wanted = async |peer: u8| match server.open().await.join_as_seeder(swarm(1), peer).await {
         FromTracker::Welcome { manifest_wanted, .. } => manifest_wanted,
         other => panic!("{other:?}"),
     };
@@ -110,7 +110,9 @@ async fn the_memory_is_bounded_and_a_dropped_manifest_is_wanted_again() {
     let stats = server.handle.stats().await.unwrap();
     assert!(stats.manifests < 10 && stats.manifests_bytes <= 2000, "{stats:?}");
     assert_eq!(server.get(&path(&manifest(1, "a.txt"))).await.status, StatusCode::NOT_FOUND);
-    let FromTracker::Welcome { manifest_wanted, .. } = server.open().await.join(swarm(1), 1).await else { panic!() };
+    let FromTracker::Welcome { manifest_wanted, .. } = server.open().await.join_as_seeder(swarm(1), 1).await else {
+        panic!()
+    };
     assert!(manifest_wanted);
     server.stopped().await;
 }

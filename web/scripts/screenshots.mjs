@@ -32,31 +32,37 @@ const origin = server.resolvedUrls.local[0];
 const executablePath = [process.env.CHROMIUM, '/usr/bin/chromium'].find((path) => path && existsSync(path));
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
 
-async function open(scene, view) {
+async function newPage(view) {
   const page = await browser.newPage({ ...view, reducedMotion: 'reduce' });
-  page.on('pageerror', (error) => console.error(`${scene}: ${error.stack}`));
-  page.on('console', (message) => message.type() === 'error' && console.error(`${scene}: ${message.text()}`));
+  page.on('pageerror', (error) => console.error(error.stack));
+  page.on('console', (message) => message.type() === 'error' && console.error(message.text()));
+  return page;
+}
+
+async function show(page, scene) {
   await page.goto(`${origin}gallery.html${scene ? `?scene=${scene}` : ''}`);
   await page.waitForSelector('html[data-ready]');
-  return page;
 }
 
 try {
   mkdirSync(pictures, { recursive: true });
-  const list = await open('', VIEWS['desktop-light']);
+  const list = await newPage(VIEWS['desktop-light']);
+  await show(list, '');
   const scenes = await list.$$eval('a', (links) => links.map((link) => new URL(link.href).searchParams.get('scene')));
   await list.close();
-  for (const scene of scenes.filter((name) => wanted.length === 0 || wanted.includes(name))) {
-    for (const [name, view] of Object.entries(VIEWS)) {
-      const page = await open(scene, view);
+  for (const [name, view] of Object.entries(VIEWS)) {
+    const page = await newPage(view);
+    for (const scene of scenes.filter((known) => wanted.length === 0 || wanted.includes(known))) {
+      await show(page, scene);
       await page.screenshot({ path: `${pictures}${scene}-${name}.png`, fullPage: true });
-      await page.close();
     }
-  }
-  if (args.includes('--docs')) {
-    mkdirSync(documentation, { recursive: true });
-    const page = await open('downloading', VIEWS['desktop-light']);
-    await page.screenshot({ path: `${documentation}page.png` });
+    if (args.includes('--docs') && name === 'desktop-light') {
+      mkdirSync(documentation, { recursive: true });
+      await page.setViewportSize({ width: 1280, height: 960 });
+      await show(page, 'downloading');
+      await page.screenshot({ path: `${documentation}page.png` });
+    }
+    await page.close();
   }
   console.log(`pictures are in ${pictures}`);
 } finally {

@@ -22,9 +22,7 @@ pub(crate) fn is_there() -> bool {
 pub(crate) fn install(packages: &[&str]) -> Result<()> {
     let names = packages.join(" ");
     if !(is_root() || sudo_asks_nothing()) {
-        bail!(
-            "this needs root; run: sudo apt-get update && sudo apt-get install -y --no-install-recommends {names}"
-        );
+        bail!("this needs root; run: sudo apt-get update && sudo apt-get install -y --no-install-recommends {names}");
     }
     let fresh = !lists_are_stale();
     if !fresh {
@@ -47,9 +45,7 @@ fn update() -> Result<()> {
 fn install_command(packages: &[&str]) -> Command {
     let mut command = apt_get();
     // --no-remove: the packages conflict with some of other Rust installations, which are not ours to take away.
-    command
-        .args(["install", "-y", "--no-install-recommends", "--no-remove"])
-        .args(packages);
+    command.args(["install", "-y", "--no-install-recommends", "--no-remove"]).args(packages);
     command
 }
 

@@ -24,34 +24,20 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
     let folder = project.root.join("tests/bench");
     let script = folder.join(format!("{}.mjs", options.name));
     if !script.is_file() {
-        bail!(
-            "there is no benchmark `{}`; there are: {}",
-            options.name,
-            names(&folder).join(", ")
-        );
+        bail!("there is no benchmark `{}`; there are: {}", options.name, names(&folder).join(", "));
     }
     let pleach = build::all(project, Profile::Release)?;
     let chromium = chromium::ensure(project)?;
     let mut node = project.node();
-    node.arg(script)
-        .args(&options.args)
-        .env("PLEACH_BIN", pleach)
-        .env(chromium::VARIABLE, chromium);
+    node.arg(script).args(&options.args).env("PLEACH_BIN", pleach).env(chromium::VARIABLE, chromium);
     process::say("bench", &describe(&node));
     process::run_shown(&mut node)
 }
 
 fn names(folder: &std::path::Path) -> Vec<String> {
-    let scripts = fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path());
-    let scripts =
-        scripts.filter(|path| path.extension().is_some_and(|extension| extension == "mjs"));
-    let mut names: Vec<_> = scripts
-        .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
-        .collect();
+    let scripts = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let scripts = scripts.filter(|path| path.extension().is_some_and(|extension| extension == "mjs"));
+    let mut names: Vec<_> = scripts.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect();
     names.sort();
     names
 }

@@ -27,11 +27,7 @@ pub(crate) fn run(project: &Project, no_open: bool) -> Result<()> {
     let sample = sample_file(project)?;
     let mut command = share_command(project, &pleach, &sample);
     say("demo", &process::describe(&command));
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("pleach does not start")?;
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("pleach does not start")?;
     let interrupts = forward_interrupts(child.id())?;
     pass_output_on(&mut child, |link| show(link, no_open))?;
     let status = child.wait().context("pleach was lost")?;
@@ -56,16 +52,10 @@ fn forward_interrupts(child: u32) -> Result<Arc<AtomicU32>> {
     let interrupts = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&interrupts);
     ctrlc::set_handler(move || {
-        let signal = if count.fetch_add(1, Ordering::Relaxed) == 0 {
-            "-INT"
-        } else {
-            "-KILL"
-        };
+        let signal = if count.fetch_add(1, Ordering::Relaxed) == 0 { "-INT" } else { "-KILL" };
         if cfg!(unix) {
             let sent = process::capture(Command::new("kill").args([signal, &child.to_string()]));
-            sent.err()
-                .iter()
-                .for_each(|error| warn("demo", &error.to_string()));
+            sent.err().iter().for_each(|error| warn("demo", &error.to_string()));
         }
     })
     .context("Ctrl-C cannot be caught")?;
@@ -74,22 +64,15 @@ fn forward_interrupts(child: u32) -> Result<Arc<AtomicU32>> {
 
 /// Copies the child's output byte by byte as it comes (it may draw progress), and reports the first link in it.
 fn pass_output_on(child: &mut Child, on_link: impl FnOnce(&str)) -> Result<()> {
-    let mut output = child
-        .stdout
-        .take()
-        .context("the output of pleach is piped")?;
+    let mut output = child.stdout.take().context("the output of pleach is piped")?;
     let mut on_link = Some(on_link);
     let (mut chunk, mut seen) = ([0; 4096], String::new());
     loop {
-        let length = output
-            .read(&mut chunk)
-            .context("the output of pleach broke off")?;
+        let length = output.read(&mut chunk).context("the output of pleach broke off")?;
         if length == 0 {
             return Ok(());
         }
-        io::stdout()
-            .write_all(&chunk[..length])
-            .and_then(|()| io::stdout().flush())?;
+        io::stdout().write_all(&chunk[..length]).and_then(|()| io::stdout().flush())?;
         if on_link.is_some() {
             seen.push_str(&String::from_utf8_lossy(&chunk[..length]));
             if let Some(link) = first_link(&seen)
@@ -103,11 +86,7 @@ fn pass_output_on(child: &mut Child, on_link: impl FnOnce(&str)) -> Result<()> {
 
 /// The first link that is followed by white space, thus complete.
 fn first_link(text: &str) -> Option<&str> {
-    let start = text
-        .find("http://")
-        .into_iter()
-        .chain(text.find("https://"))
-        .min()?;
+    let start = text.find("http://").into_iter().chain(text.find("https://")).min()?;
     let end = text[start..].find(char::is_whitespace)?;
     Some(&text[start..start + end])
 }
@@ -115,16 +94,10 @@ fn first_link(text: &str) -> Option<&str> {
 fn show(link: &str, no_open: bool) {
     match browser_command(link) {
         Some(mut browser) if !no_open => match process::capture(&mut browser) {
-            Ok(_) => say(
-                "demo",
-                "the link is open in your browser; a second tab takes from the first; Ctrl-C ends",
-            ),
+            Ok(_) => say("demo", "the link is open in your browser; a second tab takes from the first; Ctrl-C ends"),
             Err(error) => warn("demo", &format!("{error:#}; open {link} yourself")),
         },
-        _ => say(
-            "demo",
-            &format!("open {link} in a browser or two; Ctrl-C ends"),
-        ),
+        _ => say("demo", &format!("open {link} in a browser or two; Ctrl-C ends")),
     }
 }
 
@@ -134,9 +107,7 @@ fn browser_command(link: &str) -> Option<Command> {
         "macos" => ("open", &[]),
         "windows" => ("cmd", &["/C", "start", ""]),
         _ => {
-            let display = ["DISPLAY", "WAYLAND_DISPLAY"]
-                .iter()
-                .any(|name| env::var_os(name).is_some());
+            let display = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| env::var_os(name).is_some());
             find_on_path(&["xdg-open"]).filter(|_| display)?;
             ("xdg-open", &[])
         }
@@ -152,10 +123,7 @@ fn sample_file(project: &Project) -> Result<PathBuf> {
     if fs::metadata(&file).is_ok_and(|metadata| metadata.len() == SAMPLE_SIZE) {
         return Ok(file);
     }
-    say(
-        "demo",
-        &format!("making a sample file of {} MiB", SAMPLE_SIZE >> 20),
-    );
+    say("demo", &format!("making a sample file of {} MiB", SAMPLE_SIZE >> 20));
     fs::create_dir_all(project.target.join("demo"))
         .and_then(|()| write_sample(&file))
         .with_context(|| format!("cannot write {}", file.display()))?;
@@ -182,10 +150,7 @@ mod tests {
     #[test]
     fn a_link_counts_once_it_is_complete() {
         assert_eq!(first_link("sharing talk.mp4\n  http://127.0.0.1:7"), None);
-        assert_eq!(
-            first_link("at http://127.0.0.1:7/#k1.x\nand https://b/ "),
-            Some("http://127.0.0.1:7/#k1.x")
-        );
+        assert_eq!(first_link("at http://127.0.0.1:7/#k1.x\nand https://b/ "), Some("http://127.0.0.1:7/#k1.x"));
         assert_eq!(first_link("no link "), None);
     }
 }

@@ -30,19 +30,14 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
         Some(target) => vec![target.clone()],
         None => all_targets(project)?,
     };
-    targets
-        .iter()
-        .try_for_each(|target| fuzz(project, target, options.seconds))
+    targets.iter().try_for_each(|target| fuzz(project, target, options.seconds))
 }
 
 fn all_targets(project: &Project) -> Result<Vec<String>> {
     let folder = project.root.join(FOLDER).join("fuzz_targets");
-    let entries =
-        fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
-    let mut targets: Vec<_> = entries
-        .flatten()
-        .filter_map(|entry| Some(entry.path().file_stem()?.to_str()?.to_owned()))
-        .collect();
+    let entries = fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut targets: Vec<_> =
+        entries.flatten().filter_map(|entry| Some(entry.path().file_stem()?.to_str()?.to_owned())).collect();
     targets.sort();
     if targets.is_empty() {
         bail!("{} holds no target", folder.display());
@@ -56,17 +51,7 @@ fn fuzz(project: &Project, target: &str, seconds: u32) -> Result<()> {
     say("fuzz", &format!("{target}, {seconds} s"));
     let mut cargo = project.cargo();
     cargo.env("RUSTC_BOOTSTRAP", "1");
-    cargo.args([
-        "fuzz",
-        "run",
-        "--sanitizer",
-        "none",
-        "--fuzz-dir",
-        FOLDER,
-        target,
-        "--",
-    ]);
-    process::run(cargo.arg(format!("-max_total_time={seconds}"))).with_context(|| {
-        format!("target {target}: the input that failed is in {FOLDER}/artifacts/{target}")
-    })
+    cargo.args(["fuzz", "run", "--sanitizer", "none", "--fuzz-dir", FOLDER, target, "--"]);
+    process::run(cargo.arg(format!("-max_total_time={seconds}")))
+        .with_context(|| format!("target {target}: the input that failed is in {FOLDER}/artifacts/{target}"))
 }

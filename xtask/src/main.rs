@@ -87,9 +87,6 @@ fn set_up(project: &Project) -> Result<PathBuf> {
     wasm_toolchain::ensure(project)?;
     npm::ensure(project)?;
     let chromium = chromium::ensure(project)?;
-    process::say(
-        "setup",
-        &format!("ready; the browser for tests is {}", chromium.display()),
-    );
+    process::say("setup", &format!("ready; the browser for tests is {}", chromium.display()));
     Ok(chromium)
 }

@@ -11,8 +11,7 @@ use crate::{
 /// What the newest of our tools (Vite) asks for.
 const NODE_VERSION_MIN: (u32, u32) = (20, 19);
 
-const WHERE_TO_GET_NODE: &str =
-    "install Node.js 20.19 or newer with npm, from https://nodejs.org or your distribution";
+const WHERE_TO_GET_NODE: &str = "install Node.js 20.19 or newer with npm, from https://nodejs.org or your distribution";
 
 /// Installs the packages of the lock file, unless they are there.
 pub(crate) fn ensure(project: &Project) -> Result<()> {
@@ -22,15 +21,9 @@ pub(crate) fn ensure(project: &Project) -> Result<()> {
         return Ok(());
     }
     let (verb, advice) = if project.root.join("package-lock.json").is_file() {
-        (
-            "ci",
-            "if a package.json was edited, run `npm install` once: it brings package-lock.json in line",
-        )
+        ("ci", "if a package.json was edited, run `npm install` once: it brings package-lock.json in line")
     } else {
-        (
-            "install",
-            "npm could not install the packages of package.json",
-        )
+        ("install", "npm could not install the packages of package.json")
     };
     say("npm", &format!("installing the packages (npm {verb})"));
     process::run(project.npm().args([verb, "--no-audit", "--no-fund"])).context(advice)?;
@@ -39,18 +32,8 @@ pub(crate) fn ensure(project: &Project) -> Result<()> {
 }
 
 fn stamp(project: &Project) -> Result<Stamp> {
-    let files = [
-        "package.json",
-        "package-lock.json",
-        "web/package.json",
-        "tests/package.json",
-    ];
-    Stamp::of(
-        project,
-        "npm",
-        "",
-        &files.map(|file| project.root.join(file)),
-    )
+    let files = ["package.json", "package-lock.json", "web/package.json", "tests/package.json"];
+    Stamp::of(project, "npm", "", &files.map(|file| project.root.join(file)))
 }
 
 fn check_node(project: &Project) -> Result<()> {
@@ -58,7 +41,5 @@ fn check_node(project: &Project) -> Result<()> {
     if process::version_in(&version) < Some(NODE_VERSION_MIN) {
         bail!("Node.js {} is too old: {WHERE_TO_GET_NODE}", version.trim());
     }
-    process::capture(project.npm().arg("--version"))
-        .context(WHERE_TO_GET_NODE)
-        .map(|_| ())
+    process::capture(project.npm().arg("--version")).context(WHERE_TO_GET_NODE).map(|_| ())
 }

@@ -26,32 +26,17 @@ pub(crate) struct Project {
 impl Project {
     pub(crate) fn locate() -> Result<Self> {
         // Cargo sets the variable when it runs us; the compiled-in path serves a binary that is started by hand.
-        let manifest_dir =
-            env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-        let root = Path::new(&manifest_dir)
-            .parent()
-            .context("xtask lies at the top of the file system")?
-            .to_path_buf();
-        let mut project = Self {
-            root,
-            target: PathBuf::new(),
-        };
+        let manifest_dir = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let root = Path::new(&manifest_dir).parent().context("xtask lies at the top of the file system")?.to_path_buf();
+        let mut project = Self { root, target: PathBuf::new() };
         project.target = project.target_directory()?;
         Ok(project)
     }
 
     fn target_directory(&self) -> Result<PathBuf> {
-        let output = process::capture(self.cargo().args([
-            "metadata",
-            "--no-deps",
-            "--format-version",
-            "1",
-        ]))?;
-        let metadata: serde_json::Value =
-            serde_json::from_str(&output).context("`cargo metadata` printed no JSON")?;
-        let directory = metadata["target_directory"]
-            .as_str()
-            .context("`cargo metadata` names no target directory")?;
+        let output = process::capture(self.cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
+        let metadata: serde_json::Value = serde_json::from_str(&output).context("`cargo metadata` printed no JSON")?;
+        let directory = metadata["target_directory"].as_str().context("`cargo metadata` names no target directory")?;
         Ok(directory.into())
     }
 
@@ -101,8 +86,6 @@ impl Project {
             Profile::Dev => "debug",
             Profile::Release => "release",
         };
-        self.target
-            .join(folder)
-            .join(format!("pleach{}", env::consts::EXE_SUFFIX))
+        self.target.join(folder).join(format!("pleach{}", env::consts::EXE_SUFFIX))
     }
 }

@@ -23,23 +23,14 @@ pub(crate) struct Stamp {
 
 impl Stamp {
     /// `recipe` stands for everything but files that the result depends on: options, and the code that runs the step.
-    pub(crate) fn of(
-        project: &Project,
-        step: &str,
-        recipe: &str,
-        inputs: &[PathBuf],
-    ) -> Result<Self> {
+    pub(crate) fn of(project: &Project, step: &str, recipe: &str, inputs: &[PathBuf]) -> Result<Self> {
         let mut hasher = DefaultHasher::new();
         hasher.write(recipe.as_bytes());
         for input in inputs {
-            hash_tree(input, &mut hasher)
-                .with_context(|| format!("cannot read {}", input.display()))?;
+            hash_tree(input, &mut hasher).with_context(|| format!("cannot read {}", input.display()))?;
         }
         let file = project.target.join("stamps").join(step);
-        Ok(Self {
-            file,
-            hash: format!("{:016x}", hasher.finish()),
-        })
+        Ok(Self { file, hash: format!("{:016x}", hasher.finish()) })
     }
 
     /// Whether the step ran with these very inputs, and what it made is still there.
@@ -67,14 +58,10 @@ impl Stamp {
 fn hash_tree(path: &Path, hasher: &mut DefaultHasher) -> std::io::Result<()> {
     hasher.write(path.as_os_str().as_encoded_bytes());
     if path.is_dir() {
-        let mut children = fs::read_dir(path)?
-            .map(|entry| Ok(entry?.path()))
-            .collect::<std::io::Result<Vec<_>>>()?;
+        let mut children = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
         children.sort();
         children.retain(|child| !NOT_INPUTS.iter().any(|name| child.ends_with(name)));
-        children
-            .iter()
-            .try_for_each(|child| hash_tree(child, hasher))
+        children.iter().try_for_each(|child| hash_tree(child, hasher))
     } else if path.is_file() {
         let content = fs::read(path)?;
         hasher.write_usize(content.len());
@@ -96,10 +83,7 @@ mod tests {
         fs::create_dir_all(input.parent().unwrap()).unwrap();
         fs::write(&input, "one").unwrap();
         fs::write(&output, "made").unwrap();
-        let project = Project {
-            root: folder.clone(),
-            target: folder.join("target"),
-        };
+        let project = Project { root: folder.clone(), target: folder.join("target") };
         let stamp = || Stamp::of(&project, "step", "recipe", &[folder.join("input")]).unwrap();
         let outputs = [output.clone()];
 

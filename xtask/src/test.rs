@@ -56,61 +56,17 @@ enum Outcome {
 
 /// Quick steps first. Each step finds what it needs made by those before it that share a group with it.
 const STEPS: [Step; 11] = [
-    Step {
-        name: "format",
-        groups: &[Group::Rust],
-        run: format,
-    },
-    Step {
-        name: "lints",
-        groups: &[Group::Rust],
-        run: lints,
-    },
-    Step {
-        name: "dependencies",
-        groups: &[Group::Rust],
-        run: dependencies,
-    },
-    Step {
-        name: "core for wasm",
-        groups: &[Group::Rust],
-        run: core_for_wasm,
-    },
-    Step {
-        name: "rust tests",
-        groups: &[Group::Rust],
-        run: rust_tests,
-    },
-    Step {
-        name: "engine for browsers",
-        groups: &[Group::Web, Group::Browser],
-        run: engine,
-    },
-    Step {
-        name: "types",
-        groups: &[Group::Web],
-        run: |project, _| passes(project.web_script("typecheck")),
-    },
-    Step {
-        name: "web tests",
-        groups: &[Group::Web],
-        run: |project, _| passes(project.web_script("test")),
-    },
-    Step {
-        name: "web bundle",
-        groups: &[Group::Web, Group::Browser],
-        run: web_bundle,
-    },
-    Step {
-        name: "pleach",
-        groups: &[Group::Browser],
-        run: pleach,
-    },
-    Step {
-        name: "browser tests",
-        groups: &[Group::Browser],
-        run: browser_tests,
-    },
+    Step { name: "format", groups: &[Group::Rust], run: format },
+    Step { name: "lints", groups: &[Group::Rust], run: lints },
+    Step { name: "dependencies", groups: &[Group::Rust], run: dependencies },
+    Step { name: "core for wasm", groups: &[Group::Rust], run: core_for_wasm },
+    Step { name: "rust tests", groups: &[Group::Rust], run: rust_tests },
+    Step { name: "engine for browsers", groups: &[Group::Web, Group::Browser], run: engine },
+    Step { name: "types", groups: &[Group::Web], run: |project, _| passes(project.web_script("typecheck")) },
+    Step { name: "web tests", groups: &[Group::Web], run: |project, _| passes(project.web_script("test")) },
+    Step { name: "web bundle", groups: &[Group::Web, Group::Browser], run: web_bundle },
+    Step { name: "pleach", groups: &[Group::Browser], run: pleach },
+    Step { name: "browser tests", groups: &[Group::Browser], run: browser_tests },
 ];
 
 pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
@@ -153,16 +109,7 @@ fn lints(project: &Project, tools: &Tools) -> Result<Outcome> {
         return Ok(Outcome::Skipped("clippy is not installed"));
     }
     let mut native = project.cargo();
-    native.args([
-        "clippy",
-        "--workspace",
-        "--exclude",
-        "pleach-browser",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ]);
+    native.args(["clippy", "--workspace", "--exclude", "pleach-browser", "--all-targets", "--", "-D", "warnings"]);
     run_shown(&mut native)?;
     if tools.wasm == WasmToolchain::Current {
         // Debian's compiler for WebAssembly comes without a clippy.
@@ -175,9 +122,7 @@ fn lints(project: &Project, tools: &Tools) -> Result<Outcome> {
 /// Licences, advisories and sources, as `deny.toml` has them.
 fn dependencies(project: &Project, _: &Tools) -> Result<Outcome> {
     if !has_subcommand(project, "deny") {
-        return Ok(Outcome::Skipped(
-            "cargo-deny is not installed: cargo install --locked cargo-deny",
-        ));
+        return Ok(Outcome::Skipped("cargo-deny is not installed: cargo install --locked cargo-deny"));
     }
     let mut cargo = project.cargo();
     cargo.args(["deny", "--workspace", "check"]);
@@ -218,23 +163,19 @@ fn pleach(project: &Project, _: &Tools) -> Result<Outcome> {
 /// One file at a time: a Chromium keeps two processors busy by itself.
 fn browser_tests(project: &Project, tools: &Tools) -> Result<Outcome> {
     let folder = project.root.join("tests");
-    let entries =
-        fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let entries = fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
     files.retain(|file| file.to_string_lossy().ends_with(".test.mjs"));
     files.sort();
     if files.is_empty() {
         bail!("there is no test in {}", folder.display());
     }
-    let chromium = tools
-        .chromium
-        .as_ref()
-        .context("the set-up finds a browser for this step")?;
+    let chromium = tools.chromium.as_ref().context("the set-up finds a browser for this step")?;
+    let bindings = wasm::build_for_tests(project, tools.wasm)?;
     let mut node = project.node();
-    node.args(["--test", "--test-concurrency=1", "--test-reporter=spec"])
-        .args(files);
-    node.env("PLEACH_BIN", project.pleach(Profile::Release))
-        .env(chromium::VARIABLE, chromium);
+    node.args(["--test", "--test-concurrency=1", "--test-reporter=spec"]).args(files);
+    node.env("PLEACH_BIN", project.pleach(Profile::Release));
+    node.env("PLEACH_TESTING_PKG", bindings).env(chromium::VARIABLE, chromium);
     passes(node)
 }
 
@@ -249,12 +190,7 @@ fn has_subcommand(project: &Project, name: &str) -> bool {
 /// A part of the Rust distribution that small installations leave out.
 fn has_component(project: &Project, subcommand: &str, component: &str) -> bool {
     has_subcommand(project, subcommand)
-        || (process::run(
-            project
-                .command("rustup")
-                .args(["component", "add", component]),
-        )
-        .is_ok()
+        || (process::run(project.command("rustup").args(["component", "add", component])).is_ok()
             && has_subcommand(project, subcommand))
 }
 
@@ -282,15 +218,7 @@ impl Report {
     fn print(self, took: Duration) -> Result<()> {
         println!("\nSteps of `cargo xtask test`:");
         self.lines.iter().for_each(|line| println!("  {line}"));
-        println!(
-            "  {} in {}",
-            if self.failed == 0 {
-                "all passed"
-            } else {
-                "stopped"
-            },
-            in_words(took)
-        );
+        println!("  {} in {}", if self.failed == 0 { "all passed" } else { "stopped" }, in_words(took));
         match self.failed {
             0 => Ok(()),
             1 => bail!("one step failed"),

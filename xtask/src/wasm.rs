@@ -38,99 +38,104 @@ const WASM_OPT_ARGS: [&str; 12] = [
     "--enable-simd",
 ];
 
+/// The package that is shipped.
 pub(crate) fn build(project: &Project, toolchain: WasmToolchain, profile: Profile) -> Result<()> {
-    say("wasm", "compiling the engine for browsers");
-    process::run(
-        toolchain
-            .cargo(project, "build", profile)
-            .args(["-p", "pleach-browser"]),
-    )?;
-    let compiled = wasm_toolchain::output_folder(project, profile).join(format!("{NAME}.wasm"));
-
-    // Cargo knows best whether to compile; what follows depends on its result and on this file alone.
-    let recipe = format!("{}{}", include_str!("wasm.rs"), profile == Profile::Dev);
-    let inputs = [compiled.clone(), project.root.join("package-lock.json")];
-    let stamp = Stamp::of(project, "wasm", &recipe, &inputs)?;
-    let outputs = ["js", "d.ts"].map(|kind| project.web_pkg().join(format!("{NAME}.{kind}")));
-    if !stamp.is_current(&outputs) || !optimised_wasm(project).exists() {
-        stamp.forget();
-        generate_bindings(project, &compiled, profile)?;
-        if profile == Profile::Release {
-            optimise(project)?;
-        }
-        stamp.save()?;
-    }
-    print_sizes(project)
-}
-
-fn optimised_wasm(project: &Project) -> PathBuf {
-    project.web_pkg().join(format!("{NAME}_bg.wasm"))
-}
-
-fn generate_bindings(project: &Project, compiled: &Path, profile: Profile) -> Result<()> {
-    say("wasm", "generating the bindings");
-    let folder = project.web_pkg();
-    if folder.exists() {
-        fs::remove_dir_all(&folder)
-            .with_context(|| format!("cannot empty {}", folder.display()))?;
-    }
     let release = profile == Profile::Release;
-    Bindgen::new()
-        .input_path(compiled)
-        .out_name(NAME)
-        .web(true)?
-        .typescript(true)
-        .debug(!release)
-        .keep_debug(!release)
-        .remove_name_section(release)
-        .remove_producers_section(release)
-        .generate(&folder)
-        .with_context(|| format!("no bindings could be made for {}", compiled.display()))
+    let recipe = Recipe { step: "wasm", features: "", profile, folder: project.web_pkg(), small: release };
+    recipe.make(project, toolchain)?;
+    print_sizes(&recipe)
 }
 
-fn optimise(project: &Project) -> Result<()> {
-    say("wasm", "optimising for size (wasm-opt)");
-    let (wasm, smaller) = (
-        optimised_wasm(project),
-        project.target.join("wasm/optimised.wasm"),
-    );
-    let tool = project.npm_file("binaryen/bin/wasm-opt");
-    process::run(
-        project
-            .node()
-            .arg(tool)
-            .args(WASM_OPT_ARGS)
-            .arg(&wasm)
-            .arg("-o")
-            .arg(&smaller),
-    )?;
-    fs::copy(&smaller, &wasm)
-        .map(|_| ())
-        .with_context(|| format!("cannot write {}", wasm.display()))
+/// A package with the exports that only tests call; returns its folder.
+pub(crate) fn build_for_tests(project: &Project, toolchain: WasmToolchain) -> Result<PathBuf> {
+    let folder = project.target.join("wasm/testing-pkg");
+    let recipe = Recipe { step: "wasm-testing", features: "testing", profile: Profile::Release, folder, small: false };
+    recipe.make(project, toolchain)?;
+    Ok(recipe.folder)
 }
 
-fn print_sizes(project: &Project) -> Result<()> {
+struct Recipe {
+    /// Names the stamp.
+    step: &'static str,
+    /// Cargo features of the crate.
+    features: &'static str,
+    profile: Profile,
+    /// Where the package goes.
+    folder: PathBuf,
+    /// Whether names are dropped and wasm-opt is run.
+    small: bool,
+}
+
+impl Recipe {
+    fn make(&self, project: &Project, toolchain: WasmToolchain) -> Result<()> {
+        say("wasm", "compiling the engine for browsers");
+        let mut cargo = toolchain.cargo(project, "build", self.profile);
+        process::run(cargo.args(["-p", "pleach-browser", "--features", self.features]))?;
+        let compiled = wasm_toolchain::output_folder(project, self.profile).join(format!("{NAME}.wasm"));
+
+        // Cargo knows best whether to compile; what follows depends on its result and on this file alone.
+        let recipe = format!("{}{}", include_str!("wasm.rs"), self.small);
+        let inputs = [compiled.clone(), project.root.join("package-lock.json")];
+        let stamp = Stamp::of(project, self.step, &recipe, &inputs)?;
+        if stamp.is_current(&[self.wasm(), self.glue()]) {
+            return Ok(());
+        }
+        stamp.forget();
+        self.generate_bindings(&compiled)?;
+        if self.small {
+            self.optimise(project)?;
+        }
+        stamp.save()
+    }
+
+    fn wasm(&self) -> PathBuf {
+        self.folder.join(format!("{NAME}_bg.wasm"))
+    }
+
+    fn glue(&self) -> PathBuf {
+        self.folder.join(format!("{NAME}.js"))
+    }
+
+    fn generate_bindings(&self, compiled: &Path) -> Result<()> {
+        say("wasm", "generating the bindings");
+        if self.folder.exists() {
+            fs::remove_dir_all(&self.folder).with_context(|| format!("cannot empty {}", self.folder.display()))?;
+        }
+        Bindgen::new()
+            .input_path(compiled)
+            .out_name(NAME)
+            .web(true)?
+            .typescript(true)
+            .debug(self.profile == Profile::Dev)
+            .keep_debug(!self.small)
+            .remove_name_section(self.small)
+            .remove_producers_section(self.small)
+            .generate(&self.folder)
+            .with_context(|| format!("no bindings could be made for {}", compiled.display()))
+    }
+
+    fn optimise(&self, project: &Project) -> Result<()> {
+        say("wasm", "optimising for size (wasm-opt)");
+        let (wasm, smaller) = (self.wasm(), project.target.join("wasm/optimised.wasm"));
+        let tool = project.npm_file("binaryen/bin/wasm-opt");
+        process::run(project.node().arg(tool).args(WASM_OPT_ARGS).arg(&wasm).arg("-o").arg(&smaller))?;
+        fs::copy(&smaller, &wasm).map(|_| ()).with_context(|| format!("cannot write {}", wasm.display()))
+    }
+}
+
+fn print_sizes(recipe: &Recipe) -> Result<()> {
     let mut gzipped_sum = 0;
-    for file in [
-        optimised_wasm(project),
-        project.web_pkg().join(format!("{NAME}.js")),
-    ] {
-        let (raw, gzipped) =
-            sizes(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    for file in [recipe.wasm(), recipe.glue()] {
+        let (raw, gzipped) = sizes(&file).with_context(|| format!("cannot read {}", file.display()))?;
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        say(
-            "size",
-            &format!("{name}: {} KiB, gzipped {} KiB", kib(raw), kib(gzipped)),
-        );
+        say("size", &format!("{name}: {} KiB, gzipped {} KiB", kib(raw), kib(gzipped)));
         gzipped_sum += gzipped;
     }
     if gzipped_sum > GZIPPED_MAX {
         let (sum, limit) = (kib(gzipped_sum), kib(GZIPPED_MAX));
         warn(
             "size",
-            &format!(
-                "engine and glue are {sum} KiB gzipped, above the {limit} KiB that we want to stay below"
-            ),
+            &format!("engine and glue are {sum} KiB gzipped, above the {limit} KiB that we want to stay below"),
         );
     }
     Ok(())

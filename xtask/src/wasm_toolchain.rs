@@ -66,14 +66,11 @@ fn find(project: &Project) -> Option<WasmToolchain> {
 
 fn current_has_target(project: &Project) -> bool {
     let mut rustc = project.command(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-    let Ok(folder) = process::capture(rustc.args(["--print", "target-libdir", "--target", TARGET]))
-    else {
+    let Ok(folder) = process::capture(rustc.args(["--print", "target-libdir", "--target", TARGET])) else {
         return false;
     };
     let libraries = fs::read_dir(folder.trim()).into_iter().flatten().flatten();
-    libraries
-        .map(|library| library.file_name())
-        .any(|name| name.to_string_lossy().starts_with("libstd-"))
+    libraries.map(|library| library.file_name()).any(|name| name.to_string_lossy().starts_with("libstd-"))
 }
 
 fn debian_is_complete() -> bool {
@@ -101,12 +98,8 @@ fn install_by_apt() -> Result<()> {
     say("wasm", "installing Debian's compiler for WebAssembly");
     apt::install(&DEBIAN_PACKAGES).context(WHERE_TO_GET_IT)?;
     // The linker is that of the LLVM which this compiler was made with, e.g. lld-22.
-    let linker =
-        fs::read_link(DEBIAN_LINKER).with_context(|| format!("{DEBIAN_LINKER} is missing"))?;
-    let package = linker
-        .file_name()
-        .context("the linker has a name")?
-        .to_string_lossy();
+    let linker = fs::read_link(DEBIAN_LINKER).with_context(|| format!("{DEBIAN_LINKER} is missing"))?;
+    let package = linker.file_name().context("the linker has a name")?.to_string_lossy();
     apt::install(&[&package])
 }
 
@@ -120,13 +113,7 @@ impl WasmToolchain {
             Self::Current => project.cargo(),
             Self::Debian => debian_cargo(project),
         };
-        cargo.args([
-            subcommand,
-            "--target",
-            TARGET,
-            "--profile",
-            cargo_profile(profile),
-        ]);
+        cargo.args([subcommand, "--target", TARGET, "--profile", cargo_profile(profile)]);
         cargo.arg("--target-dir").arg(project.target.join("wasm"));
         if self == Self::Debian {
             cargo.args(["-Z", "build-std=std,panic_abort"]);
@@ -134,9 +121,7 @@ impl WasmToolchain {
         // The bindings are made by what the section `target_features` says; they drop all symbols themselves.
         cargo.env("CARGO_PROFILE_WASM_STRIP", "none");
         // Flags meant for the native compiler would override ours.
-        cargo
-            .env_remove("RUSTFLAGS")
-            .env_remove("CARGO_ENCODED_RUSTFLAGS");
+        cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
         cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", RUSTFLAGS);
         cargo
     }
@@ -147,13 +132,7 @@ impl WasmToolchain {
 fn debian_cargo(project: &Project) -> Command {
     let mut cargo = project.command(DEBIAN_CARGO);
     cargo.env("RUSTC", DEBIAN_RUSTC).env("RUSTC_BOOTSTRAP", "1");
-    for name in [
-        "CARGO",
-        "LD_LIBRARY_PATH",
-        "RUSTC_WRAPPER",
-        "RUSTC_WORKSPACE_WRAPPER",
-        "RUSTUP_TOOLCHAIN",
-    ] {
+    for name in ["CARGO", "LD_LIBRARY_PATH", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTUP_TOOLCHAIN"] {
         cargo.env_remove(name);
     }
     cargo

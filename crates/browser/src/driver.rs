@@ -136,8 +136,12 @@ impl Driver {
         self.peer.borrow().stats(page::now())
     }
 
+    fn is_running(&self) -> bool {
+        self.running.borrow().is_some()
+    }
+
     fn arrive(&self, arrival: Arrival) {
-        if self.running.borrow().is_none() {
+        if !self.is_running() {
             return;
         }
         self.arrivals.borrow_mut().push_back(arrival);
@@ -152,7 +156,7 @@ impl Driver {
             return;
         }
         let began = page::now();
-        loop {
+        while self.is_running() {
             self.carry_out_all();
             let now = page::now();
             if now.since(began) >= TURN_MAX {
@@ -199,7 +203,7 @@ impl Driver {
 
     fn arm_timer(&self) {
         let due = [self.peer_due(), self.links_due.get()].into_iter().flatten().min();
-        if let Some(due) = due.filter(|_| self.running.borrow().is_some()) {
+        if let Some(due) = due.filter(|_| self.is_running()) {
             self.timer.arm(due, page::now());
         }
     }

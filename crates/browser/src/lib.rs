@@ -11,11 +11,11 @@
 mod convert;
 mod driver;
 mod link;
-#[cfg(feature = "link-loop")]
-pub mod link_loop;
 mod page;
 mod socket;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 use std::rc::Rc;
 

@@ -511,9 +511,8 @@ async fn add_candidate(
     let init = RtcIceCandidateInit::new(candidate);
     init.set_sdp_mid(mid);
     init.set_sdp_m_line_index(m_line_index);
-    let add = |connection: &RtcPeerConnection| {
-        connection.add_ice_candidate_with_opt_rtc_ice_candidate_init(Some(&init))
-    };
+    let add =
+        |connection: &RtcPeerConnection| connection.add_ice_candidate_with_opt_rtc_ice_candidate_init(Some(&init));
     match settle(link, add).await {
         Err(Cut::Gone) => Err(Cut::Gone),
         _ => Ok(()),

@@ -45,11 +45,7 @@ impl TrackerPlace {
         // A tracker lives at its host, or below a path of it; its socket is `ws` there.
         let path = url.pathname();
         let prefix = path.strip_suffix("/ws").unwrap_or_default();
-        Ok(Self {
-            socket_url: url.href(),
-            http_base: format!("{http}//{}{prefix}", url.host()),
-            host: url.hostname(),
-        })
+        Ok(Self { socket_url: url.href(), http_base: format!("{http}//{}{prefix}", url.host()), host: url.hostname() })
     }
 
     /// The STUN servers among the URLs that the tracker named, complete.

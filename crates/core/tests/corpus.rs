@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::Path;
 
+#[allow(unreachable_pub, reason = "elsewhere it is a crate of its own")]
 #[path = "../fuzz/src/lib.rs"]
 mod targets;
 

@@ -81,9 +81,9 @@ impl HttpError {
     /// Whether it may work later, with everything as it is.
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Timeout { .. } | Self::NotFound { .. } | Self::Broken { .. } => true,
+            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Broken { .. } => true,
             Self::Status { status, .. } => status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS,
-            Self::TooLarge { .. } | Self::Digest { .. } | Self::Tls(_) => false,
+            Self::NotFound { .. } | Self::TooLarge { .. } | Self::Digest { .. } | Self::Tls(_) => false,
         }
     }
 }

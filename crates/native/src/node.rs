@@ -13,7 +13,7 @@
 //!
 //! # The loop
 //!
-//! One turn is: wait for the first source in the order of the comments in [`Driver::turn`], hand **one** input to the
+//! One turn is: wait for the first source in the order of the comments in [`Driver::next`], hand **one** input to the
 //! engine, carry out all it asks for. So the work of a turn is bounded by what one input can cause, and a source that
 //! never rests is still interleaved with those above it.
 //!
@@ -36,7 +36,7 @@ use pleach_core::time::Time;
 use rand::TryRngCore;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 use url::Url;
 
 use crate::link::{IceServer, Link, LinkConfig, LinkEvent, LinkFactory};
@@ -54,8 +54,8 @@ const COMMANDS_MAX: usize = 16;
 const EVENTS_MAX: usize = 256;
 /// How often the snapshot for people is made, if anybody holds a receiver.
 const STATS_INTERVAL: Duration = Duration::from_millis(250);
-/// Longest that an engine may take to close its links after it was asked to stop.
-const STOP_WAIT_MAX: Duration = Duration::from_secs(4);
+/// Longest that an engine may take to close its links after it was asked to stop: longer than its own patience.
+const STOP_WAIT_MAX: Duration = Duration::from_secs(6);
 /// Longest wait for the tracker's socket to say good-bye.
 const TRACKER_CLOSE_WAIT_MAX: Duration = Duration::from_secs(2);
 
@@ -207,6 +207,17 @@ struct Queues {
     links: mpsc::Receiver<(u32, LinkEvent)>,
 }
 
+/// One thing that happened outside.
+enum Happened {
+    Command(Command),
+    Timer,
+    StatsTick,
+    StoreRoom,
+    Store(Reply),
+    Tracker(u64, TrackerEvent),
+    Link(LinkId, LinkEvent),
+}
+
 type DriverParts = (Driver, Queues, broadcast::Receiver<Event>, watch::Receiver<Stats>);
 
 impl Driver {
@@ -222,7 +233,7 @@ impl Driver {
         let system = |error: std::io::Error| StartError::System(error.to_string());
         let store = config.store.spawn().map_err(system)?;
         let (events, event_receiver) = broadcast::channel(EVENTS_MAX);
-        let (stats, stats_receiver) = watch::channel(peer.stats());
+        let (stats, stats_receiver) = watch::channel(peer.stats(Time::ZERO));
         let (link_events, links) = mpsc::channel(LINK_EVENTS_MAX);
         let (tracker_events, tracker) = mpsc::channel(TRACKER_EVENTS_MAX);
         let mut driver = Self {
@@ -265,29 +276,40 @@ impl Driver {
         self.close(queues).await
     }
 
-    /// Waits for the first of the sources, in this order, and tells the engine of one thing that happened.
-    async fn turn(&mut self, queues: &mut Queues, stats_tick: &mut tokio::time::Interval) {
+    /// Tells the engine of one thing that happened.
+    async fn turn(&mut self, queues: &mut Queues, stats_tick: &mut Interval) {
+        match self.next(queues, stats_tick).await {
+            Happened::Command(command) => self.on_command(command),
+            Happened::Timer => self.on_timer(),
+            Happened::StatsTick => self.renew_stats(),
+            Happened::StoreRoom => self.flush_store(),
+            Happened::Store(reply) => self.on_store(reply),
+            Happened::Tracker(generation, event) => self.on_tracker(generation, event),
+            Happened::Link(link, event) => self.on_link(link, event),
+        }
+    }
+
+    /// Waits for the first of the sources, in this order.
+    async fn next(&mut self, queues: &mut Queues, stats_tick: &mut Interval) -> Happened {
         let timer = self.next_timer();
         tokio::select! {
             biased;
             // 1. The person at it: rare, and they wait. A handle that was dropped means stop.
-            command = queues.commands.recv(), if self.stop_deadline.is_none() => self.on_command(command.unwrap_or(Command::Stop)),
-            // 2. Time: what is due is due, and the engine's timers free what would otherwise be stuck.
-            () = sleep_until(timer.unwrap_or_else(Instant::now)), if timer.is_some() => self.on_timer(),
-            // 3. A snapshot: four times a second at most.
-            _ = stats_tick.tick() => self.renew_stats(),
-            // 4. Room in the store's queue, before anything that could ask more of it.
-            permit = self.store.reserve(), if !self.store_waiting.is_empty() => {
-                if let (Ok(permit), Some(request)) = (permit, self.store_waiting.pop_front()) {
-                    permit.send(request);
-                }
+            command = queues.commands.recv(), if self.stop_deadline.is_none() => {
+                Happened::Command(command.unwrap_or(Command::Stop))
             }
+            // 2. Time: what is due is due, and the engine's timers free what would otherwise be stuck.
+            () = sleep_until(timer.unwrap_or_else(Instant::now)), if timer.is_some() => Happened::Timer,
+            // 3. A snapshot: four times a second at most.
+            _ = stats_tick.tick() => Happened::StatsTick,
+            // 4. Room in the store's queue, before anything that could ask more of it.
+            Ok(_) = self.store.reserve(), if !self.store_waiting.is_empty() => Happened::StoreRoom,
             // 5. The store: what is written frees memory, what is read is waited for by a child.
-            Some(reply) = queues.store.recv() => self.on_store(reply),
+            Some(reply) = queues.store.recv() => Happened::Store(reply),
             // 6. The tracker: small and seldom, and may be about to mend a gap.
-            Some((generation, event)) = queues.tracker.recv() => self.on_tracker(generation, event),
+            Some((generation, event)) = queues.tracker.recv() => Happened::Tracker(generation, event),
             // 7. Links: nearly all of the work, and what slows down when there is too much.
-            Some((key, event)) = queues.links.recv() => self.on_link(LinkId(key), event),
+            Some((key, event)) = queues.links.recv() => Happened::Link(LinkId(key), event),
         }
     }
 
@@ -361,7 +383,7 @@ impl Driver {
         // A link that has told of its end has nothing more to say.
         let Some(room_bytes) = self.links.get(&link).map(Link::room) else { return };
         match event {
-            LinkEvent::Signal(signal) => self.input(Input::LinkSignal { link, signal: signal.into() }),
+            LinkEvent::Signal(signal) => self.input(Input::LinkSignal { link, signal }),
             LinkEvent::Open => self.input(Input::LinkOpen { link, room_bytes }),
             LinkEvent::Message(message) => self.input(Input::LinkMessage { link, message }),
             LinkEvent::Room(room_bytes) => self.input(Input::LinkRoom { link, room_bytes }),
@@ -393,7 +415,7 @@ impl Driver {
             Output::OpenLink { link, dial, ice_servers } => self.open_link(link, dial, &ice_servers),
             Output::ApplySignal { link, signal } => {
                 if let Some(link) = self.links.get(&link) {
-                    link.apply(signal.into());
+                    link.apply(signal);
                 }
             }
             Output::SendLink { link, message } => {
@@ -445,15 +467,16 @@ impl Driver {
     }
 
     fn ask_store(&mut self, request: Request) {
-        if !self.store_waiting.is_empty() {
-            self.store_waiting.push_back(request);
-            return;
-        }
-        match self.store.try_send(request) {
-            Ok(()) => {}
-            Err(mpsc::error::TrySendError::Full(request) | mpsc::error::TrySendError::Closed(request)) => {
-                self.store_waiting.push_back(request);
-            }
+        self.store_waiting.push_back(request);
+        self.flush_store();
+    }
+
+    /// Hands over as many requests as the store's queue takes. None can be lost by its end: its thread lives as long
+    /// as this sender.
+    fn flush_store(&mut self) {
+        while let Ok(permit) = self.store.try_reserve() {
+            let Some(request) = self.store_waiting.pop_front() else { return };
+            permit.send(request);
         }
     }
 
@@ -495,13 +518,13 @@ impl Driver {
 
     fn renew_stats(&self) {
         if self.stats.receiver_count() > 0 {
-            self.stats.send_replace(self.peer.stats());
+            self.stats.send_replace(self.peer.stats(self.now()));
         }
     }
 
     /// After the engine's end: a last snapshot, then everything outside is let go in an orderly way.
     async fn close(mut self, mut queues: Queues) -> Result<(), Failure> {
-        self.stats.send_replace(self.peer.stats());
+        self.stats.send_replace(self.peer.stats(self.now()));
         drop(queues.links);
         drop(queues.tracker);
         self.links.clear();
@@ -511,12 +534,9 @@ impl Driver {
             let _ = timeout(TRACKER_CLOSE_WAIT_MAX, closing).await;
         }
         while !self.store_waiting.is_empty() {
-            tokio::select! {
-                permit = self.store.reserve() => match (permit, self.store_waiting.pop_front()) {
-                    (Ok(permit), Some(request)) => permit.send(request),
-                    _ => break,
-                },
-                Some(_) = queues.store.recv() => {}
+            self.flush_store();
+            if queues.store.recv().await.is_none() {
+                break;
             }
         }
         drop(self.store);

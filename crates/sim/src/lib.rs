@@ -1,1 +1,41 @@
-//! Pleach.
+//! Whole swarms in one process: the real [`Peer`](pleach_core::peer::Peer) and [`Tracker`](pleach_core::tracker::Tracker)
+//! over a modelled network, replayed from a seed.
+//!
+//! # The idea
+//!
+//! The engine reads no clock and has no sockets, so a simulator is one more adapter: it carries out the outputs of a
+//! hundred peers and their tracker, and what comes of them is an entry in one queue, ordered by time. Nothing is drawn
+//! but from generators that the run's seed begets, and no collection without an order is walked, so a seed gives the
+//! same run to the byte, on any machine: what was seen once can be looked at again.
+//!
+//! It never stands in for the engine. What it models is what lies between: lines with rates and delays, links that take
+//! time to open, break, or never open (`network`), stores that take time to write (`store`), a tracker that can be
+//! restarted, peers that come, go, are killed, and lie (`hostile`). The modules say what their models leave out.
+//!
+//! # Two phases, two kinds of checks
+//!
+//! While faults go on, only *safety* is asked for, of every single output: nothing is written or passed on that is not
+//! the true content, no credit is overdrawn, nobody honest is banned ([`check`]). After the last fault *liveness* is
+//! asked for too: everyone who is left gets everything within a bound of simulated time.
+//!
+//! * [`scenario`]: runs by name, as a table
+//! * [`world`]: one run: peers, script, loop; the way in for tests that need something special
+//! * [`bounds`]: how fast it could have been
+//! * [`report`]: what a run came to
+
+pub mod bounds;
+pub mod check;
+mod content;
+mod hostile;
+mod network;
+mod queue;
+pub mod report;
+pub mod scenario;
+mod store;
+mod tracker_host;
+pub mod world;
+
+pub use content::TrueContent;
+pub use hostile::Conduct;
+pub use network::{LineSpec, NodeId};
+pub use store::Kept;

@@ -166,9 +166,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         }
     }
 
-    /// Joins and waits for the welcome.
+    /// Joins with nothing and waits for the welcome.
     pub(crate) async fn join(&mut self, swarm: ContentId, n: u8) -> FromTracker {
-        self.say(&ToTracker::Join(join(swarm, n))).await;
+        self.join_holding(swarm, n, 0).await
+    }
+
+    /// Joins with everything and waits for the welcome.
+    pub(crate) async fn join_as_seeder(&mut self, swarm: ContentId, n: u8) -> FromTracker {
+        self.join_holding(swarm, n, PACKETS_TOTAL).await
+    }
+
+    async fn join_holding(&mut self, swarm: ContentId, n: u8, packets_held: u32) -> FromTracker {
+        self.say(&ToTracker::Join(join(swarm, n, packets_held))).await;
         self.hear_until(|message| matches!(message, FromTracker::Welcome { .. })).await
     }
 
@@ -198,14 +207,16 @@ pub(crate) fn swarm(n: u8) -> ContentId {
     ContentId::from_bytes([n; 32])
 }
 
-pub(crate) fn join(swarm: ContentId, n: u8) -> Join {
+const PACKETS_TOTAL: u32 = 10;
+
+fn join(swarm: ContentId, n: u8, packets_held: u32) -> Join {
     Join {
         version: VERSION,
         swarm,
         secret: PeerSecret::from_bytes([n; 16]),
         agent: "test/1".to_owned(),
-        packets_held: 0,
-        packets_total: 10,
+        packets_held,
+        packets_total: PACKETS_TOTAL,
         slots: 2,
         links: Vec::new(),
     }

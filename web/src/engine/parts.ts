@@ -15,7 +15,7 @@ let loading: Promise<EngineModule> | undefined;
 function loadModule(): Promise<EngineModule> {
   loading ??= import('../../pkg/pleach_browser.js')
     .then(async (module) => {
-      await module.default();
+      await module.default({ module_or_path: new URL('../../pkg/pleach_browser_bg.wasm', import.meta.url) });
       return module;
     })
     .catch((error: unknown) => {

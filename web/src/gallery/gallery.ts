@@ -44,11 +44,11 @@ async function showScene(name: string): Promise<void> {
   const download = document.querySelector<GalleryDownload>('pleach-download');
   const scene = SCENES[name];
   if (!scene) {
-    document.querySelector<HTMLElement>('#landing')?.removeAttribute('hidden');
+    document.querySelector('#landing')?.removeAttribute('hidden');
+    document.querySelector('#download')?.setAttribute('hidden', '');
     return;
   }
   if (!download) return;
-  download.hidden = false;
   if (scene.upload) download.setAttribute('upload', scene.upload);
   download.src = `https://pleach.example/${ID}`;
   if (!scene.manual) download.start();

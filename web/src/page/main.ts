@@ -15,12 +15,13 @@ function byId<T extends HTMLElement>(id: string): T {
 }
 
 const landing = byId('landing');
+const downloadView = byId('download');
 const download = document.querySelector('pleach-download');
 
 function showAddress(): void {
   const link = linkOfAddress(location.href);
   landing.hidden = link !== null;
-  if (download) download.hidden = link === null;
+  downloadView.hidden = link === null;
   document.title = TITLE;
   if (link !== null) {
     if (download) download.src = link;

@@ -96,7 +96,7 @@ export function viewOf(state: DownloadState, nameGiven = ''): View {
     main: mainButton(state),
     canStop: isBusy(state.phase),
     peers: peerLines(state.links),
-    peersTitle: isComplete(state.phase) ? 'You are connected with' : 'Who brings it',
+    peersTitle: isComplete(state.phase) ? 'You are connected with' : 'Who carries it',
     passingOn: passingOn(state),
     verified: verified(state),
   };
@@ -122,7 +122,7 @@ function headline(state: DownloadState): string {
     case 'saved':
       return 'Saved';
     case 'failed':
-      return 'Stopped by a problem';
+      return state.content ? 'Interrupted' : 'This did not work';
     case 'stopped':
       return 'Stopped';
   }

@@ -4,8 +4,7 @@
 
 use bytes::Bytes;
 use pleach_core::content::{
-    GROUPS_PER_PACKET, Geometry, GroupIndex, HashTree, KnownNodes, Link, Manifest, PacketIndex, ProofNode,
-    TreeBuilder,
+    GROUPS_PER_PACKET, Geometry, GroupIndex, HashTree, KnownNodes, Link, Manifest, PacketIndex, ProofNode, TreeBuilder,
 };
 use pleach_core::wire::link::LinkMessage;
 use pleach_core::wire::tracker::{FromTracker, MESSAGE_BYTES_MAX, ToTracker};
@@ -129,9 +128,9 @@ pub fn tree_verify(data: &[u8]) {
 
 /// Does one of six harms, or none.
 fn damage_message(part: &mut Vec<u8>, proof: &mut Vec<ProofNode>, damage: u8, at: usize, value: u8) {
-    let node = at % proof.len().max(1);
+    let (node, byte) = (at % proof.len().max(1), at % part.len().max(1));
     match (damage % 7, proof.get_mut(node)) {
-        (1, _) => part[at % 1024 % part.len().max(1)] ^= value,
+        (1, _) => part[byte] ^= value,
         (2, _) => part.truncate(at * 4),
         (3, Some(node)) => node.hash[at % 32] ^= value,
         (4, Some(node)) => node.node.level ^= value,

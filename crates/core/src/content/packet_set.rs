@@ -38,7 +38,7 @@ impl GroupSet {
     pub fn insert_packet(&mut self, packet: PacketIndex) -> bool {
         let geometry = self.geometry;
         let groups = geometry.groups_of(packet).filter_map(|index| geometry.group(index));
-        groups.fold(false, |changed, group| self.insert(group) || changed)
+        groups.filter(|group| self.insert(*group)).count() > 0
     }
 
     /// Takes all groups of a packet out. `false` if none was there.

@@ -154,10 +154,9 @@ impl StripeTree {
 
     /// Enters the peer's slot into the list if it has one free.
     fn list(&mut self, peer: PeerId) {
-        if let Some(node) = self.nodes.get(&peer) {
-            if node.anchored && node.open && node.children.len() < node.fan_out {
-                self.slots.insert((node.depth, node.load, peer));
-            }
+        let has_slot = |node: &&Node| node.anchored && node.open && node.children.len() < node.fan_out;
+        if let Some(node) = self.nodes.get(&peer).filter(has_slot) {
+            self.slots.insert((node.depth, node.load, peer));
         }
     }
 

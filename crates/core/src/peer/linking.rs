@@ -107,11 +107,7 @@ impl Peer {
         let mut runs = self.held_runs().into_iter();
         let have: Vec<Run> = runs.by_ref().take(RUNS_MAX).collect();
         let more: Vec<Run> = runs.collect();
-        let hello = LinkMessage::Hello {
-            content: self.config.manifest.id(),
-            agent: self.config.agent.clone(),
-            have,
-        };
+        let hello = LinkMessage::Hello { content: self.config.manifest.id(), agent: self.config.agent.clone(), have };
         self.tell_link(id, &hello);
         for packets in more.chunks(RUNS_MAX) {
             self.tell_link(id, &LinkMessage::Have { packets: packets.to_vec() });

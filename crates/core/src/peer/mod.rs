@@ -213,7 +213,12 @@ impl Peer {
             tracker_up: self.session.is_up(),
             swarm_peers,
             swarm_seeders,
-            links: self.links.iter().filter(|(_, link)| link.is_open()).map(|(id, _)| self.link_stats(*id, now)).collect(),
+            links: self
+                .links
+                .iter()
+                .filter(|(_, link)| link.is_open())
+                .map(|(id, _)| self.link_stats(*id, now))
+                .collect(),
         }
     }
 

@@ -34,9 +34,8 @@ impl Peer {
             return;
         }
         let packet_bytes = self.geometry.packet_bytes();
-        let room_of = |link: &Link| {
-            link.receiving.requests_max(packet_bytes).saturating_sub(link.receiving.outstanding.len())
-        };
+        let room_of =
+            |link: &Link| link.receiving.requests_max(packet_bytes).saturating_sub(link.receiving.outstanding.len());
         let open = self.links.iter().filter(|(_, link)| link.is_open() && link.close_by.is_none());
         let mut room: BTreeMap<LinkId, usize> =
             open.map(|(id, link)| (*id, room_of(link))).filter(|(_, room)| *room > 0).collect();
@@ -47,11 +46,12 @@ impl Peer {
                 break;
             }
             let Some(packet) = self.packet(index) else { break };
-            if self.is_to_be_pulled(packet, uncovered, &frontier) {
-                if let Some(id) = self.best_source(packet, &room) {
-                    asked.entry(id).or_default().push(index);
-                    take_one(&mut room, id);
-                }
+            if !self.is_to_be_pulled(packet, uncovered, &frontier) {
+                continue;
+            }
+            if let Some(id) = self.best_source(packet, &room) {
+                asked.entry(id).or_default().push(index);
+                take_one(&mut room, id);
             }
         }
         for (id, packets) in asked {
@@ -73,7 +73,8 @@ impl Peer {
 
     fn is_to_be_pulled(&self, packet: PacketIndex, uncovered: StripeMask, frontier: &[Option<u32>]) -> bool {
         let stripe = self.feeding.stripe_of(packet.get());
-        let passed_over = frontier.get(usize::from(stripe)).copied().flatten().is_some_and(|below| packet.get() < below);
+        let passed_over =
+            frontier.get(usize::from(stripe)).copied().flatten().is_some_and(|below| packet.get() < below);
         (uncovered.contains(stripe) || passed_over)
             && !self.holdings.has_packet(packet)
             && !self.links.values().any(|link| link.receiving.outstanding.contains(&packet))
@@ -145,7 +146,6 @@ impl Peer {
         }
         self.pull(now);
     }
-
 }
 
 fn take_one(room: &mut BTreeMap<LinkId, usize>, id: LinkId) {

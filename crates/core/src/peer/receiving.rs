@@ -22,10 +22,9 @@ impl Peer {
         let offered = groups_mask(data.first.get() - self.geometry.groups_of(packet).start, data.count);
         let is_new = self.holdings.groups_of(packet) & offered != offered;
         // A proof is learnt even where the groups are known: the sender will not repeat it.
-        if is_new || !data.proof.is_empty() {
-            if self.holdings.tree.verify(data.first, &data.payload, &data.proof).is_err() {
-                return self.lied(id, payload_bytes, now);
-            }
+        let is_to_verify = is_new || !data.proof.is_empty();
+        if is_to_verify && self.holdings.tree.verify(data.first, &data.payload, &data.proof).is_err() {
+            return self.lied(id, payload_bytes, now);
         }
         if is_new {
             self.keep(id, data, now);
@@ -41,7 +40,7 @@ impl Peer {
         let Some(link) = self.links.get_mut(&id) else { return false };
         let first = data.first.get();
         let groups = (first..first + u32::from(data.count)).filter_map(|index| self.geometry.group(index));
-        groups.fold(false, |is_news, group| link.receiving.got.insert(group) || is_news)
+        groups.filter(|group| link.receiving.got.insert(*group)).count() > 0
     }
 
     /// A group failed its hash: nothing of it is kept, the link closes, the tracker hears of it.
@@ -63,10 +62,9 @@ impl Peer {
         self.payload_at = Some(now);
         let stripe = usize::from(self.feeding.stripe_of(packet.get()));
         if let Some(link) = self.links.get_mut(&id) {
-            if !link.receiving.outstanding.contains(&packet) {
-                if let Some(highest) = link.receiving.pushed.get_mut(stripe) {
-                    *highest = (*highest).max(Some(packet.get()));
-                }
+            let was_pushed = !link.receiving.outstanding.contains(&packet);
+            if let Some(highest) = link.receiving.pushed.get_mut(stripe).filter(|_| was_pushed) {
+                *highest = (*highest).max(Some(packet.get()));
             }
             if completed {
                 link.has.insert(packet);

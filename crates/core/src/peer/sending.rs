@@ -170,10 +170,9 @@ impl Peer {
         if !link.sending.awaiting.remove(&packet) || !link.is_open() {
             return;
         }
-        if self.send_packet(id, packet, now) == Sent::Blocked {
-            if let Some(link) = self.links.get_mut(&id) {
-                link.sending.fresh.insert(packet);
-            }
+        let is_blocked = self.send_packet(id, packet, now) == Sent::Blocked;
+        if let Some(link) = self.links.get_mut(&id).filter(|_| is_blocked) {
+            link.sending.fresh.insert(packet);
         }
     }
 

@@ -154,7 +154,7 @@ impl World {
         self.nodes.iter().position(|node| node.connection == Some(connection))
     }
 
-    fn to_tracker(&mut self, input: tracker::Input) {
+    fn tell_tracker(&mut self, input: tracker::Input) {
         let now = self.now;
         if let Some(tracker) = &mut self.tracker {
             tracker.handle_input(input, now);
@@ -167,18 +167,18 @@ impl World {
                 let connection = ConnectionId(self.next_connection);
                 self.next_connection += 1;
                 self.nodes[node].connection = Some(connection);
-                self.to_tracker(tracker::Input::Connected(connection));
+                self.tell_tracker(tracker::Input::Connected(connection));
                 self.give(node, Input::TrackerUp);
             }
             Output::ConnectTracker => self.give(node, Input::TrackerDown { reason: "nobody answers".to_owned() }),
             Output::DisconnectTracker => {
                 if let Some(connection) = self.nodes[node].connection.take() {
-                    self.to_tracker(tracker::Input::Disconnected(connection));
+                    self.tell_tracker(tracker::Input::Disconnected(connection));
                 }
             }
             Output::SendTracker(text) => {
                 if let Some(connection) = self.nodes[node].connection {
-                    self.to_tracker(tracker::Input::Message { connection, text });
+                    self.tell_tracker(tracker::Input::Message { connection, text });
                 }
             }
             Output::OpenLink { link, dial: true, .. } => {
@@ -244,7 +244,7 @@ impl World {
     fn kill(&mut self, node: usize) {
         self.nodes[node].alive = false;
         if let Some(connection) = self.nodes[node].connection.take() {
-            self.to_tracker(tracker::Input::Disconnected(connection));
+            self.tell_tracker(tracker::Input::Disconnected(connection));
         }
         for (_, (far, far_link)) in core::mem::take(&mut self.nodes[node].channels) {
             self.nodes[far].channels.remove(&far_link);

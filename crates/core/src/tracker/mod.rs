@@ -183,7 +183,7 @@ impl Tracker {
             (ToTracker::Unknown | ToTracker::Pong, _) => return Ok(()),
             (_, None) => return Err(Refused::new(Refusal::BadMessage, "the first message must be a join")),
             (message, Some((content, peer))) => {
-                self.from_member(content, peer, message, now);
+                self.member_says(content, peer, message, now);
                 content
             }
         };
@@ -191,7 +191,7 @@ impl Tracker {
         Ok(())
     }
 
-    fn from_member(&mut self, content: ContentId, peer: PeerId, message: ToTracker, now: Time) {
+    fn member_says(&mut self, content: ContentId, peer: PeerId, message: ToTracker, now: Time) {
         let Some(swarm) = self.swarms.get_mut(&content) else { return };
         match message {
             ToTracker::Signal { to, session, signal } => {
@@ -364,7 +364,7 @@ impl Tracker {
         let Some(swarm) = self.swarms.get_mut(&content) else { return };
         let connections = match only {
             Some(peer) => swarm.connection(peer).into_iter().collect(),
-            None => swarm.to_tell_size(now),
+            None => swarm.take_size_listeners(now),
         };
         let message = swarm.size_message();
         for connection in connections {

@@ -42,8 +42,7 @@ pub(super) struct Swarm {
 
 impl Swarm {
     pub(super) fn new(config: &TrackerConfig) -> Self {
-        let shape =
-            PlannerConfig { stripes: config.stripes, fan_out: config.fan_out_max, laterals: config.laterals };
+        let shape = PlannerConfig { stripes: config.stripes, fan_out: config.fan_out_max, laterals: config.laterals };
         Self {
             planner: Planner::new(shape),
             members: BTreeMap::new(),
@@ -209,7 +208,7 @@ impl Swarm {
     }
 
     /// Whom to tell the swarm's size now: nobody if it has not changed or was told lately.
-    pub(super) fn to_tell_size(&mut self, now: Time) -> Vec<ConnectionId> {
+    pub(super) fn take_size_listeners(&mut self, now: Time) -> Vec<ConnectionId> {
         let size = self.size();
         let is_lately = size.0 > SMALL_SWARM && now - self.size_told_at < SIZE_INTERVAL;
         if size == self.size_told || is_lately {

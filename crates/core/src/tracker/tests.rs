@@ -1,1 +1,295 @@
-//! Tests.
+//! What a tracker answers, to friend and foe.
+
+use core::time::Duration;
+
+use super::contract::{Event, Input, Output};
+use super::{Tracker, TrackerConfig};
+use crate::ids::{ConnectionId, ContentId, PeerId, PeerSecret};
+use crate::time::Time;
+use crate::wire::signal::Signal;
+use crate::wire::tracker::{FromTracker, Join, MESSAGE_BYTES_MAX, Refusal, Role, Status, ToTracker, VERSION};
+
+struct Desk {
+    tracker: Tracker,
+    now: Time,
+}
+
+/// What came out for one socket.
+#[derive(Debug, Default)]
+struct Got {
+    messages: Vec<FromTracker>,
+    closed: bool,
+}
+
+impl Got {
+    fn refusal(&self) -> Option<Refusal> {
+        self.messages.iter().find_map(|message| match message {
+            FromTracker::Error { code, .. } => Some(*code),
+            _ => None,
+        })
+    }
+
+    fn parents(&self) -> Vec<PeerId> {
+        let plans = self.messages.iter().filter_map(|message| match message {
+            FromTracker::Plan { open, .. } => Some(open),
+            _ => None,
+        });
+        plans.flatten().filter(|edge| edge.role == Role::Parent).map(|edge| edge.peer).collect()
+    }
+}
+
+fn secret(number: u8) -> PeerSecret {
+    PeerSecret::from_bytes([number; 16])
+}
+
+fn join(number: u8, held: u32) -> ToTracker {
+    ToTracker::Join(Join {
+        version: VERSION,
+        swarm: ContentId::from_bytes([1; 32]),
+        secret: secret(number),
+        agent: "test".to_owned(),
+        packets_held: held,
+        packets_total: 10,
+        slots: 4,
+        links: Vec::new(),
+    })
+}
+
+impl Desk {
+    fn new(config: TrackerConfig) -> Self {
+        Self { tracker: Tracker::new(config, [1; 32], Time::ZERO), now: Time::from_millis(1) }
+    }
+
+    fn connect(&mut self, socket: u64) {
+        self.tracker.handle_input(Input::Connected(ConnectionId(socket)), self.now);
+    }
+
+    fn say(&mut self, socket: u64, message: &ToTracker) {
+        self.say_text(socket, &message.encode());
+    }
+
+    fn say_text(&mut self, socket: u64, text: &str) {
+        let input = Input::Message { connection: ConnectionId(socket), text: text.to_owned() };
+        self.tracker.handle_input(input, self.now);
+    }
+
+    /// A peer joins by the socket of its number.
+    fn join(&mut self, number: u8, held: u32) {
+        self.connect(u64::from(number));
+        self.say(u64::from(number), &join(number, held));
+    }
+
+    fn pass_s(&mut self, seconds: u64) {
+        let end = self.now + Duration::from_secs(seconds);
+        while let Some((at, _)) = self.tracker.poll_timeout().filter(|(at, _)| *at <= end) {
+            self.now = at;
+            self.tracker.handle_timeout(at);
+        }
+        self.now = end;
+    }
+
+    /// All that came out since the last call, for one socket.
+    fn take(&mut self, socket: u64) -> Got {
+        let mut got = Got::default();
+        while let Some(output) = self.tracker.poll_output() {
+            match output {
+                Output::Send { connection, text } if connection.0 == socket => {
+                    got.messages.push(FromTracker::decode(&text).expect("its own messages are valid"));
+                }
+                Output::Close { connection } if connection.0 == socket => got.closed = true,
+                _ => {}
+            }
+        }
+        got
+    }
+}
+
+#[test]
+fn a_join_is_welcomed_and_placed() {
+    let mut desk = Desk::new(TrackerConfig::default());
+    desk.join(1, 10);
+    let seeder = desk.take(1);
+    assert!(matches!(&seeder.messages[0], FromTracker::Welcome { manifest_wanted: true, .. }));
+    desk.join(2, 0);
+    let peer = desk.take(2);
+    assert!(matches!(&peer.messages[0], FromTracker::Welcome { peer, .. } if *peer == secret(2).peer_id()));
+    assert_eq!(peer.parents(), [secret(1).peer_id()]);
+}
+
+#[test]
+fn a_manifest_that_is_held_is_not_wanted() {
+    let mut desk = Desk::new(TrackerConfig::default());
+    desk.tracker.handle_input(Input::ManifestHeld(ContentId::from_bytes([1; 32])), desk.now);
+    desk.join(1, 10);
+    assert!(matches!(&desk.take(1).messages[0], FromTracker::Welcome { manifest_wanted: false, .. }));
+}
+
+#[test]
+fn signals_go_only_between_peers_told_to_meet() {
+    let mut desk = Desk::new(TrackerConfig { laterals: 0, fan_out_max: 1, ..TrackerConfig::default() });
+    for number in 1..=3 {
+        desk.join(number, if number == 1 { 10 } else { 0 });
+    }
+    desk.take(0);
+    let signal = Signal::Offer { sdp: "v=0".to_owned() };
+    let to = |number| ToTracker::Signal { to: secret(number).peer_id(), session: 1, signal: signal.clone() };
+    desk.say(1, &to(3));
+    assert!(desk.take(3).messages.is_empty(), "the third is below the second");
+    desk.say(1, &to(2));
+    let got = desk.take(2);
+    assert!(matches!(&got.messages[..], [FromTracker::Signal { from, .. }] if *from == secret(1).peer_id()));
+}
+
+#[test]
+fn nonsense_is_refused_with_a_reason_and_hurts_nobody_else() {
+    let long = "x".repeat(MESSAGE_BYTES_MAX + 1);
+    let other_version = join(2, 0).encode().replace("\"version\":1", "\"version\":9");
+    let too_much = join(2, 0).encode().replace("\"packets_held\":0", "\"packets_held\":11");
+    let cases = [
+        ("", Refusal::BadMessage),
+        ("{}", Refusal::BadMessage),
+        ("[1,2", Refusal::BadMessage),
+        ("{\"type\":\"leave\"}", Refusal::BadMessage),
+        (long.as_str(), Refusal::BadMessage),
+        (other_version.as_str(), Refusal::Version),
+        (too_much.as_str(), Refusal::BadMessage),
+    ];
+    let mut desk = Desk::new(TrackerConfig::default());
+    desk.join(1, 10);
+    for (text, refusal) in cases {
+        desk.connect(9);
+        desk.say_text(9, text);
+        let got = desk.take(9);
+        assert_eq!(got.refusal(), Some(refusal), "{}", &text[..text.len().min(40)]);
+        assert!(got.closed);
+    }
+    assert_eq!(desk.tracker.stats().swarms[0].peers, 1);
+    assert_eq!(desk.tracker.stats().connections, 1);
+}
+
+#[test]
+fn messages_of_later_protocols_are_ignored() {
+    let mut desk = Desk::new(TrackerConfig::default());
+    desk.join(1, 10);
+    desk.take(1);
+    desk.say_text(1, "{\"type\":\"dance\",\"steps\":3}");
+    desk.say_text(
+        1,
+        "{\"type\":\"status\",\"packets_held\":10,\"down_bytes_per_s\":0,\"up_bytes_per_s\":0,\"mood\":1}",
+    );
+    assert!(!desk.take(1).closed);
+}
+
+#[test]
+fn a_flood_is_cut_off() {
+    let mut desk = Desk::new(TrackerConfig { messages_per_s_max: 5, ..TrackerConfig::default() });
+    desk.join(1, 10);
+    for _ in 0..60 {
+        desk.say(1, &ToTracker::Pong);
+    }
+    let got = desk.take(1);
+    assert_eq!(got.refusal(), Some(Refusal::TooFast));
+    assert!(got.closed);
+    assert!(desk.tracker.stats().swarms.is_empty());
+}
+
+#[test]
+fn limits_of_swarms_and_peers_hold() {
+    let config = TrackerConfig { swarms_max: 1, peers_per_swarm_max: 2, ..TrackerConfig::default() };
+    let mut desk = Desk::new(config);
+    desk.join(1, 10);
+    desk.join(2, 0);
+    desk.take(0);
+    desk.join(3, 0);
+    assert_eq!(desk.take(3).refusal(), Some(Refusal::Full));
+    desk.connect(4);
+    desk.say_text(4, &join(4, 0).encode().replace(&"01".repeat(32), &"02".repeat(32)));
+    assert_eq!(desk.take(4).refusal(), Some(Refusal::Full));
+}
+
+#[test]
+fn a_silent_peer_is_pinged_and_then_dropped() {
+    let mut desk = Desk::new(TrackerConfig::default());
+    desk.join(1, 10);
+    desk.join(2, 0);
+    desk.take(0);
+    desk.pass_s(12);
+    desk.say(1, &ToTracker::Pong);
+    assert!(desk.take(2).messages.contains(&FromTracker::Ping));
+    desk.pass_s(12);
+    desk.say(1, &ToTracker::Pong);
+    desk.pass_s(12);
+    desk.say(1, &ToTracker::Pong);
+    assert!(desk.take(2).closed);
+    assert_eq!(desk.tracker.stats().swarms[0].peers, 1, "only the one that answered");
+}
+
+#[test]
+fn a_socket_that_never_joins_is_closed() {
+    let mut desk = Desk::new(TrackerConfig::default());
+    desk.connect(1);
+    desk.pass_s(15);
+    assert!(desk.take(1).closed);
+    assert_eq!(desk.tracker.poll_timeout(), None, "a tracker without peers sleeps");
+}
+
+#[test]
+fn a_broken_socket_keeps_its_place_and_comes_back() {
+    let mut desk = Desk::new(TrackerConfig::default());
+    desk.join(1, 10);
+    desk.join(2, 0);
+    desk.tracker.handle_input(Input::Disconnected(ConnectionId(2)), desk.now);
+    desk.pass_s(3);
+    assert_eq!(desk.tracker.stats().swarms[0].peers, 2);
+    desk.take(0);
+    desk.connect(20);
+    desk.say(20, &join(2, 3));
+    assert_eq!(desk.take(20).parents(), [secret(1).peer_id()], "told its edges again");
+    desk.tracker.handle_input(Input::Disconnected(ConnectionId(20)), desk.now);
+    desk.pass_s(15);
+    assert_eq!(desk.tracker.stats().swarms[0].peers, 1, "gone for good");
+}
+
+#[test]
+fn the_same_peer_again_replaces_its_older_socket() {
+    let mut desk = Desk::new(TrackerConfig::default());
+    desk.join(1, 10);
+    desk.connect(7);
+    desk.say(7, &join(1, 10));
+    let mut replaced = false;
+    while let Some(output) = desk.tracker.poll_output() {
+        replaced |= matches!(output, Output::Close { connection } if connection.0 == 1);
+    }
+    assert!(replaced);
+    assert_eq!(desk.tracker.stats().swarms[0].peers, 1);
+}
+
+#[test]
+fn a_peer_with_everything_becomes_a_parent() {
+    let mut desk = Desk::new(TrackerConfig::default());
+    desk.join(1, 10);
+    desk.join(2, 0);
+    desk.say(2, &ToTracker::Status(Status { packets_held: 10, down_bytes_per_s: 0, up_bytes_per_s: 0 }));
+    desk.say(1, &ToTracker::Leave);
+    desk.take(0);
+    desk.join(3, 0);
+    assert_eq!(desk.take(3).parents(), [secret(2).peer_id()]);
+}
+
+#[test]
+fn an_accusation_counts_only_from_a_neighbour() {
+    let mut desk = Desk::new(TrackerConfig { reporters_to_ban: 1, ..TrackerConfig::default() });
+    desk.join(1, 10);
+    desk.join(2, 0);
+    desk.say(2, &ToTracker::Bad { peer: secret(9).peer_id() });
+    assert_eq!(desk.tracker.stats().swarms[0].peers, 2);
+    desk.say(2, &ToTracker::Bad { peer: secret(1).peer_id() });
+    let mut banned = false;
+    while let Some(output) = desk.tracker.poll_output() {
+        banned |= matches!(output, Output::Event(Event::Banned { .. }));
+    }
+    assert!(banned);
+    desk.connect(11);
+    desk.say(11, &join(1, 10));
+    assert_eq!(desk.take(11).refusal(), Some(Refusal::Banned));
+}

@@ -214,9 +214,7 @@ impl LinkMessage {
             kind::HELLO => decode_hello(&mut input, geometry)?,
             kind::HAVE => Self::Have { packets: get_runs(&mut input, geometry)? },
             kind::SUBSCRIBE => decode_subscribe(&mut input)?,
-            kind::CREDIT => {
-                Self::Credit { received_bytes: get_u64(&mut input)?, limit_bytes: get_u64(&mut input)? }
-            }
+            kind::CREDIT => Self::Credit { received_bytes: get_u64(&mut input)?, limit_bytes: get_u64(&mut input)? },
             kind::REQUEST => Self::Request { packets: get_runs(&mut input, geometry)? },
             kind::CANCEL => Self::Cancel { packets: get_runs(&mut input, geometry)? },
             kind::REFUSE => Self::Refuse { packets: get_runs(&mut input, geometry)? },

@@ -40,9 +40,7 @@ impl Signal {
     pub fn text_bytes(&self) -> usize {
         match self {
             Self::Offer { sdp } | Self::Answer { sdp } => sdp.len(),
-            Self::Candidate { candidate, sdp_mid, .. } => {
-                candidate.len() + sdp_mid.as_ref().map_or(0, String::len)
-            }
+            Self::Candidate { candidate, sdp_mid, .. } => candidate.len() + sdp_mid.as_ref().map_or(0, String::len),
         }
     }
 }

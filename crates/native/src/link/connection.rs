@@ -68,8 +68,8 @@ pub(super) struct Connection {
     pub(super) notices: mpsc::Receiver<Notice>,
     /// Turns true when the crate's driver task has ended; nothing moves after that.
     pub(super) driver_ended: watch::Receiver<bool>,
+    pub(super) peer: Arc<dyn PeerConnection>,
     negotiation: Negotiation,
-    peer: Arc<dyn PeerConnection>,
 }
 
 /// Applies signals in the order that WebRTC needs, whatever the order in which they come, and makes ours.
@@ -119,7 +119,7 @@ impl Connection {
             early: Vec::new(),
             candidates: 0,
         };
-        Ok(Self { channel, notices, driver_ended, negotiation, peer })
+        Ok(Self { channel, notices, driver_ended, peer, negotiation })
     }
 
     /// The parts, for loops that run side by side.

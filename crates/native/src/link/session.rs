@@ -292,3 +292,51 @@ async fn ended_well(ending: &mut watch::Receiver<Ending>) {
 async fn dropped(ending: &mut watch::Receiver<Ending>) {
     let _ = ending.wait_for(|ending| *ending == Ending::Dropped).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gauge() -> Gauge {
+        Gauge::new(&LinkConfig { send_high_water_bytes: 1000, send_low_water_bytes: 500, ..LinkConfig::default() })
+    }
+
+    #[test]
+    fn room_is_reported_at_the_low_water_mark_and_when_empty() {
+        let gauge = gauge();
+        for _ in 0..3 {
+            assert!(gauge.add(236));
+        }
+        assert_eq!(gauge.room(), 100);
+        assert_eq!(gauge.remove(236), None, "600 are queued still");
+        assert_eq!(gauge.remove(236), Some(700));
+        assert_eq!(gauge.remove(236), Some(1000));
+    }
+
+    #[test]
+    fn an_owner_that_counts_down_from_the_last_report_never_waits_in_vain() {
+        for message_bytes in [0, 1, 100, 436, 900] {
+            let gauge = gauge();
+            let (mut told, mut queued) = (1000, 0);
+            for _ in 0..1000 {
+                let bytes = message_bytes + Gauge::MESSAGE_OVERHEAD_BYTES;
+                if told >= bytes {
+                    assert!(gauge.add(message_bytes));
+                    told -= bytes;
+                    queued += 1;
+                } else {
+                    assert!(queued > 0, "nothing is queued, and no room was reported for {message_bytes} bytes");
+                    queued -= 1;
+                    told = gauge.remove(message_bytes).unwrap_or(told);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sending_without_regard_to_room_hits_a_cap() {
+        let gauge = gauge();
+        let messages = (0..).take_while(|_| gauge.add(10_000)).count();
+        assert_eq!(messages, (2 * 1000 + SEND_SLACK_BYTES) / (10_000 + Gauge::MESSAGE_OVERHEAD_BYTES));
+    }
+}

@@ -7,34 +7,8 @@
 
 use std::net::IpAddr;
 
-use serde::{Deserialize, Serialize};
-
-/// A signal that one end makes and the other applies.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Signal {
-    /// The dialling end's session description.
-    Offer {
-        /// RFC 8866 text.
-        sdp: String,
-    },
-    /// The answering end's session description.
-    Answer {
-        /// RFC 8866 text.
-        sdp: String,
-    },
-    /// One ICE candidate as it was found (RFC 8838, trickle ICE).
-    Candidate {
-        /// The candidate line, or empty for 'no more'.
-        candidate: String,
-        /// The media section it belongs to, by name.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        sdp_mid: Option<String>,
-        /// The media section it belongs to, by number.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        sdp_m_line_index: Option<u16>,
-    },
-}
+/// A signal that one end makes and the other applies: as it goes over the wire.
+pub use pleach_core::wire::signal::Signal;
 
 /// A session description, and the candidate lines that were in it.
 pub(super) fn split_candidates(sdp: &str) -> (String, Vec<String>) {

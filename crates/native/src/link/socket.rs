@@ -193,3 +193,38 @@ impl AsyncUdpSocket for TurnTakingSocket {
         self.inner.max_gro_segments()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_pauses_once_after_two_datagrams() {
+        let runtime = LinkRuntime { socket_buffer_bytes: 1 << 20, driver_ended: watch::channel(false).0 };
+        let socket = runtime.wrap_udp_socket(UdpSocket::bind("127.0.0.1:0").unwrap()).unwrap();
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for byte in 0..5 {
+            sender.send_to(&[byte], socket.local_addr().unwrap()).unwrap();
+        }
+        // The first one by waiting, so that the socket is known to be readable; the others by looking.
+        let mut buffer = [0; 2048];
+        let mut seen = vec![socket.recv_from(&mut buffer).await.map(|_| buffer[0]).ok()];
+        let mut context = Context::from_waker(Waker::noop());
+        while seen.len() < 7 {
+            let mut meta = [RecvMeta::default()];
+            let polled = socket.poll_recv(&mut context, &mut [IoSliceMut::new(&mut buffer)], &mut meta);
+            seen.push(matches!(polled, Poll::Ready(Ok(1))).then_some(buffer[0]));
+        }
+        assert_eq!(seen, [Some(0), Some(1), None, Some(2), Some(3), None, Some(4)]);
+    }
+
+    #[test]
+    fn granted_buffers_are_read_back() {
+        let granted = Granted::probe(64 * 1024).unwrap();
+        assert!(granted.receive_bytes >= 64 * 1024 && granted.send_bytes >= 64 * 1024, "{granted:?}");
+        let granted = Granted::probe(1 << 40).unwrap();
+        assert!(granted.receive_bytes < 1 << 40, "{granted:?}");
+    }
+}

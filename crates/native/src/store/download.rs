@@ -221,7 +221,7 @@ enum Found {
     Other(ContentId),
 }
 
-fn read_record(mut record: &File, config: &DownloadConfig) -> io::Result<Found> {
+fn read_record(record: &File, config: &DownloadConfig) -> io::Result<Found> {
     let mut header = Vec::with_capacity(RECORD_HEADER_BYTES);
     record.take(RECORD_HEADER_BYTES as u64).read_to_end(&mut header)?;
     let Some(id) = header.strip_prefix(RECORD_MAGIC).and_then(|id| <[u8; 32]>::try_from(id).ok()) else {

@@ -59,9 +59,6 @@ pub enum StoreError {
         /// Which.
         path: PathBuf,
     },
-    /// The caller asked to stop.
-    #[error("interrupted")]
-    Interrupted,
     /// Anything else the operating system says.
     #[error("cannot {doing} {}: {}", path.display(), plain(source))]
     Io {

@@ -5,7 +5,6 @@
 //! hashed is refused, and [`SourceWatch`] tells when they move later, before any peer asks for what is gone.
 
 use std::fs::{File, Metadata};
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -62,9 +61,9 @@ impl SourceFile {
         &self.path
     }
 
-    /// Reads the file once, in order, giving each piece to `take`, which may break off. Fails if the file is not the
+    /// Reads the file once, in order, giving each piece to `take`. Fails if the file is not the
     /// same size and of the same time of change when the end is reached.
-    pub fn read_all(&self, take: impl FnMut(&[u8]) -> ControlFlow<()>) -> Result<(), StoreError> {
+    pub fn read_all(&self, take: impl FnMut(&[u8])) -> Result<(), StoreError> {
         read_unchanged(&self.file, &self.path, self.stamp, take)
     }
 
@@ -79,7 +78,7 @@ fn read_unchanged(
     file: &File,
     path: &Path,
     stamp: Stamp,
-    mut take: impl FnMut(&[u8]) -> ControlFlow<()>,
+    mut take: impl FnMut(&[u8]),
 ) -> Result<(), StoreError> {
     let mut buffer = vec![0; HASH_CHUNK_BYTES];
     let mut read_bytes: u64 = 0;
@@ -89,9 +88,7 @@ fn read_unchanged(
         if len == 0 || read_bytes > stamp.size_bytes {
             break;
         }
-        if take(&buffer[..len]).is_break() {
-            return Err(StoreError::Interrupted);
-        }
+        take(&buffer[..len]);
     }
     let now = Stamp::of(&file.metadata().map_err(io_error("read", path))?);
     if read_bytes != stamp.size_bytes || now != stamp {
@@ -130,8 +127,14 @@ impl SourceWatch {
         }
     }
 
+    /// Another that compares with the same moment.
+    pub fn duplicate(&self) -> Result<Self, StoreError> {
+        let file = self.file.try_clone().map_err(io_error("watch", &self.path))?;
+        Ok(Self { file, path: self.path.clone(), stamp: self.stamp })
+    }
+
     /// Reads the file again after it was touched. Its time of change becomes the one to compare with from now on.
-    pub fn read_again(&mut self, take: impl FnMut(&[u8]) -> ControlFlow<()>) -> Result<(), StoreError> {
+    pub fn read_again(&mut self, take: impl FnMut(&[u8])) -> Result<(), StoreError> {
         let now = Stamp::of(&self.file.metadata().map_err(io_error("read", &self.path))?);
         self.stamp = Stamp { size_bytes: self.stamp.size_bytes, ..now };
         read_unchanged(&self.file, &self.path, self.stamp, take)

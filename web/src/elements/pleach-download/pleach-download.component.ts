@@ -516,6 +516,7 @@ function renderPeer(present: HTMLElement | null, line: PeerLine): HTMLElement {
   setText(program, line.program);
   setText(role, did === '' ? line.role : '');
   setText(carried, did);
+  share.classList.toggle('none', line.share === 0);
   share.style.setProperty('--_share', line.share.toFixed(3));
   setText(speed, line.speed);
   return node;

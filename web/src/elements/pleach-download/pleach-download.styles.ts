@@ -84,6 +84,7 @@ ul { list-style: none; }
 }
 .status { display: flex; flex-wrap: wrap; gap: 0 .75rem; align-items: baseline; font-size: 1.0625rem; }
 .headline { font-weight: 600; }
+.time:empty { display: none; }
 .time { color: var(--_muted); font-variant-numeric: tabular-nums; }
 .figures.wordy .headline { font: 400 2rem/1.25 var(--_display); letter-spacing: -.01em; }
 
@@ -113,7 +114,8 @@ ul { list-style: none; }
 
 @keyframes drift { to { transform: translateX(66px); } }
 .bar.moving .bar-track .braid { width: calc(100% + 66px); margin-inline-start: -66px; animation: drift 2.8s linear infinite; }
-.facts { display: flex; flex-wrap: wrap; color: var(--_muted); font-size: .9375rem; font-variant-numeric: tabular-nums; min-height: 1.5em; }
+.facts { display: flex; flex-wrap: wrap; color: var(--_muted); font-size: .9375rem; font-variant-numeric: tabular-nums; }
+.facts:empty { display: none; }
 .facts li:not(:last-child)::after { content: "·"; margin-inline: .5em; }
 .facts .tick { display: inline-flex; align-items: center; gap: .25em; color: var(--_success); font-weight: 600; }
 .tick svg { width: 1.125rem; height: 1.125rem; stroke-width: 2.2; }
@@ -125,7 +127,8 @@ ul { list-style: none; }
   border-radius: 12px; font-size: .9375rem; background: var(--_ground); border: 1px solid transparent;
 }
 .notice svg { width: 1.375rem; height: 1.375rem; color: var(--_tone); }
-.notice > :not(:first-child) { grid-column: 2; }
+.notice .picture { grid-row: 1 / span 3; }
+.notice > :not(.picture) { grid-column: 2; }
 .notice .title { font-weight: 600; color: var(--_tone); }
 .notice .detail { color: var(--_muted); font-size: .8125rem; overflow-wrap: anywhere; }
 .notice.info { --_tone: var(--_ink); }
@@ -154,6 +157,7 @@ h3 { font-size: .875rem; font-weight: 600; color: var(--_muted); margin-block-en
 .peer .program { font-weight: 600; overflow-wrap: anywhere; }
 .peer .role, .peer .carried { color: var(--_muted); font-size: .875rem; }
 .peer .share { height: 6px; border-radius: 3px; background: var(--_ground); overflow: hidden; }
+.peer .share.none { visibility: hidden; }
 .peer .share i { display: block; height: 100%; width: calc(var(--_share, 0) * 100%); background: var(--_strand-0); border-radius: 3px; transition: width .5s linear; }
 .peer .speed { text-align: end; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .peers-rest { color: var(--_muted); font-size: .875rem; margin-block-start: .5rem; }
@@ -190,6 +194,7 @@ summary:hover { color: var(--_ink); }
   .hint { flex-basis: 100%; text-align: center; }
   .peer { grid-template-columns: minmax(0, 1fr) 5.5rem; gap: .25rem .75rem; }
   .peer .share { grid-column: 1 / -1; grid-row: 2; }
+  .peer .share.none { display: none; }
 }
 @media (prefers-reduced-motion: reduce) {
   *, *::before, *::after { animation: none !important; transition: none !important; }
@@ -201,7 +206,8 @@ summary:hover { color: var(--_ink); }
   .notice, .icon { border: 1px solid CanvasText; }
   .main[aria-disabled="true"] { color: GrayText; border-color: GrayText; }
   .peer .share { border: 1px solid CanvasText; }
-  .peer .share i { background: Highlight; forced-color-adjust: none; }
+  .peer .share.none { visibility: hidden; }
+.peer .share i { background: Highlight; forced-color-adjust: none; }
   .switch input { border: 1px solid ButtonText; background: ButtonFace; forced-color-adjust: none; }
   .switch input::after { background: ButtonText; }
   .switch input:checked { background: Highlight; }

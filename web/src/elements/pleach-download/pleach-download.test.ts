@@ -24,7 +24,7 @@ customElements.define('pleach-download', TestDownload);
 let download: TestDownload;
 
 function add(attributes: Record<string, string>): void {
-  download = document.createElement('pleach-download') as TestDownload;
+  download = new TestDownload();
   for (const [name, value] of Object.entries(attributes)) download.setAttribute(name, value);
   document.body.append(download);
 }

@@ -1,1 +1,251 @@
-//! Tests.
+//! Random lives of swarms, with the planner's invariants checked after every step.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::{Neighbour, Planner, PlannerConfig};
+use crate::ids::PeerId;
+use crate::time::Time;
+use crate::wire::tracker::{LinkReport, Role, StripeMask};
+
+const CONFIG: PlannerConfig = PlannerConfig { stripes: 4, fan_out: 2, laterals: 2 };
+
+fn peer(number: u8) -> PeerId {
+    // Spread, so that ids are not in the order of joining.
+    PeerId::from_bytes([number.wrapping_mul(97), number, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+}
+
+struct Life {
+    planner: Planner,
+    rng: ChaCha8Rng,
+    now: Time,
+    /// What each peer was told, by the changes alone.
+    told: BTreeMap<(PeerId, PeerId), Neighbour>,
+}
+
+impl Life {
+    fn new() -> Self {
+        let rng = ChaCha8Rng::from_seed([3; 32]);
+        Self { planner: Planner::new(CONFIG), rng, now: Time::from_millis(1), told: BTreeMap::new() }
+    }
+
+    fn join(&mut self, number: u8, slots: u8, complete: bool) {
+        self.planner.join(peer(number), slots, complete, &[], self.now, &mut self.rng);
+        self.settle();
+    }
+
+    /// Takes in the changes, and compares what peers were told with what is.
+    fn settle(&mut self) {
+        for change in self.planner.take_changes() {
+            let key = (change.peer, change.other);
+            match change.now {
+                Some(now) => assert_ne!(self.told.insert(key, now), Some(now), "nobody is told what is known"),
+                None => assert!(self.told.remove(&key).is_some(), "only what was told is taken back"),
+            }
+        }
+        self.planner.check();
+        for ((one, other), neighbour) in &self.told {
+            assert_eq!(self.planner.neighbour(*one, *other), Some(*neighbour));
+            assert_eq!(self.told.get(&(*other, *one)), Some(&neighbour.reversed()), "both ends are told");
+        }
+    }
+
+    fn pass(&mut self, seconds: u64) {
+        self.now = self.now + core::time::Duration::from_secs(seconds);
+        if self.planner.next_retry().is_some_and(|at| at <= self.now) {
+            let now = self.now;
+            self.planner.retry(now, &mut self.rng);
+            self.settle();
+        }
+    }
+
+    fn parents(&self, number: u8) -> BTreeMap<PeerId, StripeMask> {
+        let neighbours = self.planner.neighbours(peer(number)).into_iter();
+        neighbours.filter(|(_, edge)| !edge.parent.is_empty()).map(|(other, edge)| (other, edge.parent)).collect()
+    }
+
+    fn has_all_parents(&self, number: u8) -> bool {
+        let masks = self.parents(number).into_values();
+        masks.fold(StripeMask::NONE, StripeMask::union) == StripeMask::all(CONFIG.stripes)
+    }
+}
+
+#[test]
+fn peers_stand_below_peers_and_depth_is_logarithmic() {
+    let mut life = Life::new();
+    life.join(0, 4, true);
+    for number in 1..=100 {
+        life.join(number, 4, false);
+    }
+    assert!((1..=100).all(|number| life.has_all_parents(number)));
+    let direct = (1..=100).filter(|number| life.parents(*number).contains_key(&peer(0))).count();
+    assert!(direct <= 8, "two children in each of four stripes, not {direct}");
+    assert!(life.planner.depth_max() <= 7, "a binary tree of 100, not {}", life.planner.depth_max());
+}
+
+#[test]
+fn nobody_feeds_more_than_the_fan_out_and_every_second_peer_feeds() {
+    let mut life = Life::new();
+    life.join(0, 4, true);
+    for number in 1..=30 {
+        life.join(number, 4, false);
+    }
+    let mut feeding = 0;
+    for number in 1..=30 {
+        let edges = life.planner.neighbours(peer(number));
+        feeding += usize::from(edges.iter().any(|(_, edge)| !edge.child.is_empty()));
+        for stripe in 0..CONFIG.stripes {
+            let children = edges.iter().filter(|(_, edge)| edge.child.contains(stripe)).count();
+            assert!(children <= usize::from(CONFIG.fan_out), "peer {number} feeds {children} in stripe {stripe}");
+        }
+    }
+    assert!(feeding >= 14, "in a full binary tree of 31 there are 14 between root and leaves, not {feeding}");
+}
+
+#[test]
+fn who_only_takes_feeds_nobody() {
+    let mut life = Life::new();
+    life.join(0, 4, true);
+    for number in 1..=20 {
+        life.join(number, u8::from(number % 2 == 0), false);
+    }
+    for number in (1..=20).filter(|number| number % 2 == 1) {
+        let feeds = life.planner.neighbours(peer(number)).iter().any(|(_, edge)| !edge.child.is_empty());
+        assert!(!feeds, "peer {number}");
+    }
+}
+
+#[test]
+fn complete_peers_feed_newcomers_when_the_seeder_is_gone() {
+    let mut life = Life::new();
+    for number in 0..3 {
+        life.join(number, 4, number == 0);
+    }
+    for number in 1..3 {
+        life.planner.set_complete(peer(number), life.now);
+        life.settle();
+    }
+    life.planner.leave(peer(0), life.now);
+    life.settle();
+    life.join(9, 4, false);
+    assert_eq!(life.parents(9).len(), 2, "both feed it, in different stripes");
+}
+
+#[test]
+fn a_pair_that_cannot_connect_is_kept_apart_for_a_while() {
+    let mut life = Life::new();
+    life.join(0, 4, true);
+    life.join(1, 4, false);
+    life.planner.lost(peer(1), peer(0), life.now);
+    life.settle();
+    assert!(life.parents(1).is_empty(), "there is nobody else");
+    life.pass(30);
+    life.pass(30);
+    assert!(life.has_all_parents(1), "tried again");
+}
+
+#[test]
+fn after_a_restart_links_are_kept_in_whatever_order_peers_return() {
+    let below = |parent: u8| {
+        vec![LinkReport { peer: peer(parent), role: Role::Parent, stripes: StripeMask::all(CONFIG.stripes) }]
+    };
+    for order in [[0_u8, 1, 2], [2, 1, 0], [1, 2, 0], [2, 0, 1]] {
+        let mut life = Life::new();
+        for number in order {
+            let links = if number == 0 { Vec::new() } else { below(number - 1) };
+            life.planner.join(peer(number), 4, number == 0, &links, life.now, &mut life.rng);
+            life.settle();
+        }
+        for number in 1..3 {
+            assert_eq!(life.parents(number).keys().next(), Some(&peer(number - 1)), "order {order:?}");
+        }
+    }
+}
+
+#[test]
+fn a_parent_that_does_not_return_is_replaced() {
+    let mut life = Life::new();
+    let links = [LinkReport { peer: peer(7), role: Role::Parent, stripes: StripeMask::all(CONFIG.stripes) }];
+    life.planner.join(peer(1), 4, false, &links, life.now, &mut life.rng);
+    life.settle();
+    life.join(0, 4, true);
+    assert!(life.parents(1).is_empty(), "its link is left alone for a while");
+    life.pass(60);
+    assert!(life.parents(1).contains_key(&peer(0)));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Join { number: u8, slots: u8, complete: bool },
+    Leave(u8),
+    Complete(u8),
+    Lost(u8, u8),
+    Accuse(u8, u8),
+    Away(u8, bool),
+    Pass(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let number = 0_u8..24;
+    prop_oneof![
+        4 => (number.clone(), 0_u8..5, prop::bool::weighted(0.2))
+            .prop_map(|(number, slots, complete)| Step::Join { number, slots, complete }),
+        2 => number.clone().prop_map(Step::Leave),
+        1 => number.clone().prop_map(Step::Complete),
+        2 => (number.clone(), number.clone()).prop_map(|(one, other)| Step::Lost(one, other)),
+        1 => (number.clone(), number.clone()).prop_map(|(one, other)| Step::Accuse(one, other)),
+        1 => (number, any::<bool>()).prop_map(|(number, present)| Step::Away(number, present)),
+        2 => (1_u64..40).prop_map(Step::Pass),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn whatever_happens_the_forest_is_sound(steps in prop::collection::vec(step(), 1..120)) {
+        let mut life = Life::new();
+        for step in steps {
+            let now = life.now;
+            match step {
+                Step::Join { number, slots, complete } => life.join(number, slots, complete),
+                Step::Leave(number) => life.planner.leave(peer(number), now),
+                Step::Complete(number) => life.planner.set_complete(peer(number), now),
+                Step::Lost(one, other) => life.planner.lost(peer(one), peer(other), now),
+                Step::Accuse(one, other) => life.planner.accuse(peer(one), peer(other), now),
+                Step::Away(number, present) => life.planner.set_present(peer(number), present),
+                Step::Pass(seconds) => life.pass(seconds),
+            }
+            life.settle();
+        }
+    }
+
+    #[test]
+    fn once_all_is_quiet_everyone_has_a_parent_in_every_stripe(
+        steps in prop::collection::vec(step(), 1..80),
+    ) {
+        let mut life = Life::new();
+        for step in steps {
+            let now = life.now;
+            match step {
+                Step::Join { number, complete, .. } => life.join(number, 2, complete),
+                Step::Leave(number) => life.planner.leave(peer(number), now),
+                Step::Lost(one, other) => life.planner.lost(peer(one), peer(other), now),
+                Step::Pass(seconds) => life.pass(seconds),
+                Step::Complete(_) | Step::Accuse(..) | Step::Away(..) => {}
+            }
+            life.settle();
+        }
+        life.join(30, 4, true);
+        for _ in 0..30 {
+            life.pass(10);
+        }
+        for number in 0..24 {
+            let is_taker = life.planner.members.get(&peer(number)).is_some_and(|member| !member.complete);
+            prop_assert!(!is_taker || life.has_all_parents(number), "peer {number}");
+        }
+    }
+}

@@ -1,17 +1,35 @@
-//! For `tests/links.test.mjs`: two links in one page, joined to each other, and what they carry a second.
+//! What `tests/links.test.mjs` and `tests/peers.test.mjs` need and a page does not: two links joined to each other, and
+//! what describes a content. Never shipped.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
 use bytes::Bytes;
-use js_sys::{Function, Promise};
-use pleach_core::ids::LinkId;
+use js_sys::{Array, Function, Promise, Uint8Array};
+use pleach_core::content::{ManifestBuilder, TreeBuilder};
+use pleach_core::ids::{LinkId, PeerSecret};
 use pleach_core::time::Time;
 use wasm_bindgen::prelude::*;
 
 use crate::link::{Link, LinkEvent, LinkEvents};
 use crate::page;
+
+/// The manifest of a content and the record that a peer which has all of it would have noted.
+#[wasm_bindgen(js_name = describeContent)]
+pub fn describe_content(name: &str, bytes: &[u8]) -> Result<Array, JsError> {
+    let mut builder = TreeBuilder::new();
+    builder.push(bytes);
+    let (_, mut tree) = builder.finish()?;
+    let manifest = ManifestBuilder::new(tree.root()).file(name, bytes.len() as u64, None).build()?;
+    Ok(Array::of2(&Uint8Array::from(manifest.as_bytes()), &Uint8Array::from(&tree.take_journal()[..])))
+}
+
+/// What a tracker calls the peer that has this secret.
+#[wasm_bindgen(js_name = peerIdOf)]
+pub fn peer_id_of(secret: &str) -> Result<String, JsError> {
+    Ok(secret.parse::<PeerSecret>()?.peer_id().to_string())
+}
 
 const SENDER: LinkId = LinkId(0);
 

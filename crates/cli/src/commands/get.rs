@@ -1,0 +1,319 @@
+//! `pleach get LINK`: fetch, verify, write, resume; and pass on meanwhile.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use indicatif::HumanBytes;
+use pleach_core::content::{HashTree, Manifest};
+use pleach_core::peer::{Event, Phase, Start, Stats};
+use pleach_native::link::LinkConfig;
+use pleach_native::node::{Events, Node, NodeConfig, NodeHandle};
+use pleach_native::store::{Download, DownloadConfig, Scratch, ScratchReader, SourceFile, Store};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
+
+use crate::args::GetArgs;
+use crate::exit::{Code, Error, Result};
+use crate::interrupt::Interrupt;
+use crate::seeding;
+use crate::source::{Source, Target};
+use crate::ui::{self, Ui};
+
+/// How often what is shown is renewed, and patience looked at.
+const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+/// How many children a downloading peer feeds.
+const SLOTS: u8 = 4;
+/// Patience of `--timeout 0`: no end that anybody lives to see.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+pub(crate) async fn run(args: GetArgs, ui: &Ui, mut interrupt: Interrupt) -> Result {
+    let source = Source::parse(&args.link)?;
+    let patience = if args.timeout.is_zero() { FOR_EVER } else { args.timeout };
+    let target = tokio::select! {
+        target = source.resolve(args.tracker.as_deref(), patience, ui) => target?,
+        error = interrupt.error() => return Err(error),
+    };
+    if target.manifest.files().len() > 1 {
+        return Err(Error::new(Code::Failure, "this link is for several files, which this version cannot save yet"));
+    }
+    let Some(place) = Place::choose(&args, &target.manifest, ui, &mut interrupt).await? else { return Ok(()) };
+    let transfer = Transfer::start(&args, target, place, patience)?;
+    transfer.run(ui, interrupt).await
+}
+
+/// Where the content goes.
+enum Place {
+    File { store: Store, start: Start, out: PathBuf },
+    Stdout { store: Store, reader: ScratchReader },
+}
+
+impl Place {
+    /// Prepares the place; `None` if the whole content is there already.
+    async fn choose(
+        args: &GetArgs,
+        manifest: &Manifest,
+        ui: &Ui,
+        interrupt: &mut Interrupt,
+    ) -> Result<Option<Self>> {
+        if args.stdout || args.out.as_deref() == Some(Path::new("-")) {
+            return to_stdout(manifest).map(Some);
+        }
+        let out = out_path(args.out.as_deref(), manifest.name());
+        let is_there = tokio::select! {
+            is_there = holds(&out, manifest, ui) => is_there,
+            error = interrupt.error() => return Err(error),
+        };
+        if is_there {
+            ui.say(format_args!("{} is there already, whole and verified", out.display()));
+            if !args.seed {
+                return Ok(None);
+            }
+            return Err(Error::usage("--seed: it is there already").hint("pass it on with: pleach seed FILE --tracker URL"));
+        }
+        let config = DownloadConfig {
+            out: out.clone(),
+            content: manifest.id(),
+            geometry: manifest.geometry(),
+            overwrite: args.force,
+        };
+        let (download, journal) = Download::open(&config)?;
+        let start = if journal.is_empty() {
+            Start::Empty
+        } else {
+            Start::Resume(HashTree::restore(manifest.geometry(), manifest.id(), &journal))
+        };
+        Ok(Some(Self::File { store: Store::Download(download), start, out }))
+    }
+}
+
+fn to_stdout(manifest: &Manifest) -> Result<Place> {
+    if io::stdout().is_terminal() {
+        return Err(Error::usage("stdout is a terminal").hint("redirect it, or write to a file with -o NAME"));
+    }
+    let (scratch, reader) = Scratch::create(manifest.size_bytes())?;
+    Ok(Place::Stdout { store: Store::Scratch(scratch), reader })
+}
+
+/// The name in the current directory, below a directory, or the name that was asked for.
+fn out_path(out: Option<&Path>, name: &str) -> PathBuf {
+    match out {
+        None => PathBuf::from(name),
+        Some(out) if out.is_dir() || out.as_os_str().to_string_lossy().ends_with(['/', std::path::MAIN_SEPARATOR]) => {
+            out.join(name)
+        }
+        Some(out) => out.to_owned(),
+    }
+}
+
+/// Whether the file is there and is the whole content.
+async fn holds(out: &Path, manifest: &Manifest, ui: &Ui) -> bool {
+    match SourceFile::open(out) {
+        Ok(file) if file.size_bytes() == manifest.size_bytes() => {
+            seeding::id_of(file, manifest.name(), ui).await.is_ok_and(|id| id == manifest.id())
+        }
+        _ => false,
+    }
+}
+
+/// A download under way.
+struct Transfer {
+    node: NodeHandle,
+    events: Events,
+    stats: watch::Receiver<Stats>,
+    out: Option<PathBuf>,
+    copying: Option<JoinHandle<io::Result<u64>>>,
+    size_bytes: u64,
+    patience: Duration,
+    seed: bool,
+    linger: Duration,
+    /// What the tracker's socket last broke of, if it is broken.
+    tracker_trouble: Option<String>,
+}
+
+impl Transfer {
+    fn start(args: &GetArgs, target: Target, place: Place, patience: Duration) -> Result<Self> {
+        let size_bytes = target.manifest.size_bytes();
+        let (store, start, out, copying) = match place {
+            Place::File { store, start, out } => (store, start, Some(out), None),
+            Place::Stdout { store, reader } => {
+                let copying = tokio::task::spawn_blocking(move || copy_to_stdout(reader, size_bytes));
+                (store, Start::Empty, None, Some(copying))
+            }
+        };
+        let upload_bytes_per_s = args.upload_limit.map(|limit| limit.as_u64());
+        let (node, events) = Node::start(NodeConfig {
+            tracker_url: target.tracker_url()?,
+            manifest_url: target.manifest_url()?,
+            manifest: target.manifest,
+            start,
+            store,
+            slots: if upload_bytes_per_s == Some(0) { 0 } else { SLOTS },
+            upload_bytes_per_s,
+            link: LinkConfig::default(),
+            output_filter: None,
+        })?;
+        let stats = node.stats();
+        let (seed, linger) = (args.seed, args.linger);
+        Ok(Self { node, events, stats, out, copying, size_bytes, patience, seed, linger, tracker_trouble: None })
+    }
+
+    async fn run(mut self, ui: &Ui, mut interrupt: Interrupt) -> Result {
+        let begin = Instant::now();
+        let mut fetched = self.fetch(ui, &mut interrupt).await;
+        if fetched.is_ok() {
+            fetched = self.finish_copy(&mut interrupt).await;
+        }
+        if fetched.is_ok() {
+            self.tell_done(ui, begin.elapsed());
+            self.pass_on(ui, &mut interrupt).await;
+        } else if self.out.is_some() && self.stats.borrow().have_bytes > 0 {
+            ui.say("what is verified is kept; the same command goes on from there");
+        }
+        let stopped = self.node.stop().await;
+        // What the node says of its end is the cause of what was seen before it.
+        stopped.map_err(Error::from).and(fetched)
+    }
+
+    /// Until everything is verified and written.
+    async fn fetch(&mut self, ui: &Ui, interrupt: &mut Interrupt) -> Result {
+        let mut bar = ui.bar(self.size_bytes);
+        let mut tick = ticks();
+        let (mut best_bytes, mut grown_at) = (0, Instant::now());
+        loop {
+            tokio::select! {
+                biased;
+                error = interrupt.error() => return Err(error),
+                event = self.events.next() => match event {
+                    Some(Event::Complete) => return Ok(()),
+                    Some(event) => self.note(event, ui),
+                    None => return Err(Error::new(Code::Failure, "the transfer ended before everything was there")),
+                },
+                copied = copy_end(&mut self.copying) => return Err(stdout_error(copied)),
+                _ = tick.tick() => {
+                    let stats = self.stats.borrow_and_update().clone();
+                    bar.show(stats.have_bytes, ui::describe_download(&stats));
+                    // While an earlier run's data is read, the disk sets the pace and nobody else.
+                    if stats.have_bytes > best_bytes || stats.phase == Phase::Checking {
+                        (best_bytes, grown_at) = (stats.have_bytes, Instant::now());
+                    }
+                    if grown_at.elapsed() >= self.patience {
+                        return Err(self.nobody(&stats));
+                    }
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, event: Event, ui: &Ui) {
+        match event {
+            Event::Resumed { bytes } if bytes > 0 => {
+                ui.say(format_args!("going on: {} of {} are there", HumanBytes(bytes), HumanBytes(self.size_bytes)));
+            }
+            Event::TrackerUp => self.tracker_trouble = None,
+            Event::TrackerDown { reason, retry_ms } => {
+                match retry_ms {
+                    Some(_) => tracing::info!(reason, "the tracker is not reached; trying again"),
+                    None => ui.say(format_args!("the tracker refused: {reason}")),
+                }
+                self.tracker_trouble = Some(reason);
+            }
+            Event::PeerLied { .. } => ui.say("a peer sent bytes that are not the author's; it was dropped"),
+            _ => {}
+        }
+    }
+
+    /// Why patience ended, as far as it can be told.
+    fn nobody(&self, stats: &Stats) -> Error {
+        let waited = ui::duration(self.patience);
+        let reason = match &self.tracker_trouble {
+            Some(reason) => format!("the tracker is not reached: {reason}"),
+            None if stats.swarm_peers <= 1 => "nobody else is there who has it".into(),
+            None if stats.links.is_empty() => {
+                let others = ui::peers(stats.swarm_peers as usize - 1);
+                format!("{others} known, but no connection could be made")
+            }
+            None if stats.swarm_seeders == 0 => "nobody there has all of it".into(),
+            None => "the peers there send nothing".into(),
+        };
+        Error::new(Code::NotFound, format!("nothing came for {waited}: {reason}"))
+            .hint("--timeout SECONDS waits longer, --timeout 0 for ever")
+    }
+
+    /// Until the last byte is in the pipe.
+    async fn finish_copy(&mut self, interrupt: &mut Interrupt) -> Result {
+        if self.copying.is_none() {
+            return Ok(());
+        }
+        tokio::select! {
+            copied = copy_end(&mut self.copying) => match copied {
+                Ok(copied_bytes) if copied_bytes == self.size_bytes => Ok(()),
+                other => Err(stdout_error(other)),
+            },
+            error = interrupt.error() => Err(error),
+        }
+    }
+
+    fn tell_done(&self, ui: &Ui, time: Duration) {
+        let stats = self.stats.borrow();
+        let speed = ui::speed((stats.received_bytes as f64 / time.as_secs_f64().max(0.001)) as u64);
+        let size = HumanBytes(self.size_bytes);
+        let time = ui::duration(time);
+        match &self.out {
+            Some(out) => ui.say(format_args!("{}: {size}, verified, in {time} ({speed})", out.display())),
+            None => ui.say(format_args!("{size} written, verified, in {time} ({speed})")),
+        }
+    }
+
+    /// After completion: for ever if asked to, else while somebody takes, but not for long.
+    async fn pass_on(&mut self, ui: &Ui, interrupt: &mut Interrupt) {
+        let begin = Instant::now();
+        let mut line = ui.line();
+        let mut tick = ticks();
+        loop {
+            tokio::select! {
+                _ = interrupt.wait() => return,
+                event = self.events.next() => if event.is_none() { return },
+                _ = tick.tick() => {
+                    let stats = self.stats.borrow_and_update().clone();
+                    if !self.seed && (stats.up_bytes_per_s == 0 || begin.elapsed() >= self.linger) {
+                        return;
+                    }
+                    line.show(0, format_args!("passing on · {} · Ctrl-C ends it", ui::describe_upload(&stats)));
+                }
+            }
+        }
+    }
+}
+
+fn ticks() -> Interval {
+    let mut tick = interval(LOOK_INTERVAL);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    tick
+}
+
+fn copy_to_stdout(reader: ScratchReader, size_bytes: u64) -> io::Result<u64> {
+    let mut stdout = io::stdout().lock();
+    let copied_bytes = reader.copy_to(size_bytes, &mut stdout)?;
+    stdout.flush()?;
+    Ok(copied_bytes)
+}
+
+/// Waits for the end of copying; for ever if there is none.
+async fn copy_end(copying: &mut Option<JoinHandle<io::Result<u64>>>) -> io::Result<u64> {
+    let Some(task) = copying else { return std::future::pending().await };
+    let copied = task.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+    *copying = None;
+    copied
+}
+
+fn stdout_error(copied: io::Result<u64>) -> Error {
+    match copied {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            Error::new(Code::Failure, "stdout was closed by its reader")
+        }
+        Err(error) => Error::new(Code::Storage, format!("cannot write to stdout: {error}")),
+        Ok(copied_bytes) => Error::new(Code::Failure, format!("stdout took only {copied_bytes} bytes")),
+    }
+}

@@ -1,0 +1,7 @@
+//! One module a command.
+
+pub(crate) mod get;
+pub(crate) mod inspect;
+pub(crate) mod seed;
+pub(crate) mod share;
+pub(crate) mod tracker;

@@ -1,0 +1,47 @@
+//! `pleach seed FILE --tracker URL`: give a file to a tracker that runs elsewhere.
+
+use pleach_core::content::Link;
+use pleach_native::http;
+use pleach_native::store::plain;
+
+use crate::args::SeedArgs;
+use crate::exit::{Code, Error, Result};
+use crate::interrupt::Interrupt;
+use crate::seeding::{self, Seeder};
+use crate::source::{Target, tracker_base};
+use crate::ui::Ui;
+
+pub(crate) async fn run(args: SeedArgs, ui: &Ui, mut interrupt: Interrupt) -> Result {
+    let base = tracker_base(&args.tracker)?;
+    let socket = socket_of(&base)?;
+    let prepared = seeding::prepare(&args.file, &args.seeding, Some(&socket), ui, &mut interrupt).await?;
+    let manifest = prepared.manifest.clone();
+    let link = Link::new(&base, manifest.id(), Some(manifest.digest()))?;
+    let target = Target { manifest, link };
+    if let Some(path) = &args.save_manifest {
+        let written = std::fs::write(path, target.manifest.as_bytes());
+        written.map_err(|error| {
+            Error::new(Code::Storage, format!("cannot write {}: {}", path.display(), plain(&error)))
+        })?;
+    }
+    leave_manifest(&target, &mut interrupt).await?;
+    ui.beside_bars(|| println!("{}", target.link));
+    Seeder::start(prepared, &args.seeding, target.tracker_url()?, target.manifest_url()?)?.serve(ui, interrupt).await
+}
+
+/// Puts the description where the link leads, so that the link works from the moment it is printed.
+async fn leave_manifest(target: &Target, interrupt: &mut Interrupt) -> Result {
+    let url = target.manifest_url()?;
+    let put = http::put_manifest(&url, target.manifest.as_bytes().to_vec());
+    tokio::select! {
+        put = put => Ok(put?),
+        error = interrupt.error() => Err(error),
+    }
+}
+
+/// The tracker's socket, for the description.
+fn socket_of(base: &str) -> Result<String> {
+    // Any id makes the same socket.
+    let id = pleach_core::ids::ContentId::from_bytes([0; 32]);
+    Ok(Link::new(base, id, None)?.tracker_url())
+}

@@ -1,0 +1,175 @@
+//! What a person points at, a link, a `.pleach` file or the URL of one, and what it leads to.
+
+use std::path::Path;
+use std::time::Duration;
+
+use pleach_core::content::{Link, Manifest};
+use pleach_native::http::{self, HttpError, MANIFEST_BYTES_MAX};
+use tokio::time::{Instant, sleep};
+use url::Url;
+
+use crate::exit::{Code, Error, Result};
+use crate::ui::Ui;
+
+/// Wait before a server that could not be reached is asked again.
+const RETRY_WAIT: Duration = Duration::from_secs(2);
+
+/// What a person points at.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// A link, which names content, description and tracker.
+    Link(Link),
+    /// A description on disk.
+    File(Manifest),
+    /// A description somewhere on the web.
+    Web(Url),
+}
+
+/// A content, and the server where its peers meet.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) manifest: Manifest,
+    pub(crate) link: Link,
+}
+
+impl Source {
+    /// Finds out which it is. A file that exists is a file whatever it is called.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let text = text.trim();
+        let path = Path::new(text);
+        if !text.contains("://") || path.exists() {
+            return read_manifest(path).map(Self::File);
+        }
+        match (text.parse::<Link>(), Url::parse(text)) {
+            (Ok(link), _) => Ok(Self::Link(link)),
+            (Err(_), Ok(url)) if url.path().ends_with(".pleach") && matches!(url.scheme(), "http" | "https") => {
+                Ok(Self::Web(url))
+            }
+            (Err(error), _) => Err(error.into()),
+        }
+    }
+
+    /// Reads or fetches the description. A server that can't be reached is asked again until `patience` is over.
+    pub(crate) async fn manifest(&self, patience: Duration, ui: &Ui) -> Result<Manifest> {
+        let (url, link) = match self {
+            Self::File(manifest) => return Ok(manifest.clone()),
+            Self::Link(link) => (parse_url(&link.manifest_url())?, Some(link)),
+            Self::Web(url) => (url.clone(), None),
+        };
+        let digest = link.and_then(Link::manifest);
+        let bytes = fetch(&url, digest.as_ref(), patience, ui).await?;
+        let manifest = Manifest::parse(&bytes)?;
+        match link {
+            Some(link) if link.id() != manifest.id() => {
+                Err(Error::new(Code::Failure, "the server sent the description of another content than the link names"))
+            }
+            _ => Ok(manifest),
+        }
+    }
+
+    /// The description and where to go with it: `tracker` if the person says so, else as the link or the description
+    /// says.
+    pub(crate) async fn resolve(&self, tracker: Option<&str>, patience: Duration, ui: &Ui) -> Result<Target> {
+        let manifest = self.manifest(patience, ui).await?;
+        let base = match (tracker, self, manifest.trackers().first()) {
+            (Some(tracker), _, _) => tracker_base(tracker)?,
+            (None, Self::Link(link), _) => link.base().to_owned(),
+            (None, _, Some(tracker)) => tracker_base(tracker)?,
+            (None, _, None) => self
+                .own_server(&manifest)
+                .ok_or_else(|| Error::usage("the .pleach file names no tracker").hint("say which: --tracker URL"))?,
+        };
+        let link = Link::new(&base, manifest.id(), Some(manifest.digest()))?;
+        Ok(Target { manifest, link })
+    }
+
+    /// The tracker that a description came from, if it came by the address that trackers give descriptions.
+    fn own_server(&self, manifest: &Manifest) -> Option<String> {
+        let Self::Web(url) = self else { return None };
+        let mut base = url.clone();
+        base.set_query(None);
+        base.set_fragment(None);
+        base.as_str().strip_suffix(&format!("/{}.pleach", manifest.id())).map(str::to_owned)
+    }
+}
+
+impl Target {
+    /// The tracker's socket.
+    pub(crate) fn tracker_url(&self) -> Result<Url> {
+        parse_url(&self.link.tracker_url())
+    }
+
+    /// Where the tracker takes the description.
+    pub(crate) fn manifest_url(&self) -> Result<Url> {
+        parse_url(&self.link.manifest_url())
+    }
+}
+
+/// The base of links at a tracker, from any of the ways to write a tracker's address.
+pub(crate) fn tracker_base(tracker: &str) -> Result<String> {
+    let refuse = || {
+        Error::usage(format!("{tracker} is no tracker's address"))
+            .hint("expected http(s)://HOST[:PORT] or ws(s)://HOST[:PORT]/ws")
+    };
+    let (scheme, rest) = tracker.split_once("://").ok_or_else(refuse)?;
+    let rest = rest.trim_end_matches('/');
+    match scheme {
+        "http" | "https" => Ok(format!("{scheme}://{rest}")),
+        "ws" => Ok(format!("http://{}", rest.strip_suffix("/ws").unwrap_or(rest))),
+        "wss" => Ok(format!("https://{}", rest.strip_suffix("/ws").unwrap_or(rest))),
+        _ => Err(refuse()),
+    }
+}
+
+fn parse_url(text: &str) -> Result<Url> {
+    Url::parse(text).map_err(|error| Error::usage(format!("{text}: {error}")))
+}
+
+fn read_manifest(path: &Path) -> Result<Manifest> {
+    use std::io::Read;
+    let shown = path.display();
+    let mut bytes = Vec::new();
+    // One byte more than is allowed, so that the parser refuses what is too long.
+    let limit = MANIFEST_BYTES_MAX as u64 + 1;
+    let read = std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+    if let Err(error) = read {
+        let error = pleach_native::store::plain(&error);
+        return Err(Error::new(Code::NotFound, format!("cannot read {shown}: {error}"))
+            .hint("expected a link (http://…), or a .pleach file"));
+    }
+    Manifest::parse(&bytes).map_err(|error| Error::new(Code::Failure, format!("{shown}: {error}")))
+}
+
+async fn fetch(
+    url: &Url,
+    digest: Option<&pleach_core::ids::ManifestDigest>,
+    patience: Duration,
+    ui: &Ui,
+) -> std::result::Result<Vec<u8>, HttpError> {
+    let begin = Instant::now();
+    loop {
+        match http::get_manifest(url, digest).await {
+            Err(error) if error.is_temporary() && begin.elapsed() + RETRY_WAIT < patience => {
+                ui.say(format_args!("{error}; trying again"));
+                sleep(RETRY_WAIT).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tracker_base;
+
+    #[test]
+    fn trackers_are_taken_as_people_write_them() {
+        let base = |url| tracker_base(url).map_err(drop);
+        assert_eq!(base("https://tracker.example"), Ok("https://tracker.example".into()));
+        assert_eq!(base("https://tracker.example/share/"), Ok("https://tracker.example/share".into()));
+        assert_eq!(base("ws://127.0.0.1:8080/ws"), Ok("http://127.0.0.1:8080".into()));
+        assert_eq!(base("wss://tracker.example/share/ws"), Ok("https://tracker.example/share".into()));
+        assert!(base("tracker.example").is_err());
+        assert!(base("ftp://tracker.example").is_err());
+    }
+}

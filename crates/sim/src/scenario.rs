@@ -1,0 +1,281 @@
+//! Runs by name: who takes part, with what lines, and what goes wrong.
+//!
+//! A scenario is a row of [`SCENARIOS`]. [`Scenario::build`] makes a world of it; everything drawn on the way comes from
+//! the seed. The *originals* are the peers that are there from the beginning and are not taken out by the script: the
+//! time for which the bounds are computed is the time until the last of them has everything.
+
+use std::time::Duration;
+
+use pleach_core::content::PACKET_BYTES;
+use pleach_core::time::Time;
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::bounds::Rates;
+use crate::hostile::Conduct;
+use crate::network::{LineSpec, NodeId};
+use crate::world::{Action, Condition, NodeSpec, World, WorldConfig};
+
+/// What lines the peers have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lines {
+    /// 10 Mbit/s both ways for everyone, source included, 10 ms to the middle.
+    Equal,
+    /// 40 % with 1/16, 40 % with 10/100, 20 % with 50/200 Mbit/s up/down; the source with 20 up. Round trips of 10 to
+    /// 120 ms.
+    Mixed,
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing.
+    None,
+    /// So many percent leave a minute, half of them without a word, and as many come.
+    Churn(u32),
+    /// The source is killed once the others have one copy between them.
+    SourceKilled,
+    /// The tracker is killed in the middle and comes back after five seconds, knowing nothing.
+    TrackerRestart,
+    /// So many percent of all pairs can't connect.
+    Unreachable(u32),
+    /// So many percent bend what they send.
+    Liars(u32),
+    /// Whoever has everything leaves at once; only the source stays.
+    LeaveWhenDone,
+}
+
+/// When the peers come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// With the source.
+    AtOnce,
+    /// A tenth with the source, the others 20 s later, all within one second.
+    Flash,
+}
+
+/// One row.
+#[derive(Clone, Copy, Debug)]
+pub struct Scenario {
+    /// What it is called.
+    pub name: &'static str,
+    /// What it is, for people.
+    pub about: &'static str,
+    lines: Lines,
+    arrival: Arrival,
+    fault: Fault,
+}
+
+/// All of them.
+#[rustfmt::skip]
+pub const SCENARIOS: [Scenario; 9] = [
+    row("equal",           Lines::Equal, Arrival::AtOnce, Fault::None,            "10 Mbit/s both ways for everyone"),
+    row("mixed",           Lines::Mixed, Arrival::AtOnce, Fault::None,            "40 % 1/16, 40 % 10/100, 20 % 50/200 Mbit/s; source 20 up"),
+    row("churn",           Lines::Mixed, Arrival::AtOnce, Fault::Churn(10),       "mixed; 10 % leave a minute and as many come"),
+    row("flash",           Lines::Mixed, Arrival::Flash,  Fault::None,            "mixed; nine tenths come within one second"),
+    row("source-leaves",   Lines::Mixed, Arrival::AtOnce, Fault::SourceKilled,    "mixed; the source is killed after one copy"),
+    row("leave-when-done", Lines::Mixed, Arrival::AtOnce, Fault::LeaveWhenDone,   "mixed; whoever has everything leaves"),
+    row("liars",           Lines::Mixed, Arrival::AtOnce, Fault::Liars(5),        "mixed; 5 % send bad groups"),
+    row("tracker-restart", Lines::Mixed, Arrival::AtOnce, Fault::TrackerRestart,  "mixed; the tracker is killed and starts again"),
+    row("unreachable",     Lines::Mixed, Arrival::AtOnce, Fault::Unreachable(20), "mixed; 20 % of pairs can't connect"),
+];
+
+const fn row(name: &'static str, lines: Lines, arrival: Arrival, fault: Fault, about: &'static str) -> Scenario {
+    Scenario { name, about, lines, arrival, fault }
+}
+
+/// Peers that come at once come within so much, so that not all say the same at the same microsecond.
+const AT_ONCE_MS: u64 = 100;
+/// When the crowd of [`Arrival::Flash`] comes, and within what time.
+const FLASH_MS: u64 = 20_000;
+const FLASH_SPREAD_MS: u64 = 1_000;
+/// How long the tracker is away.
+const TRACKER_AWAY: Duration = Duration::from_secs(5);
+/// Liveness: after the last fault everyone must have finished within so much, and so many times the reference.
+const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE_RATIO: f64 = 10.0;
+
+/// How large.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    /// Peers beside the source.
+    pub peers: u32,
+    /// Packets of 64 KiB.
+    pub packets: u32,
+    /// The seed.
+    pub seed: u64,
+}
+
+/// A scenario that is ready to run.
+#[derive(Debug)]
+pub struct Built {
+    /// The world with its script.
+    pub world: World,
+    /// The source.
+    pub source: NodeId,
+    /// Peers that are there from the beginning to the end, and honest.
+    pub originals: Vec<NodeId>,
+    /// All honest peers beside the source.
+    pub honest: Vec<NodeId>,
+    /// What the bounds are computed from.
+    pub rates: Rates,
+    /// When the run has failed.
+    pub deadline: Time,
+}
+
+impl Scenario {
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        SCENARIOS.iter().find(|scenario| scenario.name == name)
+    }
+
+    /// Makes the world. `config` has all but seed and size.
+    pub fn build(&self, size: Size, config: WorldConfig) -> Built {
+        let size_bytes = u64::from(size.packets) * u64::from(PACKET_BYTES);
+        let world = World::new(WorldConfig { seed: size.seed, size_bytes, ..config });
+        let rng = ChaCha8Rng::seed_from_u64(size.seed ^ 0x7363_656e);
+        let mut builder = Builder { scenario: self, rng, world, members: Vec::new(), honest: Vec::new() };
+        let source = builder.add_source();
+        for number in 0..size.peers {
+            builder.add_peer(number, size.peers);
+        }
+        builder.world_with_faults(source, size_bytes)
+    }
+}
+
+/// A world in the making.
+struct Builder<'a> {
+    scenario: &'a Scenario,
+    rng: ChaCha8Rng,
+    world: World,
+    /// Those who are there and not scheduled to leave.
+    members: Vec<(NodeId, LineSpec)>,
+    honest: Vec<NodeId>,
+}
+
+impl Builder<'_> {
+    fn add_source(&mut self) -> NodeId {
+        let line = match self.scenario.lines {
+            Lines::Equal => LineSpec::mbit(10, 10, 10),
+            Lines::Mixed => LineSpec::mbit(20, 200, 10),
+        };
+        self.world.add(NodeSpec::source(line), Time::ZERO)
+    }
+
+    fn draw_line(&mut self, number: u32) -> LineSpec {
+        match self.scenario.lines {
+            Lines::Equal => LineSpec::mbit(10, 10, 10),
+            Lines::Mixed => {
+                // Exact shares, in a fixed round of five; who is placed where is left to the engine's ids.
+                let (up, down) = [(1, 16), (10, 100), (50, 200), (10, 100), (1, 16)][number as usize % 5];
+                let delay_us = self.rng.random_range(2_500..30_000);
+                LineSpec { delay: Duration::from_micros(delay_us), ..LineSpec::mbit(up, down, 0) }
+            }
+        }
+    }
+
+    fn add_peer(&mut self, number: u32, of: u32) {
+        let line = self.draw_line(number);
+        let mut spec = NodeSpec::new(line);
+        let starts_ms = match self.scenario.arrival {
+            Arrival::Flash if number >= of.div_ceil(10) => FLASH_MS + self.rng.random_range(0..FLASH_SPREAD_MS),
+            _ => self.rng.random_range(0..AT_ONCE_MS),
+        };
+        match self.scenario.fault {
+            // One in so many, so that a small swarm has one too.
+            Fault::Liars(percent) if number % (100 / percent) == 2 => spec.conduct = Conduct::Liar,
+            Fault::LeaveWhenDone => spec.leaves_after = Some(Duration::ZERO),
+            _ => {}
+        }
+        let is_honest = spec.conduct == Conduct::Honest;
+        let id = self.world.add(spec, Time::from_millis(starts_ms));
+        if is_honest {
+            self.honest.push(id);
+            self.members.push((id, line));
+        }
+    }
+
+    /// The rates of those who are there to the end.
+    fn rates(&self, source: NodeId, size_bytes: u64) -> Rates {
+        let line = |(_, line): &(NodeId, LineSpec)| (line.up_bytes_per_s, line.down_bytes_per_s);
+        Rates {
+            source_up: self.world.line(source).up_bytes_per_s,
+            peers: self.members.iter().map(line).collect(),
+            size_bytes,
+            packet_bytes: u64::from(PACKET_BYTES),
+        }
+    }
+
+    fn world_with_faults(mut self, source: NodeId, size_bytes: u64) -> Built {
+        let expected_s = self.rates(source, size_bytes).discrete_s();
+        let came = self.members.clone();
+        let faults_end = self.add_faults(source, expected_s);
+        let rates = self.rates(source, size_bytes);
+        self.members.retain(|member| came.contains(member));
+        let patience = PATIENCE + Duration::from_secs_f64(PATIENCE_RATIO * rates.discrete_s());
+        Built {
+            originals: self.members.iter().map(|(id, _)| *id).collect(),
+            world: self.world,
+            source,
+            honest: self.honest,
+            rates,
+            deadline: faults_end + patience,
+        }
+    }
+
+    /// Enters what goes wrong; returns when the last of it, or of the arrivals, is over.
+    fn add_faults(&mut self, source: NodeId, expected_s: f64) -> Time {
+        match self.scenario.fault {
+            Fault::None | Fault::Liars(_) | Fault::LeaveWhenDone => Time::from_millis(FLASH_MS + FLASH_SPREAD_MS),
+            Fault::Churn(percent) => self.add_churn(percent, expected_s),
+            Fault::SourceKilled => {
+                self.world.when(Condition::OneCopyOut, Action::Kill(source));
+                // When that will be is not known; the whole reference is granted for it.
+                Time::ZERO + Duration::from_secs_f64(2.0 * expected_s)
+            }
+            Fault::TrackerRestart => {
+                let at = Time::ZERO + Duration::from_secs_f64(0.4 * expected_s + 1.0);
+                self.world.at(at, Action::KillTracker);
+                self.world.at(at + TRACKER_AWAY, Action::StartTracker);
+                at + TRACKER_AWAY
+            }
+            Fault::Unreachable(percent) => {
+                self.forbid_pairs(source, percent);
+                Time::ZERO
+            }
+        }
+    }
+
+    /// Lets peers go and come for twice the expected time, at least a minute.
+    fn add_churn(&mut self, percent: u32, expected_s: f64) -> Time {
+        let lasts_s = (2.0 * expected_s).max(60.0);
+        let count = (self.members.len() as f64 * f64::from(percent) / 100.0 * lasts_s / 60.0).round() as u32;
+        for number in 0..count {
+            let at = Time::from_micros((self.rng.random_range(0.02..1.0) * lasts_s * 1e6) as u64);
+            self.let_one_go(at, number);
+            let line = self.draw_line(number);
+            let id = self.world.add(NodeSpec::new(line), at);
+            self.honest.push(id);
+        }
+        Time::from_micros((lasts_s * 1e6) as u64)
+    }
+
+    fn let_one_go(&mut self, at: Time, number: u32) {
+        self.members.shuffle(&mut self.rng);
+        if let Some((id, _)) = self.members.pop() {
+            self.world.at(at, if number % 2 == 0 { Action::Kill(id) } else { Action::Leave(id) });
+        }
+    }
+
+    fn forbid_pairs(&mut self, source: NodeId, percent: u32) {
+        let everyone: Vec<NodeId> = std::iter::once(source).chain(self.honest.iter().copied()).collect();
+        for (i, one) in everyone.iter().enumerate() {
+            for other in &everyone[i + 1..] {
+                if self.rng.random_ratio(percent, 100) {
+                    self.world.forbid(*one, *other);
+                }
+            }
+        }
+    }
+}

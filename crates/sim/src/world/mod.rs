@@ -1,0 +1,578 @@
+//! One run: peers, a tracker, the network between them, a script, and the loop that drives all of it.
+//!
+//! ```no_run
+//! # use pleach_sim::{LineSpec, world::{Action, Condition, NodeSpec, World, WorldConfig}};
+//! # use pleach_core::time::Time;
+//! let mut world = World::new(WorldConfig::new(7, 1 << 20));
+//! let source = world.add(NodeSpec::source(LineSpec::mbit(20, 20, 10)), Time::ZERO);
+//! for _ in 0..20 {
+//!     world.add(NodeSpec::new(LineSpec::mbit(10, 10, 10)), Time::ZERO);
+//! }
+//! world.when(Condition::OneCopyOut, Action::Kill(source));
+//! assert!(world.run(Time::from_millis(120_000)));
+//! assert_eq!(world.breaches(), [] as [&str; 0]);
+//! ```
+
+mod carry;
+mod node;
+mod script;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use pleach_core::content::HashTree;
+use pleach_core::ids::{ConnectionId, PeerId};
+use pleach_core::peer::{Input, Peer, PeerConfig, Start, Stats};
+use pleach_core::time::Time;
+use pleach_core::tracker::{Event as TrackerEvent, TrackerConfig};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::check::{Digest, Safety};
+use crate::content::TrueContent;
+use crate::network::{LineSpec, NetEvent, Network, NodeId};
+use crate::queue::Queue;
+use crate::store::{Kept, Store};
+use crate::tracker_host::{FromHost, HostTotals, TRACKER_DELAY, ToHost, TrackerHost};
+use node::{Engine, Node, Stage};
+use script::Waiting;
+
+pub use node::{Begin, NodeSpec};
+pub use script::{Action, Condition};
+
+/// How often conditions are looked at.
+const LOOK: Duration = Duration::from_millis(100);
+/// How often the forest is looked at, in looks.
+const FOREST_LOOKS: u64 = 10;
+/// How often a hostile peer says something of its own accord.
+const TALK: Duration = Duration::from_millis(250);
+
+/// What a run is made from.
+#[derive(Clone, Debug)]
+pub struct WorldConfig {
+    /// Everything is drawn from it.
+    pub seed: u64,
+    /// Size of the content.
+    pub size_bytes: u64,
+    /// The tracker's shape.
+    pub tracker: TrackerConfig,
+    /// Each engine's cache.
+    pub cache_bytes: usize,
+    /// Whether the digest has payload in it as well: twice the work.
+    pub digest_payload: bool,
+}
+
+impl WorldConfig {
+    /// The engine's defaults.
+    pub fn new(seed: u64, size_bytes: u64) -> Self {
+        Self {
+            seed,
+            size_bytes,
+            tracker: TrackerConfig::default(),
+            cache_bytes: 8 << 20,
+            digest_payload: false,
+        }
+    }
+}
+
+/// What happens.
+#[derive(Debug)]
+enum Happening {
+    Net(NetEvent),
+    Timer(NodeId),
+    Input(NodeId, Input),
+    ToTracker(ToHost),
+    FromTracker(NodeId, ConnectionId, FromHost),
+    Act(Action),
+    Talk(NodeId),
+    Look,
+}
+
+/// How one peer fared.
+#[derive(Clone, Debug)]
+pub struct Fate {
+    /// When it started.
+    pub born: Time,
+    /// When it had its first whole packet.
+    pub first_packet: Option<Time>,
+    /// When it had everything.
+    pub finished: Option<Time>,
+    /// Bytes that were found good when it started again.
+    pub resumed_bytes: Option<u64>,
+    /// Most links that were open at a time.
+    pub links_live_max: usize,
+    /// Links that it began to open.
+    pub links_opened: usize,
+    /// What its engine counted.
+    pub stats: Stats,
+}
+
+/// One run.
+#[derive(Debug)]
+pub struct World {
+    config: WorldConfig,
+    content: TrueContent,
+    rng: ChaCha8Rng,
+    now: Time,
+    queue: Queue<Happening>,
+    network: Network,
+    tracker: TrackerHost,
+    nodes: Vec<Node>,
+    names: BTreeMap<PeerId, NodeId>,
+    next_connection: u64,
+    /// Inputs that are due at once, in order.
+    due: VecDeque<(NodeId, Input)>,
+    waiting: Vec<Waiting>,
+    actions_left: usize,
+    looks: u64,
+    /// By group: how many peers that began without it have it.
+    holders: Vec<u32>,
+    groups_out: u32,
+    finished_count: usize,
+    safety: Safety,
+    digest: Digest,
+}
+
+impl World {
+    /// A world with a tracker and nobody else.
+    pub fn new(config: WorldConfig) -> Self {
+        let content = TrueContent::new(config.size_bytes, config.seed);
+        let mut rng = ChaCha8Rng::seed_from_u64(config.seed ^ 0x706c_6561_6368);
+        let mut tracker = TrackerHost::new(config.tracker.clone(), content.manifest().id());
+        tracker.start(rng.random(), Time::ZERO);
+        let mut queue = Queue::new();
+        queue.push(Time::ZERO, Happening::Look);
+        Self {
+            network: Network::new(rng.random()),
+            tracker,
+            now: Time::ZERO,
+            queue,
+            nodes: Vec::new(),
+            names: BTreeMap::new(),
+            next_connection: 0,
+            due: VecDeque::new(),
+            waiting: Vec::new(),
+            actions_left: 0,
+            looks: 0,
+            holders: vec![0; content.geometry().groups() as usize],
+            groups_out: 0,
+            finished_count: 0,
+            safety: Safety::new(content.clone()),
+            digest: Digest::new(config.digest_payload),
+            content,
+            rng,
+            config,
+        }
+    }
+
+    /// Adds a peer that starts at that moment.
+    pub fn add(&mut self, spec: NodeSpec, starts: Time) -> NodeId {
+        let id = self.add_unborn(spec);
+        self.at(starts, Action::Start(id));
+        id
+    }
+
+    /// Adds a peer that starts when the script says so.
+    pub fn add_unborn(&mut self, spec: NodeSpec) -> NodeId {
+        let id = NodeId(self.nodes.len() as u32);
+        self.network.add_line(spec.line);
+        self.nodes.push(Node::new(spec, self.rng.random()));
+        id
+    }
+
+    /// Does something at a moment.
+    pub fn at(&mut self, at: Time, action: Action) {
+        self.actions_left += 1;
+        self.queue.push(at, Happening::Act(action));
+    }
+
+    /// Does something once a condition holds.
+    pub fn when(&mut self, condition: Condition, action: Action) {
+        self.when_from(Time::ZERO, condition, action);
+    }
+
+    /// Does something once a condition holds, but not before a moment.
+    pub fn when_from(&mut self, from: Time, condition: Condition, action: Action) {
+        self.waiting.push(Waiting { condition, action, from });
+    }
+
+    /// The two can't connect.
+    pub fn forbid(&mut self, one: NodeId, other: NodeId) {
+        self.network.forbid(one, other);
+    }
+
+    /// What a peer's line can do.
+    pub fn line(&self, id: NodeId) -> LineSpec {
+        self.network.line(id)
+    }
+
+    /// The content of this run.
+    pub fn content(&self) -> &TrueContent {
+        &self.content
+    }
+
+    /// Simulated time so far.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// What was found wrong, at most the first few.
+    pub fn breaches(&self) -> &[String] {
+        self.safety.breaches()
+    }
+
+    /// A hash over all outputs with their times.
+    pub fn digest(&self) -> String {
+        self.digest.hex()
+    }
+
+    /// Number of happenings so far.
+    pub fn happenings(&self) -> u64 {
+        self.queue.entered()
+    }
+
+    /// Peers that the tracker knows now.
+    pub fn tracker_members(&self) -> usize {
+        self.tracker.members()
+    }
+
+    pub(crate) fn tracker_totals(&self) -> HostTotals {
+        self.tracker.totals
+    }
+
+    /// How a peer fares, or fared when it went; `None` before it started.
+    pub fn fate(&self, id: NodeId) -> Option<Fate> {
+        let node = self.node(id);
+        let stats = match &node.engine {
+            Some(engine) => engine.peer.stats(self.now),
+            None => node.last.clone()?,
+        };
+        Some(Fate {
+            born: node.born?,
+            first_packet: node.first_packet,
+            finished: node.finished,
+            resumed_bytes: node.resumed_bytes,
+            links_live_max: node.links_live_max,
+            links_opened: node.links_opened,
+            stats,
+        })
+    }
+
+    /// Honest peers that are there and do not have everything, each with a word on why.
+    pub fn stuck(&self) -> Vec<String> {
+        let numbered = (0..).map(NodeId).zip(&self.nodes).filter(|(_, node)| node.is_awaited());
+        numbered.map(|(id, _)| self.describe(id)).collect()
+    }
+
+    fn describe(&self, id: NodeId) -> String {
+        let Some(Fate { stats, .. }) = self.fate(id) else { return format!("peer {} has not started", id.0) };
+        let links: Vec<String> = stats
+            .links
+            .iter()
+            .map(|link| {
+                let far = self.names.get(&link.peer).map_or(u32::MAX, |far| far.0);
+                format!("{}:{:?} has {} in {} out {}", far, link.role, link.packets_held, link.received_bytes, link.sent_bytes)
+            })
+            .collect();
+        let up = if stats.tracker_up { "up" } else { "down" };
+        format!(
+            "peer {} {:?} has {} of {}, tracker {up}, links [{}]",
+            id.0,
+            stats.phase,
+            stats.have_bytes,
+            stats.size_bytes,
+            links.join(", ")
+        )
+    }
+
+    /// Whether the peer is there.
+    pub fn is_alive(&self, id: NodeId) -> bool {
+        matches!(self.node(id).stage, Stage::Alive | Stage::Leaving)
+    }
+
+    /// Runs until the script is done and every honest peer that is there has everything, or until the deadline. True if
+    /// all of them have.
+    pub fn run(&mut self, deadline: Time) -> bool {
+        while !self.is_over() {
+            let Some((at, what)) = self.queue.pop() else { return self.is_over() };
+            if at > deadline {
+                self.queue.push(at, what);
+                return false;
+            }
+            self.now = at;
+            self.happen(what);
+        }
+        true
+    }
+
+    /// Runs on to a moment, whatever happens.
+    pub fn run_until(&mut self, moment: Time) {
+        while let Some((at, what)) = self.queue.pop() {
+            if at > moment {
+                self.queue.push(at, what);
+                break;
+            }
+            self.now = at;
+            self.happen(what);
+        }
+        self.now = self.now.max(moment);
+    }
+
+    fn is_over(&self) -> bool {
+        self.actions_left == 0 && self.waiting.is_empty() && !self.nodes.iter().any(Node::is_awaited)
+    }
+
+    fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0 as usize]
+    }
+
+    fn node_mut(&mut self, id: NodeId) -> &mut Node {
+        &mut self.nodes[id.0 as usize]
+    }
+
+    fn happen(&mut self, what: Happening) {
+        match what {
+            Happening::Net(event) => self.network.handle(event, self.now),
+            Happening::Timer(id) => self.timer(id),
+            Happening::Input(id, input) => self.due.push_back((id, input)),
+            Happening::ToTracker(what) => self.to_tracker(what),
+            Happening::FromTracker(id, connection, what) => self.from_tracker(id, connection, what),
+            Happening::Act(action) => {
+                self.actions_left -= 1;
+                self.act(action);
+            }
+            Happening::Talk(id) => self.talk(id),
+            Happening::Look => self.look(),
+        }
+        self.settle();
+    }
+
+    /// Gives all inputs that are due at once, and enters what comes later.
+    fn settle(&mut self) {
+        loop {
+            let effects = std::mem::take(&mut self.network.effects);
+            for (at, event) in effects.later {
+                self.queue.push(at, Happening::Net(event));
+            }
+            self.due.extend(effects.inputs);
+            let Some((id, input)) = self.due.pop_front() else { return };
+            self.give(id, input);
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Start(id) => self.start(id),
+            Action::Leave(id) => self.leave(id),
+            Action::Kill(id) => self.kill(id),
+            Action::BreakLinks(id) => {
+                for link in self.network.open_links(id) {
+                    self.network.break_link(id, link, self.now);
+                }
+            }
+            Action::KillTracker => {
+                self.tracker.kill();
+                self.send_tracker_frames();
+            }
+            Action::StartTracker => {
+                let seed = self.rng.random();
+                self.tracker.start(seed, self.now);
+            }
+        }
+    }
+
+    fn start(&mut self, id: NodeId) {
+        let (kept, start) = self.beginning(id);
+        let mut config = PeerConfig::new(self.content.manifest().clone(), start);
+        config.agent = format!("sim {}", id.0);
+        config.cache_bytes = self.config.cache_bytes;
+        if let Some(slots) = self.node(id).spec.slots {
+            config.slots = slots;
+        }
+        let seed = self.rng.random();
+        let mut store = Store::new(self.content.clone(), kept);
+        let peer = Peer::new(config, seed, self.now);
+        self.names.insert(peer.id(), id);
+        let now = self.now;
+        let node = self.node_mut(id);
+        node.stage = Stage::Alive;
+        node.born = Some(now);
+        if matches!(node.spec.begin, Begin::Everything) {
+            store.accept_all();
+            node.finished = Some(now);
+        }
+        node.engine = Some(Engine { peer, store, socket: None, timer_at: None });
+        if node.bender.is_talker() {
+            self.queue.push(now + TALK, Happening::Talk(id));
+        }
+        self.drain(id);
+    }
+
+    fn beginning(&self, id: NodeId) -> (Kept, Start) {
+        let content = &self.content;
+        match &self.node(id).spec.begin {
+            Begin::Empty => (Kept::default(), Start::Empty),
+            Begin::Everything => {
+                let groups = vec![true; content.geometry().groups() as usize];
+                (Kept { groups, record: Vec::new() }, Start::Complete(content.tree().clone()))
+            }
+            Begin::Kept(kept) => (kept.clone(), self.resume(kept)),
+            Begin::Again(before) => {
+                let kept = self.node(*before).kept.clone().unwrap_or_default();
+                let start = self.resume(&kept);
+                (kept, start)
+            }
+        }
+    }
+
+    fn resume(&self, kept: &Kept) -> Start {
+        Start::Resume(self.restore(&kept.record))
+    }
+
+    /// The hashes that a record knows.
+    fn restore(&self, record: &[u8]) -> HashTree {
+        let manifest = self.content.manifest();
+        HashTree::restore(manifest.geometry(), manifest.id(), record)
+    }
+
+    fn leave(&mut self, id: NodeId) {
+        if self.node(id).stage == Stage::Alive {
+            self.node_mut(id).stage = Stage::Leaving;
+            self.due.push_back((id, Input::Stop));
+        }
+    }
+
+    fn kill(&mut self, id: NodeId) {
+        let now = self.now;
+        let delay = self.tracker_delay(id);
+        let node = self.node_mut(id);
+        node.stage = Stage::Gone;
+        let Some(engine) = node.engine.take() else { return };
+        node.last = Some(engine.peer.stats(now));
+        node.kept = Some(engine.store.keep());
+        if !matches!(node.spec.begin, Begin::Everything) {
+            for group in 0..self.holders.len() as u32 {
+                if engine.store.has_accepted(group) {
+                    self.count_holder(group, false);
+                }
+            }
+        }
+        if let Some(connection) = engine.socket {
+            self.queue.push(now + delay, Happening::ToTracker(ToHost::Gone { connection }));
+        }
+        self.network.kill(id, now);
+    }
+
+    /// Counts a peer that has a group from now on, or no longer.
+    fn count_holder(&mut self, group: u32, has: bool) {
+        let holders = &mut self.holders[group as usize];
+        if has {
+            *holders += 1;
+            self.groups_out += u32::from(*holders == 1);
+        } else {
+            *holders -= 1;
+            self.groups_out -= u32::from(*holders == 0);
+        }
+    }
+
+    fn tracker_delay(&self, id: NodeId) -> Duration {
+        self.network.line(id).delay + TRACKER_DELAY
+    }
+
+    fn to_tracker(&mut self, what: ToHost) {
+        self.tracker.handle(what, self.now);
+        self.send_tracker_frames();
+    }
+
+    /// Sends on what the tracker said, and hears what it logged.
+    fn send_tracker_frames(&mut self) {
+        for (id, connection, what) in std::mem::take(&mut self.tracker.frames) {
+            if let FromHost::Frame(text) = &what {
+                self.digest.tracker_frame(id, text, self.now);
+            }
+            let at = self.now + self.tracker_delay(id);
+            self.queue.push(at, Happening::FromTracker(id, connection, what));
+        }
+        for (event, refused) in std::mem::take(&mut self.tracker.events) {
+            self.tracker_logged(&event, refused);
+        }
+        if let Some(at) = self.tracker.new_timer(self.now) {
+            self.queue.push(at, Happening::ToTracker(ToHost::Timer));
+        }
+    }
+
+    fn tracker_logged(&mut self, event: &TrackerEvent, refused: Option<NodeId>) {
+        let now = self.now;
+        let is_honest = |id: &NodeId| self.nodes[id.0 as usize].bender.is_honest();
+        match event {
+            TrackerEvent::Banned { peer, .. } => {
+                if let Some(id) = self.names.get(peer).copied().filter(is_honest) {
+                    self.safety.breach(Some(id), "is banned although it is honest", now);
+                }
+            }
+            TrackerEvent::Refused { reason, .. } => {
+                if let Some(id) = refused.filter(is_honest) {
+                    self.safety.breach(Some(id), format!("is refused although it is honest: {reason}"), now);
+                }
+            }
+            TrackerEvent::Joined { .. } | TrackerEvent::Left { .. } => {}
+        }
+    }
+
+    fn from_tracker(&mut self, id: NodeId, connection: ConnectionId, what: FromHost) {
+        let Some(engine) = &mut self.nodes[id.0 as usize].engine else { return };
+        if engine.socket != Some(connection) {
+            return;
+        }
+        let input = match what {
+            FromHost::Up => Input::TrackerUp,
+            FromHost::Frame(text) => Input::TrackerMessage(text),
+            FromHost::Down(reason) => {
+                engine.socket = None;
+                Input::TrackerDown { reason: reason.to_owned() }
+            }
+        };
+        self.due.push_back((id, input));
+    }
+
+    fn look(&mut self) {
+        self.queue.push(self.now + LOOK, Happening::Look);
+        if self.looks % FOREST_LOOKS == 0 {
+            self.tracker.sample();
+        }
+        self.looks += 1;
+        let waiting = std::mem::take(&mut self.waiting);
+        let (due, waiting) = waiting.into_iter().partition(|waiting: &Waiting| self.is_due(waiting));
+        self.waiting = waiting;
+        for Waiting { action, .. } in due {
+            self.act(action);
+        }
+    }
+
+    fn is_due(&self, waiting: &Waiting) -> bool {
+        let groups = self.holders.len() as u32;
+        let holds = match waiting.condition {
+            Condition::OneCopyOut => self.groups_out == groups,
+            Condition::Has(id, percent) => {
+                let has = self.node(id).engine.as_ref().map_or(0, |engine| engine.store.groups_accepted());
+                u64::from(has) * 100 >= u64::from(percent) * u64::from(groups)
+            }
+            Condition::Finished(count) => self.finished_count >= count,
+        };
+        holds && waiting.from <= self.now
+    }
+
+    /// A hostile peer says something of its own accord.
+    fn talk(&mut self, id: NodeId) {
+        if self.node(id).engine.is_none() {
+            return;
+        }
+        self.queue.push(self.now + TALK, Happening::Talk(id));
+        for link in self.network.open_links(id) {
+            for message in self.nodes[id.0 as usize].bender.talk(&self.content.geometry()) {
+                // Its own adapter may have closed the link by now, which serves it right.
+                let _ = self.network.send(id, link, message, self.now);
+            }
+        }
+    }
+}
