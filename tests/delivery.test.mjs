@@ -31,9 +31,16 @@ async function seed(lab, file, address, args = [], name = 'seed') {
   return { process, link };
 }
 
+/** A browser that saves by its downloads: nobody is there to answer a file picker. */
+async function openBrowser(lab) {
+  const browser = await lab.chromium({ acceptDownloads: true });
+  await browser.context.addInitScript(() => Object.defineProperty(globalThis, 'showSaveFilePicker', { value: undefined }));
+  return browser;
+}
+
 /** Opens a link in a browser of its own. */
 async function openPage(lab, link) {
-  const browser = await lab.chromium({ acceptDownloads: true });
+  const browser = await openBrowser(lab);
   const page = await browser.open(link);
   // Whom the page was ever connected to, and what went wrong on the way.
   await page.evaluate(() => {
@@ -170,7 +177,7 @@ scenario('(f) a lying peer costs nothing but its link', { timeoutMs: 180_000 }, 
 });
 
 scenario('sizes at the edges arrive in a page', { timeoutMs: 180_000 }, async (lab) => {
-  const browser = await lab.chromium({ acceptDownloads: true });
+  const browser = await openBrowser(lab);
   for (const size of [0, 1, 16_385, 65_537]) {
     const file = await lab.sample(`${size}.bin`, size);
     const { process, link } = await share(lab, file, [], `share-${size}`);
@@ -188,7 +195,7 @@ scenario('sizes at the edges arrive in a page', { timeoutMs: 180_000 }, async (l
 scenario('a page that is closed at the half goes on where it was', { timeoutMs: 180_000 }, async (lab) => {
   const file = await lab.sample('resume.bin', 24 * MIB);
   const { link } = await share(lab, file, ['--upload-limit', '4MB']);
-  const browser = await lab.chromium({ acceptDownloads: true });
+  const browser = await openBrowser(lab);
   const page = await browser.open(link);
   await until('half is there', async () => (await progress(page)) > 0.5, { timeoutMs: 60_000 });
   await page.close();

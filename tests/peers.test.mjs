@@ -275,6 +275,8 @@ async function prepare() {
         if (event.type !== 'stopped') onEvent?.(event, started.peer);
       },
     });
+    // The tracker numbers peers as they join, and a complete one checks what it has first.
+    if (trackerUrl === undefined) await started.heard('trackerUp');
     return started;
   }
 

@@ -109,17 +109,15 @@ fn content_type(path: &str) -> String {
     }
 }
 
-/// Whether a file's name holds a hash of its content, so that it may be kept for ever: `assets/NAME-HASH.EXT` or
-/// `assets/NAME.HASH.EXT`, where HASH is eight or more hexadecimal digits. A name that only may be one is not taken for
-/// one: the price is a question to the server, where the other mistake would keep an old file for a year.
+/// Whether a file's name holds a hash of its content, so that it may be kept for ever: `assets/NAME-HASH.EXT`, where
+/// HASH has eight characters of base64url, as Vite names its output. To tell it from a word, one must be a digit or a
+/// capital. A hash taken for a word costs a question to the server now and then.
 fn names_its_content(path: &str) -> bool {
-    let Some(name) = path.strip_prefix("assets/") else {
+    let Some((stem, _)) = path.strip_prefix("assets/").and_then(|name| name.rsplit_once('.')) else { return false };
+    let Some((b'-', hash)) = stem.as_bytes().last_chunk::<9>().and_then(|end| end.split_first()).map(|(c, h)| (*c, h))
+    else {
         return false;
     };
-    let name = name.rsplit('/').next().unwrap_or(name);
-    name.split(['-', '.', '_']).skip(1).any(|part| {
-        part.len() >= 8
-            && part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-            && part.bytes().any(|b| b.is_ascii_digit())
-    })
+    hash.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        && hash.iter().any(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
 }

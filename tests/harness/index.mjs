@@ -25,7 +25,7 @@ import { artifacts } from './paths.mjs';
 import { within } from './wait.mjs';
 
 export { sha256 } from './files.mjs';
-export { pleachBinary, root, webDist } from './paths.mjs';
+export { examplesFolder, pleachBinary, root, webDist } from './paths.mjs';
 export { until } from './wait.mjs';
 
 /** A test with a lab; it fails when it takes longer than `timeoutMs`. */

@@ -22,14 +22,17 @@ export class NativeProcess {
   #child;
   #waiting = new Set();
 
-  constructor(name, command, args, options = {}) {
+  /** `input`: whether it is to be written to. */
+  constructor(name, command, args, { input = false, ...options } = {}) {
     this.name = name;
     // A group of its own, so that its children can be ended with it.
-    this.#child = spawn(command, args, { ...options, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = spawn(command, args, { ...options, detached: true, stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'] });
     living.add(this);
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => this.#take(line));
     }
+    // A process that ends before it has read everything is no fault of ours; its exit tells.
+    this.#child.stdin?.on('error', () => {});
     this.ended = new Promise((resolve) => {
       this.#child.on('error', (error) => this.#take(`could not be started: ${error.message}`));
       // Comes after the output is read to its end, and after 'error' too.
@@ -67,6 +70,16 @@ export class NativeProcess {
       };
       this.#waiting.add(waiter);
     });
+  }
+
+  /** Hears every line to come. */
+  onLine(listener) {
+    this.#waiting.add({ take: listener, end: () => {} });
+  }
+
+  /** Writes to its standard input; what it no longer reads is lost. */
+  write(text) {
+    if (!this.exit) this.#child.stdin.write(text, () => {});
   }
 
   /** Ends it as Ctrl-C does, by force when that takes too long; returns `{ code, signal }`. */

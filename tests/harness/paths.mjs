@@ -17,6 +17,11 @@ export function pleachBinary() {
   return binary;
 }
 
+/** Where the programs are that only tests and benchmarks run: examples of the native crate. */
+export function examplesFolder() {
+  return path.join(path.dirname(pleachBinary()), 'examples');
+}
+
 /** The Chromium of the headless tests. */
 export function chromiumBinary() {
   const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome'];

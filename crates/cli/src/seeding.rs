@@ -66,8 +66,7 @@ fn explain_source(error: StoreError) -> Error {
             Error::usage(format!("{} is not a regular file: its size must be known", path.display()))
         }
         StoreError::Io { doing, path, source } => {
-            let code =
-                if source.kind() == std::io::ErrorKind::NotFound { Code::NotFound } else { Code::Storage };
+            let code = if source.kind() == std::io::ErrorKind::NotFound { Code::NotFound } else { Code::Storage };
             Error::new(code, format!("cannot {doing} {}: {}", path.display(), plain(&source)))
         }
         other => other.into(),

@@ -221,11 +221,7 @@ enum Happened {
 type DriverParts = (Driver, Queues, broadcast::Receiver<Event>, watch::Receiver<Stats>);
 
 impl Driver {
-    fn new(
-        config: NodeConfig,
-        seed: [u8; 32],
-        commands: mpsc::Receiver<Command>,
-    ) -> Result<DriverParts, StartError> {
+    fn new(config: NodeConfig, seed: [u8; 32], commands: mpsc::Receiver<Command>) -> Result<DriverParts, StartError> {
         let mut peer_config = PeerConfig::new(config.manifest.clone(), config.start);
         peer_config.agent = crate::AGENT.into();
         peer_config.slots = config.slots;
@@ -462,6 +458,8 @@ impl Driver {
 
     fn tell(&self, event: Event) {
         tracing::debug!(?event);
+        // Who hears of it looks at the numbers next.
+        self.renew_stats();
         // Fails when nobody listens.
         let _ = self.events.send(event);
     }

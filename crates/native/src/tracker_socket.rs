@@ -148,9 +148,8 @@ async fn connect(url: &Url) -> Result<WebSocketStream<Box<dyn Transport>>, Strin
     } else {
         Box::new(tcp)
     };
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(MESSAGE_BYTES_MAX))
-        .max_frame_size(Some(MESSAGE_BYTES_MAX));
+    let config =
+        WebSocketConfig::default().max_message_size(Some(MESSAGE_BYTES_MAX)).max_frame_size(Some(MESSAGE_BYTES_MAX));
     let upgraded = tokio_tungstenite::client_async_with_config(url.as_str(), transport, Some(config)).await;
     upgraded.map(|(socket, _response)| socket).map_err(|error| explain(&error))
 }

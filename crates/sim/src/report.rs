@@ -104,9 +104,9 @@ impl Report {
             p95_s: percentile(&took, 95),
             first_packet_p50_s: percentile(&first, 50),
             first_packet_p95_s: percentile(&first, 95),
-            source_copies: source.as_ref().map_or(0.0, |fate| {
-                fate.stats.sent_bytes as f64 / built.rates.size_bytes.max(1) as f64
-            }),
+            source_copies: source
+                .as_ref()
+                .map_or(0.0, |fate| fate.stats.sent_bytes as f64 / built.rates.size_bytes.max(1) as f64),
             wasted_bytes_ratio: sum(|fate| fate.stats.wasted_bytes) / received,
             control_bytes_per_payload_byte: (sum(|fate| fate.stats.control_bytes) + totals.bytes_out as f64) / received,
             links_live_max: with_source.iter().map(|fate| fate.links_live_max).max().unwrap_or(0),
@@ -132,16 +132,32 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let outcome = if self.finished { "everyone left has everything" } else { "NOT everyone has everything" };
-        writeln!(f, "{} over {}: {} peers, {} packets, seed {}", self.scenario, self.topology, self.peers, self.packets, self.seed)?;
+        writeln!(
+            f,
+            "{} over {}: {} peers, {} packets, seed {}",
+            self.scenario, self.topology, self.peers, self.packets, self.seed
+        )?;
         writeln!(f, "  {outcome}: {} peers in {:.1} s", self.peers_finished, self.makespan_s)?;
-        writeln!(f, "  bounds            fluid {:.1} s (× {:.2}), discrete {:.1} s (× {:.2})", self.fluid_bound_s, self.ratio_fluid, self.discrete_bound_s, self.ratio_discrete)?;
+        writeln!(
+            f,
+            "  bounds            fluid {:.1} s (× {:.2}), discrete {:.1} s (× {:.2})",
+            self.fluid_bound_s, self.ratio_fluid, self.discrete_bound_s, self.ratio_discrete
+        )?;
         writeln!(f, "  a peer took       {:.1} s (half), {:.1} s (95 %)", self.p50_s, self.p95_s)?;
-        writeln!(f, "  first packet      {:.2} s (half), {:.2} s (95 %)", self.first_packet_p50_s, self.first_packet_p95_s)?;
+        writeln!(
+            f,
+            "  first packet      {:.2} s (half), {:.2} s (95 %)",
+            self.first_packet_p50_s, self.first_packet_p95_s
+        )?;
         writeln!(f, "  source sent       {:.2} copies", self.source_copies)?;
         writeln!(f, "  wasted            {:.2} % of payload", 100.0 * self.wasted_bytes_ratio)?;
         writeln!(f, "  control           {:.2} % of payload", 100.0 * self.control_bytes_per_payload_byte)?;
         writeln!(f, "  links of a peer   {} at a time, {} in all", self.links_live_max, self.links_opened_max)?;
-        writeln!(f, "  forest            depth {}, {:.1} plans and {:.1} frames a peer and minute", self.depth_max, self.reorganisations_per_peer_minute, self.tracker_frames_per_peer_minute)?;
+        writeln!(
+            f,
+            "  forest            depth {}, {:.1} plans and {:.1} frames a peer and minute",
+            self.depth_max, self.reorganisations_per_peer_minute, self.tracker_frames_per_peer_minute
+        )?;
         writeln!(f, "  digest            {}", self.digest)?;
         self.breaches.iter().try_for_each(|breach| writeln!(f, "  BREACH  {breach}"))?;
         self.stuck.iter().try_for_each(|stuck| writeln!(f, "  STUCK   {stuck}"))

@@ -51,8 +51,8 @@ export interface UploadSetting {
 export type TrackerState =
   | { readonly status: 'unknown' }
   | { readonly status: 'up' }
-  /** `retryAtMs` is `null` if it refused for good. */
-  | { readonly status: 'down'; readonly reason: string; readonly retryAtMs: number | null };
+  /** `retryAtMs` is `null` if it refused for good. `wasUp`: it was reached before, in this attempt. */
+  | { readonly status: 'down'; readonly wasUp: boolean; readonly reason: string; readonly retryAtMs: number | null };
 
 /** Why nothing comes, once it lasts (`PATIENCE_MS`). */
 export type Stall =
@@ -270,12 +270,12 @@ function hear(state: DownloadState, event: EngineEvent, nowMs: number): Download
       return { ...state, liars: state.liars + 1 };
     case 'trackerUp':
       return { ...state, tracker: { status: 'up' }, nowMs };
-    case 'trackerDown':
-      return {
-        ...state,
-        tracker: { status: 'down', reason: event.reason, retryAtMs: event.retryMs === null ? null : nowMs + event.retryMs },
-        nowMs,
-      };
+    case 'trackerDown': {
+      const { reason, retryMs } = event;
+      const wasUp = state.tracker.status === 'up' || (state.tracker.status === 'down' && state.tracker.wasUp);
+      const retryAtMs = retryMs === null ? null : nowMs + retryMs;
+      return { ...state, tracker: { status: 'down', wasUp, reason, retryAtMs }, nowMs };
+    }
     case 'network':
       return { ...state, online: event.online };
     case 'failed':

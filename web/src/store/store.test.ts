@@ -157,7 +157,7 @@ describe('trouble', () => {
     open();
     const nowMs = Date.now();
     engine().say({ type: 'trackerDown', reason: 'closed', retryMs: 4_000 });
-    expect(state().tracker).toEqual({ status: 'down', reason: 'closed', retryAtMs: nowMs + 4_000 });
+    expect(state().tracker).toEqual({ status: 'down', wasUp: true, reason: 'closed', retryAtMs: nowMs + 4_000 });
     engine().say({ type: 'trackerUp' });
     expect(state().tracker).toEqual({ status: 'up' });
   });

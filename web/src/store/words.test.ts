@@ -34,8 +34,13 @@ describe('the view', () => {
 
   it('says that it goes on without the tracker, and when it tries again', () => {
     const lost = { ...DOWNLOADING, nowMs: 1_000, links: [{ id: '1', agent: '', role: 'parent', receivedBytes: 0, sentBytes: 0, downBytesPerS: 0, upBytesPerS: 0, roundTripMs: null }] } as const;
-    const [notice] = viewOf({ ...lost, tracker: { status: 'down', reason: 'closed', retryAtMs: 4_900 } }).notices;
+    const [notice] = viewOf({ ...lost, tracker: { status: 'down', wasUp: true, reason: 'closed', retryAtMs: 4_900 } }).notices;
     expect(notice).toMatchObject({ tone: 'warning', title: 'Lost contact with the tracker.', advice: 'Your download goes on; trying again in 4 s.' });
+  });
+
+  it('does not speak of a loss where there never was contact', () => {
+    const silent = { ...DOWNLOADING, phase: 'searching', tracker: { status: 'down', wasUp: false, reason: '', retryAtMs: 2_000 } } as const;
+    expect(viewOf(silent).notices[0]).toMatchObject({ title: 'The tracker can’t be reached.', advice: 'Trying again in 2 s.' });
   });
 
   it('lets a save wait for the last byte, and says so', () => {
@@ -64,7 +69,7 @@ describe('what a screen reader is told', () => {
     expect(news({}, { phase: 'failed', problem: { kind: 'storage-full', detail: '' } })).toMatch(/not enough room.*Free some space/);
   });
   it('is a lost tracker, once', () => {
-    const down = { tracker: { status: 'down', reason: '', retryAtMs: 1 } } as const;
+    const down = { tracker: { status: 'down', wasUp: true, reason: '', retryAtMs: 1 } } as const;
     expect(news({}, down)).toMatch(/Lost contact/);
     expect(news(down, down)).toBeNull();
   });

@@ -195,6 +195,8 @@ const STALLS: Record<Stall, { readonly headline: string; readonly title: string;
   },
 };
 
+const TRACKER_SILENT = 'The tracker can’t be reached.';
+
 function notices(state: DownloadState): Notice[] {
   const list: Notice[] = [];
   const add = (tone: Notice['tone'], title: string, advice = '', detail = ''): void => {
@@ -219,13 +221,18 @@ function notices(state: DownloadState): Notice[] {
   if (busy && !state.online) {
     add('warning', 'You are offline.', 'The download goes on by itself when the connection is back.');
   } else if (busy && state.waiting) {
-    add('warning', 'The tracker can’t be reached.', `${again(state.waiting.retryAtMs, state.nowMs)}.`, state.waiting.reason);
+    add('warning', TRACKER_SILENT, `${again(state.waiting.retryAtMs, state.nowMs)}.`, state.waiting.reason);
   } else if (busy && state.stall) {
     add('warning', STALLS[state.stall].title, STALLS[state.stall].advice, state.tracker.status === 'down' ? state.tracker.reason : '');
   } else if (state.tracker.status === 'down' && busy) {
-    const { retryAtMs, reason } = state.tracker;
-    if (retryAtMs === null) add('warning', 'The tracker sent us away.', 'Your download goes on with those who are connected.', reason);
-    else add('warning', 'Lost contact with the tracker.', `${state.links.length > 0 ? 'Your download goes on; ' : ''}${again(retryAtMs, state.nowMs, state.links.length === 0)}.`, reason);
+    const { retryAtMs, reason, wasUp } = state.tracker;
+    const connected = state.links.length > 0;
+    const goesOn = connected ? 'Your download goes on with those who are connected.' : '';
+    if (retryAtMs === null) add('warning', 'The tracker sent us away.', goesOn, reason);
+    else {
+      const trying = `${connected ? 'Your download goes on; ' : ''}${again(retryAtMs, state.nowMs, !connected)}.`;
+      add('warning', wasUp ? 'Lost contact with the tracker.' : TRACKER_SILENT, trying, reason);
+    }
   }
   if (busy && state.resumedBytes > 0 && state.content && state.content.sizeBytes > 0) {
     const share = state.resumedBytes / state.content.sizeBytes;
@@ -345,7 +352,9 @@ export function announcement(before: DownloadState, state: DownloadState, view: 
   if (state.content && !before.content) return `${view.name}, ${view.about}.`;
   if (state.stall && !before.stall) return STALLS[state.stall].title;
   if (!state.online && before.online) return 'You are offline.';
-  if (state.tracker.status === 'down' && before.tracker.status === 'up' && isBusy(state.phase)) return 'Lost contact with the tracker. Your download goes on.';
+  if (state.tracker.status === 'down' && before.tracker.status === 'up' && isBusy(state.phase)) {
+    return `Lost contact with the tracker.${state.links.length > 0 ? ' Your download goes on.' : ''}`;
+  }
   if (state.tracker.status === 'up' && before.tracker.status === 'down') return 'The tracker is back.';
   if (state.phase === 'downloading') {
     if (before.phase !== 'downloading') return `Downloading from ${formatCount(state.links.length, 'peer', 'peers')}.`;

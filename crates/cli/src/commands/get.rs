@@ -51,12 +51,7 @@ enum Place {
 
 impl Place {
     /// Prepares the place; `None` if the whole content is there already.
-    async fn choose(
-        args: &GetArgs,
-        manifest: &Manifest,
-        ui: &Ui,
-        interrupt: &mut Interrupt,
-    ) -> Result<Option<Self>> {
+    async fn choose(args: &GetArgs, manifest: &Manifest, ui: &Ui, interrupt: &mut Interrupt) -> Result<Option<Self>> {
         if args.stdout || args.out.as_deref() == Some(Path::new("-")) {
             return to_stdout(manifest).map(Some);
         }
@@ -70,7 +65,9 @@ impl Place {
             if !args.seed {
                 return Ok(None);
             }
-            return Err(Error::usage("--seed: it is there already").hint("pass it on with: pleach seed FILE --tracker URL"));
+            return Err(
+                Error::usage("--seed: it is there already").hint("pass it on with: pleach seed FILE --tracker URL")
+            );
         }
         let config = DownloadConfig {
             out: out.clone(),
@@ -190,7 +187,11 @@ impl Transfer {
                     Some(event) => self.note(event, ui),
                     None => return Err(Error::new(Code::Failure, "the transfer ended before everything was there")),
                 },
-                copied = copy_end(&mut self.copying) => return Err(stdout_error(copied)),
+                copied = copy_end(&mut self.copying) => match copied {
+                    // The last byte was there before the news of it.
+                    Ok(copied_bytes) if copied_bytes == self.size_bytes => {}
+                    other => return Err(stdout_error(other)),
+                },
                 _ = tick.tick() => {
                     let stats = self.stats.borrow_and_update().clone();
                     bar.show(stats.have_bytes, ui::describe_download(&stats));

@@ -84,7 +84,10 @@ pub(super) fn check_url(url: &str, schemes: &[&str]) -> Result<(), &'static str>
     if url.len() > URL_BYTES_MAX {
         return Err("it is longer than 2048 bytes");
     }
-    if url.chars().any(|c| c.is_control() || c.is_whitespace() || turns_text_around(c) || "\"<>\\^`{|}#".contains(c)) {
+    if url
+        .chars()
+        .any(|c| c.is_control() || c.is_whitespace() || turns_text_around(c) || "\"<>\\^`{|}#".contains(c))
+    {
         return Err("it has a character that no URL has");
     }
     let (scheme, rest) = url.split_once("://").ok_or("it has no '://'")?;

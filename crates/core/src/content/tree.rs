@@ -65,7 +65,8 @@ const PACKET_LEVEL: u8 = 2;
 /// Nodes of a packet's own small tree: four groups, two pairs, the packet itself.
 const PACKET_NODES: usize = 7;
 
-/// Name of a node of the hash tree: see the [module](self). May name one that does not exist.
+/// Name of a node of the hash tree, which covers the groups from `index << level` up to `(index + 1) << level`, or up to
+/// the last one. May name a node that does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId {
     /// 0 for a group, 2 for a packet.

@@ -251,6 +251,8 @@ impl Peer {
         let was_open = matches!(link.state, State::Greeting { .. } | State::Open);
         let (peer, greeted) = (link.peer, link.is_open());
         link.state = State::Closing;
+        // What it was asked for may be asked for elsewhere, and need not be taken back.
+        link.receiving.outstanding.clear();
         if was_open && !link.said_goodbye {
             self.tell_link(id, &LinkMessage::Goodbye);
         }

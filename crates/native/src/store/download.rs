@@ -102,11 +102,7 @@ impl Download {
         Ok((Self { part, record, paths, overwrite: config.overwrite, untouched: fresh }, journal))
     }
 
-    fn open_locked(
-        config: &DownloadConfig,
-        paths: &Paths,
-        record: File,
-    ) -> Result<(File, File, Vec<u8>), StoreError> {
+    fn open_locked(config: &DownloadConfig, paths: &Paths, record: File) -> Result<(File, File, Vec<u8>), StoreError> {
         lock(&record, &paths.part)?;
         // Once more, now that nobody else can be about to rename.
         check_out(&paths.out, config.overwrite)?;

@@ -54,9 +54,17 @@ pub enum Store {
 /// What a node asks of its store; the first three as the engine's outputs of the same names.
 #[derive(Debug)]
 pub(crate) enum Request {
-    Write { write: WriteId, offset_bytes: u64, bytes: Bytes },
+    Write {
+        write: WriteId,
+        offset_bytes: u64,
+        bytes: Bytes,
+    },
     AppendRecord(Bytes),
-    Read { read: ReadId, offset_bytes: u64, len_bytes: u32 },
+    Read {
+        read: ReadId,
+        offset_bytes: u64,
+        len_bytes: u32,
+    },
     /// Everything is there: make it last, under its final name.
     Finish,
 }

@@ -74,12 +74,7 @@ impl SourceFile {
     }
 }
 
-fn read_unchanged(
-    file: &File,
-    path: &Path,
-    stamp: Stamp,
-    mut take: impl FnMut(&[u8]),
-) -> Result<(), StoreError> {
+fn read_unchanged(file: &File, path: &Path, stamp: Stamp, mut take: impl FnMut(&[u8])) -> Result<(), StoreError> {
     let mut buffer = vec![0; HASH_CHUNK_BYTES];
     let mut read_bytes: u64 = 0;
     loop {

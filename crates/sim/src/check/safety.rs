@@ -138,7 +138,10 @@ impl Safety {
         let ledger = self.ledgers.entry((node, link)).or_default();
         ledger.payload_bytes += data.payload.len() as u64;
         if ledger.payload_bytes > ledger.limit_bytes {
-            return Err(format!("overdraws its credit on {link:?}: {} of {}", ledger.payload_bytes, ledger.limit_bytes));
+            return Err(format!(
+                "overdraws its credit on {link:?}: {} of {}",
+                ledger.payload_bytes, ledger.limit_bytes
+            ));
         }
         if message_bytes > ledger.room_bytes {
             return Err(format!("sends {message_bytes} on {link:?}, where there is room for {}", ledger.room_bytes));

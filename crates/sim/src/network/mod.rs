@@ -174,7 +174,8 @@ impl Network {
 
     /// A description is made, and a candidate found.
     fn describe(&mut self, end: EndId, description: Signal, now: Time) {
-        let candidate = Signal::Candidate { candidate: name(end), sdp_mid: Some("0".into()), sdp_m_line_index: Some(0) };
+        let candidate =
+            Signal::Candidate { candidate: name(end), sdp_mid: Some("0".into()), sdp_m_line_index: Some(0) };
         for signal in [description, candidate] {
             self.later(now + DESCRIBE, NetEvent::Described { end, signal });
         }

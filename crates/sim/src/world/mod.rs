@@ -65,13 +65,7 @@ pub struct WorldConfig {
 impl WorldConfig {
     /// The engine's defaults.
     pub fn new(seed: u64, size_bytes: u64) -> Self {
-        Self {
-            seed,
-            size_bytes,
-            tracker: TrackerConfig::default(),
-            cache_bytes: 8 << 20,
-            digest_payload: false,
-        }
+        Self { seed, size_bytes, tracker: TrackerConfig::default(), cache_bytes: 8 << 20, digest_payload: false }
     }
 }
 
@@ -271,7 +265,10 @@ impl World {
             .iter()
             .map(|link| {
                 let far = self.names.get(&link.peer).map_or(u32::MAX, |far| far.0);
-                format!("{}:{:?} has {} in {} out {}", far, link.role, link.packets_held, link.received_bytes, link.sent_bytes)
+                format!(
+                    "{}:{:?} has {} in {} out {}",
+                    far, link.role, link.packets_held, link.received_bytes, link.sent_bytes
+                )
             })
             .collect();
         let up = if stats.tracker_up { "up" } else { "down" };

@@ -5,7 +5,7 @@
 
 import type { EnginePort, Problem } from '../../engine/port.js';
 import { formatBytes, formatCount } from '../../store/format.js';
-import { isBusy, isComplete, type DownloadPhase, type DownloadState, type UploadSetting } from '../../store/state.js';
+import { isBusy, isComplete, type DownloadPhase, type DownloadState, type LinkedPeer, type UploadSetting } from '../../store/state.js';
 import { createDownloadStore, type DownloadStore } from '../../store/store.js';
 import { announcement, viewOf, type Notice, type PeerLine, type View } from '../../store/words.js';
 import { braidSvg } from './pleach-download.braid.js';
@@ -257,6 +257,11 @@ export abstract class PleachDownload extends HTMLElement {
   /** Connected peers. */
   get numPeers(): number {
     return this.#store?.getState().links.length ?? 0;
+  }
+
+  /** Who is connected, and what each has carried; a new list whenever something changed. */
+  get peers(): readonly LinkedPeer[] {
+    return this.#store?.getState().links ?? [];
   }
 
   /** Begins, goes on after a stop, or tries again after a failure. */

@@ -1,0 +1,10 @@
+//! The command line and the native node with real parts: real processes, a real tracker, real WebRTC over loopback,
+//! a real disk. One test program, because linking WebRTC many times takes longer than the tests.
+
+mod common;
+mod disk;
+mod failures;
+mod help;
+mod nodes;
+mod share_get;
+mod tracker;

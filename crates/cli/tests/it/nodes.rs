@@ -1,0 +1,159 @@
+//! Nodes in this process over a real tracker and real WebRTC.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use pleach_core::content::{HashTree, Link, Manifest, TreeBuilder};
+use pleach_core::peer::{Event, Output, Start};
+use pleach_native::link::LinkConfig;
+use pleach_native::node::{Events, Node, NodeConfig, NodeHandle, OutputFilter};
+use pleach_native::store::{Download, DownloadConfig, SourceFile, Store};
+use pleach_tracker::{Server, ServerConfig};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::common::{SOON, file_of, sample};
+
+/// A tracker in this process.
+struct Tracker {
+    base: String,
+    _running: JoinHandle<()>,
+}
+
+impl Tracker {
+    async fn start(manifest: &Manifest) -> Self {
+        let config = ServerConfig { listen: ([127, 0, 0, 1], 0).into(), ..ServerConfig::default() };
+        let server = Server::bind(config).await.unwrap();
+        server.handle().publish_manifest(manifest.as_bytes()).await.unwrap();
+        let base = format!("http://{}", server.local_addr());
+        Self { base, _running: tokio::spawn(server.run(std::future::pending())) }
+    }
+}
+
+fn describe(file: &Path) -> (Manifest, HashTree) {
+    let bytes = std::fs::read(file).unwrap();
+    let mut builder = TreeBuilder::new();
+    builder.push(&bytes);
+    let (_, tree) = builder.finish().unwrap();
+    assert_eq!(tree.root().to_string(), blake3::hash(&bytes).to_hex().as_str());
+    (Manifest::of_file("sample.bin", None, tree.root(), bytes.len() as u64).unwrap(), tree)
+}
+
+fn node(
+    tracker: &Tracker,
+    manifest: &Manifest,
+    start: Start,
+    store: Store,
+    output_filter: Option<OutputFilter>,
+) -> (NodeHandle, Events) {
+    let link = Link::new(&tracker.base, manifest.id(), Some(manifest.digest())).unwrap();
+    Node::start(NodeConfig {
+        manifest: manifest.clone(),
+        manifest_url: link.manifest_url().parse().unwrap(),
+        start,
+        store,
+        tracker_url: link.tracker_url().parse().unwrap(),
+        slots: 4,
+        upload_bytes_per_s: None,
+        link: LinkConfig::default(),
+        output_filter,
+    })
+    .unwrap()
+}
+
+fn download(manifest: &Manifest, out: PathBuf) -> Store {
+    let config = DownloadConfig { out, content: manifest.id(), geometry: manifest.geometry(), overwrite: false };
+    Store::Download(Download::open(&config).unwrap().0)
+}
+
+async fn soon<T>(what: impl Future<Output = T>) -> T {
+    timeout(SOON, what).await.expect("it happens soon")
+}
+
+/// Waits for an event.
+async fn hear(events: &mut Events, wanted: impl Fn(&Event) -> bool) {
+    soon(async {
+        loop {
+            let event = events.next().await.expect("the node goes on until then");
+            assert!(!matches!(event, Event::Failed(_)), "{event:?}");
+            if wanted(&event) {
+                return;
+            }
+        }
+    })
+    .await;
+}
+
+async fn one_to_one(len: usize) {
+    let (directory, file) = file_of("source", len);
+    let (manifest, tree) = describe(&file);
+    let tracker = Tracker::start(&manifest).await;
+    let source = Store::Source(SourceFile::open(&file).unwrap());
+    let (seeder, _) = node(&tracker, &manifest, Start::Complete(tree), source, None);
+    let out = directory.path().join("out");
+    let (getter, mut events) = node(&tracker, &manifest, Start::Empty, download(&manifest, out.clone()), None);
+    hear(&mut events, |event| *event == Event::Complete).await;
+    let stats = getter.stats().borrow().clone();
+    assert_eq!(stats.have_bytes, len as u64);
+    assert!(std::fs::read(&out).unwrap() == sample(len), "{len} bytes arrive as they are");
+    soon(getter.stop()).await.unwrap();
+    soon(seeder.stop()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sizes_arrive_as_they_are() {
+    for len in [0, 1, 16 * 1024 - 1, 64 * 1024, 64 * 1024 + 1, 1_000_003] {
+        one_to_one(len).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thirty_two_mebibytes_arrive_as_they_are() {
+    one_to_one(32 << 20).await;
+}
+
+/// A peer that lies: a byte in the middle of every long message is another.
+fn liar() -> OutputFilter {
+    Box::new(|output| match output {
+        Output::SendLink { link, message } if message.len() > 8 * 1024 => {
+            let mut bytes = message.to_vec();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            Some(Output::SendLink { link, message: Bytes::from(bytes) })
+        }
+        other => Some(other),
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_liar_is_dropped_and_the_file_arrives_from_another() {
+    let (directory, file) = file_of("source", 3_000_000);
+    let (manifest, tree) = describe(&file);
+    let tracker = Tracker::start(&manifest).await;
+    let source = || Store::Source(SourceFile::open(&file).unwrap());
+    let (lying, _) = node(&tracker, &manifest, Start::Complete(tree.clone()), source(), Some(liar()));
+    let out = directory.path().join("out");
+    let (getter, mut events) = node(&tracker, &manifest, Start::Empty, download(&manifest, out.clone()), None);
+    hear(&mut events, |event| matches!(event, Event::PeerLied { .. })).await;
+    assert_eq!(getter.stats().borrow().have_bytes, 0, "nothing of it was kept");
+
+    let (honest, _) = node(&tracker, &manifest, Start::Complete(tree), source(), None);
+    hear(&mut events, |event| *event == Event::Complete).await;
+    assert!(std::fs::read(&out).unwrap() == sample(3_000_000), "the bytes are the same");
+    for node in [getter, lying, honest] {
+        soon(node.stop()).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_dropped_leaves_by_itself() {
+    let (_directory, file) = file_of("source", 100_000);
+    let (manifest, tree) = describe(&file);
+    let tracker = Tracker::start(&manifest).await;
+    let source = Store::Source(SourceFile::open(&file).unwrap());
+    let (seeder, mut events) = node(&tracker, &manifest, Start::Complete(tree), source, None);
+    hear(&mut events, |event| *event == Event::TrackerUp).await;
+    drop(seeder);
+    soon(async { while events.next().await.is_some() {} }).await;
+}

@@ -1,0 +1,81 @@
+//! Every scenario at a small size, with the checkers on.
+
+use pleach_sim::report::Report;
+use pleach_sim::scenario::{SCENARIOS, Scenario, Size};
+use pleach_sim::world::WorldConfig;
+
+fn run(name: &str, size: Size, config: WorldConfig) -> Report {
+    let scenario = Scenario::named(name).expect("the scenario exists");
+    Report::of(scenario, "tree", size, scenario.build(size, config))
+}
+
+fn assert_good(report: &Report) {
+    assert!(report.is_good(), "{report}");
+}
+
+#[test]
+fn a_swarm_of_100_replays_to_the_byte_from_its_seed() {
+    let with_seed = |seed| {
+        let size = Size { peers: 100, packets: 12, seed };
+        let config = WorldConfig { digest_payload: true, ..WorldConfig::new(seed, 0) };
+        run("mixed", size, config)
+    };
+    let (first, again, other) = (with_seed(1), with_seed(1), with_seed(2));
+    assert_good(&first);
+    assert_eq!(first.digest, again.digest, "the same seed");
+    assert_eq!(serde_json::to_string(&first).unwrap(), serde_json::to_string(&again).unwrap());
+    assert_ne!(first.digest, other.digest, "another seed");
+}
+
+#[test]
+fn every_scenario_ends_well() {
+    for scenario in &SCENARIOS {
+        for seed in [1, 2] {
+            let size = Size { peers: 24, packets: 24, seed };
+            let report = run(scenario.name, size, WorldConfig::new(seed, 0));
+            assert_good(&report);
+            assert!(report.control_bytes_per_payload_byte < 0.05, "{report}");
+        }
+    }
+}
+
+#[test]
+fn a_small_cache_costs_reads_only() {
+    let size = Size { peers: 12, packets: 48, seed: 5 };
+    let config = WorldConfig { cache_bytes: 64 * 1024, ..WorldConfig::new(5, 0) };
+    assert_good(&run("mixed", size, config));
+}
+
+#[test]
+fn the_report_has_all_fields_of_its_format() {
+    let report = run("equal", Size { peers: 3, packets: 4, seed: 1 }, WorldConfig::new(1, 0));
+    let json = serde_json::to_value(&report).expect("a report is plain data");
+    for field in [
+        "scenario",
+        "topology",
+        "peers",
+        "packets",
+        "seed",
+        "makespan_s",
+        "fluid_bound_s",
+        "discrete_bound_s",
+        "ratio_fluid",
+        "ratio_discrete",
+        "p50_s",
+        "p95_s",
+        "first_packet_p50_s",
+        "first_packet_p95_s",
+        "source_copies",
+        "wasted_bytes_ratio",
+        "control_bytes_per_payload_byte",
+        "links_live_max",
+        "links_opened_max",
+        "depth_max",
+        "reorganisations_per_peer_minute",
+        "finished",
+        "peers_finished",
+    ] {
+        assert!(json.get(field).is_some(), "{field} is missing");
+    }
+    assert!(report.ratio_fluid >= 1.0, "nothing is faster than the proven bound");
+}
