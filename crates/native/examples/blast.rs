@@ -22,7 +22,12 @@ async fn main() -> Result<(), String> {
     for _ in 0..rounds {
         let bare = bare::both(&config, blast).await?;
         let links = bare::links(&config, blast).await?;
-        println!("bare {}   link {}   ratio {:.2}", show(bare), show(links), links.bytes_per_second() / bare.bytes_per_second());
+        println!(
+            "bare {}   link {}   ratio {:.2}",
+            show(bare),
+            show(links),
+            links.bytes_per_second() / bare.bytes_per_second()
+        );
     }
     Ok(())
 }

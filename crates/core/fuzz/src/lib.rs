@@ -4,8 +4,7 @@
 
 use bytes::Bytes;
 use pleach_core::content::{
-    GROUPS_PER_PACKET, Geometry, GroupIndex, HashTree, KnownNodes, Link, Manifest, PacketIndex, ProofNode,
-    TreeBuilder,
+    GROUPS_PER_PACKET, Geometry, GroupIndex, HashTree, KnownNodes, Link, Manifest, PacketIndex, ProofNode, TreeBuilder,
 };
 use pleach_core::wire::link::LinkMessage;
 use pleach_core::wire::tracker::{FromTracker, MESSAGE_BYTES_MAX, ToTracker};

@@ -134,9 +134,7 @@ pub enum ManifestError {
     #[error("this is not a Pleach manifest: it has no version number \"pleach\"")]
     NotPleach,
     /// Of a later version.
-    #[error(
-        "the manifest is of version {0}, but this program knows version {VERSION} only: is there a newer one?"
-    )]
+    #[error("the manifest is of version {0}, but this program knows version {VERSION} only: is there a newer one?")]
     Version(u64),
     /// It requires what is not known.
     #[error("the manifest requires '{0}', which this program does not know: is there a newer one?")]
@@ -204,9 +202,7 @@ pub enum ManifestError {
         reason: &'static str,
     },
     /// It ends before it begins, or in another age.
-    #[error(
-        "the time at which the content becomes active is not before the one at which it ends, or either is absurd"
-    )]
+    #[error("the time at which the content becomes active is not before the one at which it ends, or either is absurd")]
     Active,
 }
 
@@ -256,9 +252,7 @@ impl Manifest {
         let file_name = first.rsplit('/').next().unwrap_or(first);
         let folder = first.split_once('/').map(|(folder, _)| folder);
         let is_in = |folder: &str| {
-            self.files()
-                .iter()
-                .all(|file| file.path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')))
+            self.files().iter().all(|file| file.path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')))
         };
         match (&self.fields.name, self.files()) {
             (Some(name), _) => name,
@@ -487,9 +481,8 @@ fn check_count(what: &'static str, count: usize, max: usize) -> Result<(), Manif
 
 /// `type/subtype`, and perhaps parameters, in printable ASCII: it goes into HTTP headers.
 fn is_media_type(text: &str) -> bool {
-    let is_name = |name: &str| {
-        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b))
-    };
+    let is_name =
+        |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b));
     let essence = text.split(';').next().unwrap_or(text).trim_end_matches(' ');
     text.len() <= MEDIA_TYPE_BYTES_MAX
         && text.bytes().all(|b| (b' '..=b'~').contains(&b))
@@ -502,7 +495,7 @@ fn path_error(name: &str, reason: &'static str) -> ManifestError {
 
 /// The beginning of a text that may be too long to show.
 fn shorten(text: &str, bytes_max: usize) -> String {
-    let cut = crate::wire::link::cut_text(text, bytes_max);
+    let cut = crate::content::cut_text(text, bytes_max);
     if cut.len() < text.len() { format!("{cut}…") } else { text.to_owned() }
 }
 

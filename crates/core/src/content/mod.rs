@@ -27,4 +27,5 @@ pub use manifest::{
     URL_BYTES_MAX, URLS_MAX,
 };
 pub use packet_set::{GroupSet, PacketSet};
+pub use text::cut_text;
 pub use tree::{HashTree, KnownNodes, NodeId, PROOF_NODES_MAX, ProofNode, TreeBuilder, VerifyError};

@@ -84,10 +84,7 @@ pub(super) fn check_url(url: &str, schemes: &[&str]) -> Result<(), &'static str>
     if url.len() > URL_BYTES_MAX {
         return Err("it is longer than 2048 bytes");
     }
-    if url
-        .chars()
-        .any(|c| c.is_control() || c.is_whitespace() || turns_text_around(c) || "\"<>\\^`{|}#".contains(c))
-    {
+    if url.chars().any(|c| c.is_control() || c.is_whitespace() || turns_text_around(c) || "\"<>\\^`{|}#".contains(c)) {
         return Err("it has a character that no URL has");
     }
     let (scheme, rest) = url.split_once("://").ok_or("it has no '://'")?;
@@ -124,4 +121,13 @@ fn check_authority(authority: &str) -> Result<(), &'static str> {
         None => port.is_empty(),
     };
     if port_is_good { Ok(()) } else { Err("its port is not valid") }
+}
+
+/// The longest beginning of `text` that is whole characters and no longer than `bytes_max`.
+pub fn cut_text(text: &str, bytes_max: usize) -> &str {
+    let mut end = text.len().min(bytes_max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }

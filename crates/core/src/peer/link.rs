@@ -106,6 +106,8 @@ pub(super) struct Link {
     /// The ping that is not answered yet.
     pub(super) pinged: Option<(u32, Time)>,
     pub(super) round_trip: Option<Duration>,
+    /// The shortest round trip that was measured: what is left when nothing waits in buffers on the way.
+    pub(super) round_trip_min: Option<Duration>,
     /// The plan says to close it; it stays until what it brings comes from elsewhere, at most until then.
     pub(super) close_by: Option<Time>,
     /// The far end said good-bye: its going is no loss to report.
@@ -134,6 +136,7 @@ impl Link {
             heard: now,
             pinged: None,
             round_trip: None,
+            round_trip_min: None,
             close_by: None,
             said_goodbye: false,
             sending: Sending::new(geometry),
@@ -151,6 +154,7 @@ impl Link {
             Some(before) if before < round_trip => (before * 3 + round_trip) / 4,
             _ => round_trip,
         });
+        self.round_trip_min = Some(self.round_trip_min.map_or(round_trip, |least| least.min(round_trip)));
     }
 }
 

@@ -269,6 +269,8 @@ impl Peer {
                     self.holdings.insert_stored(packet);
                 }
                 self.completed = true;
+                // What the builder learnt is no news: a seeder's record would only repeat its file.
+                self.holdings.tree.take_journal();
                 self.run(now);
             }
         }

@@ -10,7 +10,7 @@ impl Peer {
     pub(super) fn receive(&mut self, id: LinkId, data: &Data, now: Time) {
         let Some(link) = self.links.get_mut(&id) else { return };
         let payload_bytes = data.payload.len() as u64;
-        if !link.receiving.count(payload_bytes, link.round_trip, now) {
+        if !link.receiving.count(payload_bytes, link.round_trip_min, now) {
             self.totals.wasted_bytes += payload_bytes;
             return self.drop_link(id, "it sends more than it may", now);
         }
@@ -30,6 +30,9 @@ impl Peer {
             self.keep(id, data, now);
         } else {
             self.totals.wasted_bytes += payload_bytes;
+            if self.holdings.has_packet(packet) {
+                self.holdings.tree.forget_groups(packet);
+            }
         }
         self.grant(id);
         self.pull(now);

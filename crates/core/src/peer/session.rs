@@ -86,7 +86,7 @@ impl Peer {
             version: VERSION,
             swarm: self.config.manifest.id(),
             secret: self.secret,
-            agent: crate::wire::link::cut_text(&self.config.agent, crate::wire::tracker::AGENT_BYTES_MAX).to_owned(),
+            agent: crate::content::cut_text(&self.config.agent, crate::wire::tracker::AGENT_BYTES_MAX).to_owned(),
             packets_held,
             packets_total: self.geometry.packets(),
             slots: self.config.slots,

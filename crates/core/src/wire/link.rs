@@ -7,7 +7,7 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use crate::content::{GROUPS_PER_PACKET, Geometry, GroupIndex, NodeId, PROOF_NODES_MAX, ProofNode};
+use crate::content::{GROUPS_PER_PACKET, Geometry, GroupIndex, NodeId, PROOF_NODES_MAX, ProofNode, cut_text};
 use crate::ids::ContentId;
 
 /// The protocol's version, in `hello`.
@@ -342,15 +342,6 @@ fn get_runs(input: &mut Bytes, geometry: &Geometry) -> Result<Vec<Run>, DecodeEr
         runs.push(run);
     }
     Ok(runs)
-}
-
-/// The longest beginning of `text` that is whole characters and no longer than `bytes_max`.
-pub fn cut_text(text: &str, bytes_max: usize) -> &str {
-    let mut end = text.len().min(bytes_max);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 fn get_u8(input: &mut Bytes) -> Result<u8, DecodeError> {

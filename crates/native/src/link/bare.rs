@@ -96,9 +96,8 @@ pub async fn both(config: &LinkConfig, blast: Blast) -> Result<Report, String> {
     let (to_sender, sender_inbox) = mpsc::channel(SIGNALS_ON_THE_WAY_MAX);
     let sender_config = config.clone();
     // A task of its own, as the other end of a real connection is no part of this one.
-    let sender = tokio::spawn(async move {
-        end(&sender_config, Role::Send, true, blast, sender_inbox, to_receiver).await
-    });
+    let sender =
+        tokio::spawn(async move { end(&sender_config, Role::Send, true, blast, sender_inbox, to_receiver).await });
     let report = end(config, Role::Receive, false, blast, receiver_inbox, to_sender).await?;
     sender.await.map_err(|error| error.to_string())??;
     Ok(report)
@@ -111,9 +110,8 @@ pub async fn links(config: &LinkConfig, blast: Blast) -> Result<Report, String> 
     let (to_sender, sender_inbox) = mpsc::channel(SIGNALS_ON_THE_WAY_MAX);
     let factory = LinkFactory::new(config.clone()).map_err(|error| error.to_string())?;
     let sender_factory = LinkFactory::new(config.clone()).map_err(|error| error.to_string())?;
-    let sender = tokio::spawn(async move {
-        link_end(&sender_factory, Role::Send, blast, sender_inbox, to_receiver).await
-    });
+    let sender =
+        tokio::spawn(async move { link_end(&sender_factory, Role::Send, blast, sender_inbox, to_receiver).await });
     let report = link_end(&factory, Role::Receive, blast, receiver_inbox, to_sender).await?;
     sender.await.map_err(|error| error.to_string())??;
     Ok(report)

@@ -17,7 +17,7 @@ use webrtc::{
 use super::{
     IceServer, LinkConfig,
     signal::{Signal, is_usable_candidate, split_candidates},
-    socket::LinkRuntime,
+    socket::{Granted, LinkRuntime},
 };
 
 /// The data channel's label. Nothing depends on it; it is what a browser's tools show.
@@ -92,11 +92,12 @@ impl Connection {
         let (driver_ended_sender, driver_ended) = watch::channel(false);
         let runtime =
             LinkRuntime { socket_buffer_bytes: config.socket_buffer_bytes, driver_ended: driver_ended_sender };
+        let granted = Granted::probe(config.socket_buffer_bytes).map_err(|error| format!("no socket: {error}"))?;
         let peer = PeerConnectionBuilder::new()
             .with_runtime(Arc::new(runtime))
             .with_handler(Arc::new(Handler { notify }))
             .with_configuration(RTCConfigurationBuilder::default().with_ice_servers(servers(ice_servers)).build())
-            .with_setting_engine(settings(config))
+            .with_setting_engine(settings(config, granted))
             .with_udp_addrs(config.bind_addresses())
             .with_data_channel_send_buffer_limit(config.in_flight_bytes_max)
             // Not for a pool, which `LinkRuntime` does not have: it is how the crate asks for the driver's task by name,
@@ -295,9 +296,13 @@ impl PeerConnectionEventHandler for Handler {
     }
 }
 
-fn settings(config: &LinkConfig) -> SettingEngine {
+fn saturate(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}
+
+fn settings(config: &LinkConfig, granted: Granted) -> SettingEngine {
     let at_once = Some(Duration::ZERO);
-    let mut settings = SettingEngineBuilder::new()
+    SettingEngineBuilder::new()
         // The crate could neither start without a multicast route nor gain from names: see `is_usable_candidate`.
         .with_multicast_dns_mode(MulticastDnsMode::Disabled)
         .with_include_loopback_candidate(config.loopback)
@@ -307,13 +312,9 @@ fn settings(config: &LinkConfig) -> SettingEngine {
         .with_relay_acceptance_min_wait(at_once)
         .with_ice_connection_attempts(Some(ICE_CHECK_INTERVAL), Some(ICE_CHECKS_PER_PAIR_MAX))
         .with_ice_timeouts(Some(ICE_DISCONNECTED_AFTER), Some(ICE_FAILED_AFTER), Some(ICE_KEEPALIVE_INTERVAL))
-        .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(
-            u32::try_from(config.max_message_bytes).unwrap_or(u32::MAX),
-        ));
-    if let Some(window_bytes) = config.receive_window_bytes {
-        settings = settings.with_sctp_max_receive_buffer_size(window_bytes);
-    }
-    settings.build()
+        .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(saturate(config.max_message_bytes)))
+        .with_sctp_max_receive_buffer_size(saturate(granted.receive_window_bytes(config)))
+        .build()
 }
 
 fn servers(ice_servers: &[IceServer]) -> Vec<RTCIceServer> {

@@ -42,11 +42,11 @@ use tokio::{
     sync::{mpsc, watch},
 };
 
+pub use self::signal::Signal;
 use self::{
     session::{Gauge, Session},
     socket::Granted,
 };
-pub use self::signal::Signal;
 
 /// Signals that wait to be applied.
 const SIGNALS_MAX: usize = 64;
@@ -67,8 +67,10 @@ pub struct LinkConfig {
     /// Bytes handed to SCTP and not yet acknowledged. This bounds what one link carries in a round trip; SCTP's own
     /// congestion window and the other end's receive window (mostly 1 MiB) bound it too, so more has no use.
     pub in_flight_bytes_max: usize,
-    /// SCTP's receive window, where it should not be the crate's 1 MiB. Larger ones were slower.
-    pub receive_window_bytes: Option<u32>,
+    /// SCTP's receive window at most; larger ones than 1 MiB were slower. It is made smaller where the kernel grants
+    /// less: what the window lets come and the kernel cannot hold is lost, and costs three times the CPU to repeat. It
+    /// is never smaller than a message, for half a message would fill it and wait for the other half forever.
+    pub receive_window_bytes_max: usize,
     /// What to ask the kernel for, for each UDP socket and direction. It grants less where its limits are lower.
     pub socket_buffer_bytes: usize,
     /// Offer 127.0.0.1 too, so that two peers, or a peer and a browser, on one machine connect without any network.
@@ -88,7 +90,7 @@ impl Default for LinkConfig {
             send_high_water_bytes: 256 * 1024,
             send_low_water_bytes: 128 * 1024,
             in_flight_bytes_max: 1024 * 1024,
-            receive_window_bytes: None,
+            receive_window_bytes_max: 1024 * 1024,
             socket_buffer_bytes: 4 * 1024 * 1024,
             loopback: true,
             bind: Vec::new(),
@@ -137,7 +139,7 @@ impl LinkFactory {
     /// Looks up what socket buffers the kernel grants, and warns if they are small.
     pub fn new(config: LinkConfig) -> io::Result<Self> {
         let runtime = Handle::try_current().map_err(io::Error::other)?;
-        Granted::probe(config.socket_buffer_bytes)?;
+        Granted::probe(config.socket_buffer_bytes)?.warn_if_below(config.socket_buffer_bytes);
         Ok(Self { config: Arc::new(config), runtime })
     }
 

@@ -30,6 +30,8 @@ use webrtc::runtime::{
     Transmit,
 };
 
+use super::LinkConfig;
+
 /// Datagrams that are handed over before the driver gets a turn to acknowledge them. Two, as RFC 9260 (section 6.2)
 /// wants a SACK for every second packet.
 const DATAGRAMS_PER_TURN: usize = 2;
@@ -42,19 +44,30 @@ pub(super) struct Granted {
 }
 
 impl Granted {
-    /// Finds out what a socket gets that asks for `wanted_bytes`, and tells the operator if that is little.
+    /// Finds out what a socket gets that asks for `wanted_bytes`.
     pub(super) fn probe(wanted_bytes: usize) -> io::Result<Self> {
-        let granted = set_buffers(&UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?, wanted_bytes)?;
-        if granted.receive_bytes.min(granted.send_bytes) < wanted_bytes {
+        set_buffers(&UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?, wanted_bytes)
+    }
+
+    /// Tells the operator if that is little.
+    pub(super) fn warn_if_below(self, wanted_bytes: usize) {
+        if self.receive_bytes.min(self.send_bytes) < wanted_bytes {
             tracing::warn!(
-                receive_bytes = granted.receive_bytes,
-                send_bytes = granted.send_bytes,
+                receive_bytes = self.receive_bytes,
+                send_bytes = self.send_bytes,
                 wanted_bytes,
                 "small UDP socket buffers: transfers will be slower; on Linux raise them with \
                  `sysctl -w net.core.rmem_max={wanted_bytes} net.core.wmem_max={wanted_bytes}`"
             );
         }
-        Ok(granted)
+    }
+
+    /// The SCTP receive window that such a socket can stand, see [`LinkConfig::receive_window_bytes_max`].
+    pub(super) fn receive_window_bytes(self, config: &LinkConfig) -> usize {
+        // The kernel counts its own bookkeeping, which is about as much as a datagram of SCTP.
+        let payload_bytes = self.receive_bytes / 2;
+        let message_bytes = config.max_message_bytes + config.max_message_bytes / 32;
+        payload_bytes.min(config.receive_window_bytes_max).max(message_bytes)
     }
 }
 
@@ -226,5 +239,16 @@ mod tests {
         assert!(granted.receive_bytes >= 64 * 1024 && granted.send_bytes >= 64 * 1024, "{granted:?}");
         let granted = Granted::probe(1 << 40).unwrap();
         assert!(granted.receive_bytes < 1 << 40, "{granted:?}");
+    }
+
+    #[test]
+    fn the_window_fits_the_socket_and_the_longest_message() {
+        let window_bytes = |receive_bytes| {
+            Granted { receive_bytes, send_bytes: receive_bytes }.receive_window_bytes(&LinkConfig::default())
+        };
+        assert_eq!(window_bytes(8 << 20), 1 << 20);
+        assert_eq!(window_bytes(1 << 20), 512 << 10);
+        // What Linux grants by default.
+        assert_eq!(window_bytes(425_984), (256 + 8) << 10);
     }
 }

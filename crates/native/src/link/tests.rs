@@ -113,6 +113,15 @@ async fn messages_of_every_size_come_back_as_they_were() {
     }
 }
 
+/// What most machines grant: their limits are those of Linux, 208 KiB.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_messages_pass_through_small_socket_buffers() {
+    let config = LinkConfig { socket_buffer_bytes: 212_992, ..config() };
+    let blast = bare::Blast { message_bytes: 256 << 10, total_bytes: 4 << 20 };
+    let report = timeout(PATIENCE, bare::links(&config, blast)).await.expect("no standstill").unwrap();
+    assert_eq!(report.total_bytes, 4 << 20);
+}
+
 #[tokio::test]
 async fn candidates_may_come_before_the_descriptions() {
     let (mut dialling, mut answering) = (End::new(&config(), true), End::new(&config(), false));
@@ -251,7 +260,9 @@ async fn signals_that_make_no_sense_close_the_link() {
 #[tokio::test]
 async fn candidates_that_make_no_sense_are_ignored() {
     let (mut dialling, mut answering) = (End::new(&config(), true), End::new(&config(), false));
-    for candidate in ["", "garbage", "candidate:", "candidate:1 1 udp 1 127.0.0.1 99999 typ host", "candidate:1 1 udp 1 ::1"] {
+    for candidate in
+        ["", "garbage", "candidate:", "candidate:1 1 udp 1 127.0.0.1 99999 typ host", "candidate:1 1 udp 1 ::1"]
+    {
         for end in [&dialling, &answering] {
             let candidate = candidate.to_owned();
             end.link.apply(Signal::Candidate { candidate, sdp_mid: Some("x".into()), sdp_m_line_index: Some(9) });

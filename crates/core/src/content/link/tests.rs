@@ -32,8 +32,7 @@ fn a_link_may_be_bare() {
 
 #[test]
 fn hosts_of_all_kinds_are_read() {
-    for host in
-        ["localhost", "[::1]", "[2001:db8::1]:443", "xn--e1afmkfd.example", "пример.example:65535", "a.b.c:1"]
+    for host in ["localhost", "[::1]", "[2001:db8::1]:443", "xn--e1afmkfd.example", "пример.example:65535", "a.b.c:1"]
     {
         let link = parse(&format!("http://{host}/{ID}")).unwrap();
         assert_eq!(link.base(), format!("http://{host}"));

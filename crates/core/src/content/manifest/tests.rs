@@ -70,10 +70,7 @@ fn a_whole_manifest_is_read() {
 fn a_manifest_is_made_as_it_is_read() {
     let id = ID.parse().unwrap();
     let manifest = Manifest::of_file("talk.mp4", Some("video/mp4"), id, 100).unwrap();
-    assert_eq!(
-        (manifest.name(), manifest.media_type(), manifest.size_bytes()),
-        ("talk.mp4", Some("video/mp4"), 100)
-    );
+    assert_eq!((manifest.name(), manifest.media_type(), manifest.size_bytes()), ("talk.mp4", Some("video/mp4"), 100));
     assert_eq!(serde_json::from_slice::<Value>(manifest.as_bytes()).unwrap(), good());
     let manifest = ManifestBuilder::new(id)
         .name("Both")
@@ -144,10 +141,7 @@ fn what_is_required_must_be_known() {
     assert_refused(&with("required", json!(["files", "codec"])), "requires 'codec'");
     assert_refused(&with("required", json!(["x".repeat(1000)])), "xxx…'");
     assert_refused(&with("required", json!(vec!["files"; 65])), "65 names that are required");
-    assert_refused(
-        &json!({ "pleach": 1, "required": ["encryption"], "files": "secret" }),
-        "requires 'encryption'",
-    );
+    assert_refused(&json!({ "pleach": 1, "required": ["encryption"], "files": "secret" }), "requires 'encryption'");
 }
 
 #[test]
@@ -311,9 +305,7 @@ fn media_types_are_media_types() {
         assert!(typed(media_type).is_ok(), "{media_type}");
     }
     let long = format!("a/{}", "b".repeat(126));
-    for media_type in
-        ["", "video", "/", "video/", "/mp4", "video/mp4\r\nX: y", "vidéo/mp4", "a/b/c", "a b/c", &long]
-    {
+    for media_type in ["", "video", "/", "video/", "/mp4", "video/mp4\r\nX: y", "vidéo/mp4", "a/b/c", "a b/c", &long] {
         assert!(matches!(typed(media_type), Err(ManifestError::MediaType(_))), "{media_type}");
     }
 }

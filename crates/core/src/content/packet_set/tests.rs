@@ -56,8 +56,7 @@ fn check_groups(set: &GroupSet, reference: &BTreeSet<u32>, geometry: &Geometry) 
     for packet in geometry.all_packets() {
         let groups = geometry.groups_of(packet);
         let held = groups.clone().filter(|group| reference.contains(group)).count();
-        let nibble =
-            groups.clone().filter(|group| reference.contains(group)).map(|group| 1 << (group - groups.start));
+        let nibble = groups.clone().filter(|group| reference.contains(group)).map(|group| 1 << (group - groups.start));
         assert_eq!(set.packet_groups(packet), nibble.sum::<u8>());
         assert_eq!(set.contains_packet(packet), held == groups.len());
         match held {

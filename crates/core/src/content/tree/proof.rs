@@ -88,12 +88,7 @@ impl HashTree {
     }
 
     /// The part of a proof that lies below the packet's node: the largest subtrees that hold none of the groups.
-    fn proof_in_packet(
-        &self,
-        first: GroupIndex,
-        count: u32,
-        packet_bytes: Option<&[u8]>,
-    ) -> Option<Vec<ProofNode>> {
+    fn proof_in_packet(&self, first: GroupIndex, count: u32, packet_bytes: Option<&[u8]>) -> Option<Vec<ProofNode>> {
         let packet = self.geometry.packet_of(first);
         let range = self.geometry.packet_range(packet);
         let packet_bytes = packet_bytes.filter(|bytes| bytes.len() as u64 == range.len());

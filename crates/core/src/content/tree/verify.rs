@@ -163,12 +163,7 @@ impl HashTree {
 
     /// Climbs from a packet's node to one that is known, and returns the pairs that it passed, the lowest first. What
     /// the proof holds beyond the known node has to agree with what is known there.
-    fn climb_upper(
-        &self,
-        packet: PacketIndex,
-        packet_hash: Hash,
-        proof: &mut Proof,
-    ) -> Result<Vec<Pair>, VerifyError> {
+    fn climb_upper(&self, packet: PacketIndex, packet_hash: Hash, proof: &mut Proof) -> Result<Vec<Pair>, VerifyError> {
         let shape = self.upper_shape();
         let mut passed = Vec::new();
         let mut place = shape.place(0, packet.get()).ok_or(VerifyError::Length)?;

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{AGENT_BYTES_MAX, CONTROL_BYTES_MAX, Data, DecodeError, LinkMessage, RUNS_MAX, Run, cut_text};
-use crate::content::{Geometry, NodeId, PROOF_NODES_MAX, ProofNode};
+use super::{AGENT_BYTES_MAX, CONTROL_BYTES_MAX, Data, DecodeError, LinkMessage, RUNS_MAX, Run};
+use crate::content::{Geometry, NodeId, PROOF_NODES_MAX, ProofNode, cut_text};
 use crate::ids::ContentId;
 
 const SIZE_BYTES: u64 = 3_000_001;
