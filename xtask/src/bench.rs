@@ -24,9 +24,10 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
     let folder = project.root.join("tests/bench");
     let script = folder.join(format!("{}.mjs", options.name));
     if !script.is_file() {
-        bail!("there is no benchmark `{}`; there are: {}", options.name, names(&folder).join(", "));
+        bail!("there is no {}; tests/bench has: {}", script.display(), names(&folder).join(", "));
     }
     let pleach = build::all(project, Profile::Release)?;
+    build::examples(project, Profile::Release)?;
     let chromium = chromium::ensure(project)?;
     let mut node = project.node();
     node.arg(script).args(&options.args).env("PLEACH_BIN", pleach).env(chromium::VARIABLE, chromium);

@@ -35,6 +35,17 @@ pub(crate) fn web(project: &Project) -> Result<()> {
     stamp.save()
 }
 
+/// The programs that only tests and benchmarks run: a lying peer, one end of a bare channel.
+pub(crate) fn examples(project: &Project, profile: Profile) -> Result<()> {
+    let mut cargo = project.cargo();
+    cargo.args(["build", "-p", "pleach-native", "--examples"]);
+    if profile == Profile::Release {
+        cargo.arg("--release");
+    }
+    say("examples", "compiling what only tests and benchmarks run");
+    process::run(&mut cargo)
+}
+
 /// The command line with the bundle inside.
 pub(crate) fn pleach(project: &Project, profile: Profile) -> Result<PathBuf> {
     let mut cargo = project.cargo();

@@ -56,7 +56,7 @@ pub(crate) enum Command {
     /// Give a file to a tracker that runs elsewhere.
     Seed(SeedArgs),
     /// Run a tracker: the meeting point, with the page that links open.
-    Tracker(TrackerArgs),
+    Tracker(Box<TrackerArgs>),
     /// Show what a link or a .pleach file is about, without getting it.
     Inspect(InspectArgs),
 }

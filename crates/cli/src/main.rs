@@ -55,7 +55,7 @@ fn run(command: Command, ui: &Ui) -> Result {
             Command::Share(args) => commands::share::run(args, ui, interrupt).await,
             Command::Get(args) => commands::get::run(args, ui, interrupt).await,
             Command::Seed(args) => commands::seed::run(args, ui, interrupt).await,
-            Command::Tracker(args) => commands::tracker::run(args, ui, interrupt).await,
+            Command::Tracker(args) => commands::tracker::run(*args, ui, interrupt).await,
             Command::Inspect(args) => commands::inspect::run(args, ui).await,
         }
     });

@@ -6,14 +6,13 @@
 
 use std::time::Duration;
 
+pub use pleach_core::content::MANIFEST_BYTES_MAX;
 use pleach_core::ids::ManifestDigest;
 use reqwest::{Client, Response, StatusCode, redirect};
 use url::Url;
 
 use crate::tls::{self, TlsError};
 
-/// Largest manifest that is taken, in bytes.
-pub const MANIFEST_BYTES_MAX: usize = 1 << 20;
 /// Longest wait for a connection.
 const CONNECT_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Longest wait for all of a manifest.
@@ -166,4 +165,59 @@ fn innermost(error: &dyn std::error::Error) -> String {
 fn host_of(url: &Url) -> String {
     let host = url.host_str().unwrap_or("?");
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A server that answers one request with these bytes, as far as they are taken.
+    async fn answering(answer: Vec<u8>) -> Url {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let _ = socket.read(&mut [0; 4096]).await;
+            let _ = socket.write_all(&answer).await;
+        });
+        format!("http://{address}/x.pleach").parse().unwrap()
+    }
+
+    fn ok(body: &[u8]) -> Vec<u8> {
+        // Without a length: the body ends with the connection.
+        [&b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n"[..], body].concat()
+    }
+
+    #[tokio::test]
+    async fn only_what_the_link_names_is_taken() {
+        let digest = ManifestDigest::of(b"the manifest");
+        let url = answering(ok(b"the manifest")).await;
+        assert_eq!(get_manifest(&url, Some(&digest)).await.unwrap(), b"the manifest");
+        let url = answering(ok(b"another")).await;
+        assert!(matches!(get_manifest(&url, Some(&digest)).await, Err(HttpError::Digest { .. })));
+    }
+
+    #[tokio::test]
+    async fn an_endless_answer_is_cut() {
+        let url = answering(ok(&vec![b' '; MANIFEST_BYTES_MAX + 1])).await;
+        assert!(matches!(get_manifest(&url, None).await, Err(HttpError::TooLarge { .. })));
+        let url = answering(ok(&vec![b' '; MANIFEST_BYTES_MAX])).await;
+        assert_eq!(get_manifest(&url, None).await.unwrap().len(), MANIFEST_BYTES_MAX);
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_is_said() {
+        let url = answering(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec()).await;
+        assert!(matches!(get_manifest(&url, None).await, Err(HttpError::NotFound { .. })));
+        let url = answering(b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n".to_vec()).await;
+        let error = get_manifest(&url, None).await.unwrap_err();
+        assert!(error.is_temporary() && error.to_string().ends_with("answered 503 Service Unavailable"), "{error}");
+        let url = answering(b"nonsense".to_vec()).await;
+        assert!(matches!(get_manifest(&url, None).await, Err(HttpError::Broken { .. })));
+        let error = get_manifest(&"http://127.0.0.1:9/x".parse().unwrap(), None).await.unwrap_err();
+        assert_eq!(error.to_string(), "cannot reach 127.0.0.1:9: connection refused");
+    }
 }

@@ -46,6 +46,9 @@ use crate::tracker_socket::{TrackerEvent, TrackerSocket, fill_in_host};
 /// Events of all links that wait for the loop. A message has at most 256 KiB, but the engine's credits keep what is
 /// really on the way far below the product.
 const LINK_EVENTS_MAX: usize = 256;
+/// Longest message of the engine with room to spare: a packet, its proof, and as much again. Larger limits ask for
+/// larger socket buffers than many systems grant.
+const MESSAGE_BYTES_MAX: usize = 128 * 1024;
 /// Frames of the tracker that wait for the loop.
 const TRACKER_EVENTS_MAX: usize = 64;
 /// Commands of the application that wait for the loop.
@@ -236,7 +239,8 @@ impl Driver {
             peer,
             epoch: Instant::now(),
             filter: config.output_filter,
-            factory: LinkFactory::new(config.link).map_err(system)?,
+            factory: LinkFactory::new(LinkConfig { max_message_bytes: MESSAGE_BYTES_MAX, ..config.link })
+                .map_err(system)?,
             links: BTreeMap::new(),
             link_events,
             tracker_url: config.tracker_url,
@@ -382,7 +386,8 @@ impl Driver {
             LinkEvent::Signal(signal) => self.input(Input::LinkSignal { link, signal }),
             LinkEvent::Open => self.input(Input::LinkOpen { link, room_bytes }),
             LinkEvent::Message(message) => self.input(Input::LinkMessage { link, message }),
-            LinkEvent::Room(room_bytes) => self.input(Input::LinkRoom { link, room_bytes }),
+            // What the event says may be overtaken by what was sent since.
+            LinkEvent::Room(_) => self.input(Input::LinkRoom { link, room_bytes }),
             LinkEvent::Closed(reason) => {
                 self.links.remove(&link);
                 self.input(Input::LinkClosed { link, reason });
@@ -457,7 +462,7 @@ impl Driver {
     }
 
     fn tell(&self, event: Event) {
-        tracing::debug!(?event);
+        log(&event);
         // Who hears of it looks at the numbers next.
         self.renew_stats();
         // Fails when nobody listens.
@@ -541,5 +546,15 @@ impl Driver {
         // Ends when the store's thread has served all and let go of its files.
         while queues.store.recv().await.is_some() {}
         self.outcome
+    }
+}
+
+/// What an operator wants to see of the swarm at a glance; the rest at a closer look.
+fn log(event: &Event) {
+    match event {
+        Event::LinkUp { peer, .. } => tracing::info!(%peer, "connected to peer"),
+        Event::LinkDown { peer, reason, .. } => tracing::info!(%peer, reason, "peer is gone"),
+        Event::PeerLied { peer } => tracing::warn!(%peer, "a peer sent bytes that fail verification"),
+        event => tracing::debug!(?event),
     }
 }

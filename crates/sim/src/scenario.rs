@@ -264,7 +264,7 @@ impl Builder<'_> {
     fn let_one_go(&mut self, at: Time, number: u32) {
         self.members.shuffle(&mut self.rng);
         if let Some((id, _)) = self.members.pop() {
-            self.world.at(at, if number % 2 == 0 { Action::Kill(id) } else { Action::Leave(id) });
+            self.world.at(at, if number.is_multiple_of(2) { Action::Kill(id) } else { Action::Leave(id) });
         }
     }
 

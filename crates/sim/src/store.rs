@@ -115,8 +115,8 @@ impl Store {
         let geometry = self.content.geometry();
         let group_bytes = u64::from(geometry.group_bytes());
         let end_bytes = offset_bytes + bytes.len() as u64;
-        let whole =
-            offset_bytes % group_bytes == 0 && (end_bytes % group_bytes == 0 || end_bytes == geometry.size_bytes());
+        let whole = offset_bytes.is_multiple_of(group_bytes)
+            && (end_bytes.is_multiple_of(group_bytes) || end_bytes == geometry.size_bytes());
         if !whole {
             return Err(format!("writes part of a group at {offset_bytes}"));
         }

@@ -159,3 +159,17 @@ fn who_gives_nothing_gets_everything_too() {
     }
     finish(&mut world, 60);
 }
+
+/// A source whose first children have everything feeds others, rather than leave all to them.
+#[test]
+fn a_source_is_not_idle_while_others_wait() {
+    let mut world = World::new(WorldConfig::new(37, 2 * MIB));
+    let source = world.add(NodeSpec::source(LineSpec::mbit(20, 200, 10)), Time::ZERO);
+    for number in 0..22 {
+        let starts = if number < 2 { Time::ZERO } else { seconds(1) };
+        world.add(NodeSpec::new(LineSpec::mbit(1, 16, 10)), starts);
+    }
+    finish(&mut world, 200);
+    let sent = world.fate(source).unwrap().stats.sent_bytes;
+    assert!(sent > 6 * MIB, "the source sent {sent} bytes only");
+}

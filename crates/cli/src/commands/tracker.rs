@@ -21,7 +21,10 @@ pub(crate) async fn run(args: TrackerArgs, ui: &Ui, mut interrupt: Interrupt) ->
     let address = base.strip_prefix("http").unwrap_or(&base);
     ui.say("the tracker is at:");
     println!("{scheme}{address}");
-    server.run(async { drop(interrupt.wait().await) }).await;
+    let shutdown = async {
+        interrupt.wait().await;
+    };
+    server.run(shutdown).await;
     ui.say("stopped");
     Ok(())
 }

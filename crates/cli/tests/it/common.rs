@@ -106,7 +106,12 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(args: &[&str]) -> Self {
-        let mut process = Running::spawn(pleach(args));
+        Self::of(pleach(args))
+    }
+
+    pub(crate) fn of(command: Command) -> Self {
+        let what = format!("{command:?}");
+        let mut process = Running::spawn(command);
         let stdout = process.child.stdout.take().expect("stdout is piped");
         let stderr = process.child.stderr.take();
         let (sender, receiver) = mpsc::channel();
@@ -122,7 +127,7 @@ impl Server {
         let line = receiver.recv_timeout(SOON).expect("it gets ready in time").trim_end().to_owned();
         if line.is_empty() {
             let said = stderr.map(|stderr| std::io::read_to_string(stderr).unwrap_or_default()).unwrap_or_default();
-            panic!("pleach {args:?} printed no line on stdout: {said}");
+            panic!("{what} printed no line on stdout: {said}");
         }
         Self { process, line, stderr }
     }

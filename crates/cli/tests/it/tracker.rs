@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::common::{Server, expect_exit, file_of, path, sample, text};
+use super::common::{Server, expect_exit, file_of, finish, path, pleach, sample, text};
 
 #[test]
 fn printed_settings_are_read_back() {
@@ -76,4 +76,28 @@ fn a_tracker_that_is_not_there_is_said() {
     assert!(said.contains("127.0.0.1:9"), "{said}");
     let said = text(&expect_exit(2, &["seed", path(&file), "--tracker", "somewhere"]).stderr);
     assert!(said.contains("somewhere"), "{said}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_tracker_with_tls_is_believed_by_the_systems_certificates() {
+    let (directory, file) = file_of("talk.mp4", 100_000);
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let (cert, key) = (directory.path().join("cert.pem"), directory.path().join("key.pem"));
+    fs::write(&cert, made.cert.pem()).unwrap();
+    fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let listen = ["tracker", "--listen", "127.0.0.1:0"];
+    let tracker = Server::start(&[&listen[..], &["--tls-cert", path(&cert), "--tls-key", path(&key)]].concat());
+    assert!(tracker.line.starts_with("https://"), "{}", tracker.line);
+
+    let mut seed = pleach(&["seed", path(&file), "--tracker", &tracker.line]);
+    seed.env("SSL_CERT_FILE", &cert);
+    let seed = Server::of(seed);
+    let mut get = pleach(&["get", &seed.line, "--stdout", "-q"]);
+    get.env("SSL_CERT_FILE", &cert);
+    let output = finish(get);
+    assert_eq!(output.stdout, sample(100_000), "{}", text(&output.stderr));
+
+    let stranger = expect_exit(3, &["get", &seed.line, "--stdout", "--timeout", "1"]);
+    assert!(text(&stranger.stderr).contains("certificate"), "{}", text(&stranger.stderr));
 }

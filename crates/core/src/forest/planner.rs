@@ -216,7 +216,11 @@ impl Planner {
         member.complete = true;
         member.expected.clear();
         for stripe in 0..self.config.stripes {
+            let parent = self.tree(stripe).parent(peer);
             self.place(stripe, peer, now);
+            if let Some(parent) = parent {
+                self.lift(stripe, parent, peer, now);
+            }
         }
         self.place_below_new_root(now);
         self.schedule_retry(now);
@@ -401,6 +405,26 @@ impl Planner {
             if !expects {
                 self.place(stripe, peer, now);
             }
+        }
+    }
+
+    /// `root` has fed `new_root` until that had everything, and is free for others now: those two steps below either
+    /// move up to it, or one that is below the new root, so that no root is idle while the other has all to do.
+    fn lift(&mut self, stripe: u8, root: PeerId, new_root: PeerId, now: Time) {
+        let Some(member) = self.members.get(&root).filter(|member| member.complete && member.present) else { return };
+        let fan_out = usize::from(member.slots.min(self.config.fan_out));
+        while self.tree(stripe).child_count(root) < fan_out {
+            let may_move = |peer: &PeerId| {
+                self.members.get(peer).is_some_and(|member| member.avoid.get(&root).is_none_or(|until| *until <= now))
+            };
+            let tree = self.tree(stripe);
+            let two_below = [new_root, root].into_iter().flat_map(|top| tree.children(top));
+            let lifted = two_below.flat_map(|child| tree.children(child)).find(may_move).or_else(|| {
+                let is_busier = tree.child_count(new_root) > tree.child_count(root) + 1;
+                tree.children(new_root).find(may_move).filter(|_| is_busier)
+            });
+            let Some(lifted) = lifted else { return };
+            self.attach(stripe, lifted, root);
         }
     }
 

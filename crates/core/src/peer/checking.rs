@@ -51,6 +51,7 @@ impl Peer {
         } else if is_good {
             self.holdings.cache_packet(packet, bytes);
             self.send_awaited(packet, now);
+            self.holdings.shrink_cache();
         } else {
             let offset_bytes = self.geometry.packet_range(packet).start;
             self.fail(Failure::ContentChanged { offset_bytes }, now);

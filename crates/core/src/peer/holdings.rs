@@ -194,14 +194,14 @@ impl Holdings {
         self.reads.len()
     }
 
-    /// Keeps a packet that was read and checked in memory for a while.
+    /// Keeps a packet that was read and checked in memory, at least until [`Holdings::shrink_cache`]: whoever waited
+    /// for it is served before.
     pub(super) fn cache_packet(&mut self, packet: PacketIndex, bytes: &Bytes) {
         let first = self.geometry.groups_of(packet).start;
         let Some(first) = self.geometry.group(first) else { return };
         for (group, bytes) in self.split_groups(first, bytes) {
             self.cache_group(packet, group, bytes);
         }
-        self.shrink_cache();
     }
 
     fn split_groups(&self, first: GroupIndex, payload: &Bytes) -> Vec<(u32, Bytes)> {
@@ -242,7 +242,7 @@ impl Holdings {
 
     /// Drops the oldest packets until the cache is within its bound. What is being written stays: it cannot be read
     /// yet, and the store's backlog bounds it.
-    fn shrink_cache(&mut self) {
+    pub(super) fn shrink_cache(&mut self) {
         let mut kept = 0;
         while self.cache_bytes > self.cache_bytes_max && kept < self.cache_order.len() {
             let Some(oldest) = self.cache_order.pop_front() else { return };

@@ -189,10 +189,11 @@ impl Peer {
                 return;
             }
             let Some(packet) = self.next_packet(id) else { return };
-            if self.send_packet(id, packet, now) == Sent::Blocked {
+            let sent = self.send_packet(id, packet, now);
+            if sent == Sent::Blocked {
                 return;
             }
-            self.taken(id, packet);
+            self.taken(id, packet, sent);
         }
     }
 
@@ -218,12 +219,13 @@ impl Peer {
         None
     }
 
-    /// The packet was dealt with for now: sent as far as it is here, or waiting to be read.
-    fn taken(&mut self, id: LinkId, packet: PacketIndex) {
+    /// The packet was dealt with for now: sent as far as it is here, or waiting to be read. Groups of a packet in part
+    /// that have left the cache can't be sent before the packet is whole, which is offered anew.
+    fn taken(&mut self, id: LinkId, packet: PacketIndex, sent: Sent) {
         let Some(link) = self.links.get_mut(&id) else { return };
         let unsent = self.holdings.groups_of(packet) & !link.sending.sent.packet_groups(packet);
         let sending = &mut link.sending;
-        if unsent != 0 && !sending.awaiting.contains(&packet) && !link.has.contains(packet) {
+        if sent == Sent::Yes && unsent != 0 && !sending.awaiting.contains(&packet) && !link.has.contains(packet) {
             return;
         }
         if sending.requested.front() == Some(&packet) {

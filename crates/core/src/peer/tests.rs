@@ -37,6 +37,8 @@ struct World {
     tree: HashTree,
     tracker: Option<Tracker>,
     nodes: Vec<Node>,
+    /// For peers that are added.
+    cache_bytes: usize,
     next_connection: u64,
     now: Time,
     work: VecDeque<(usize, Output)>,
@@ -64,6 +66,7 @@ impl World {
             tree,
             tracker,
             nodes: Vec::new(),
+            cache_bytes: 8 << 20,
             next_connection: 0,
             now: Time::ZERO,
             work: VecDeque::new(),
@@ -81,6 +84,7 @@ impl World {
     fn add_with_store(&mut self, start: Start, slots: u8, stored: Vec<u8>) -> usize {
         let mut config = PeerConfig::new(self.manifest.clone(), start);
         config.slots = slots;
+        config.cache_bytes = self.cache_bytes;
         config.agent = "test".to_owned();
         let number = self.nodes.len();
         let peer = Peer::new(config, [number as u8 + 1; 32], self.now);
@@ -508,6 +512,31 @@ fn the_same_data_twice_on_one_link_closes_it() {
     let mut world = World::new(1 << 20);
     let outputs = after_packets(&mut world, [0, 1, 0].into_iter());
     assert!(outputs.iter().any(|output| matches!(output, Output::CloseLink { .. })));
+}
+
+/// A hostile sender gives single groups; the relay's cache is too small to keep them.
+#[test]
+fn a_part_that_left_the_cache_waits_until_its_packet_is_whole() {
+    let mut world = World::new(1 << 20);
+    world.cache_bytes = 0;
+    let seeder = world.seeder();
+    world.give(seeder, Input::UploadLimit { bytes_per_s: Some(0) });
+    let relay = world.add(Start::Empty, 4);
+    world.settle();
+    let link = *world.nodes[relay].channels.keys().next().expect("linked");
+    let geometry = world.tree.geometry();
+    let first = geometry.group(0).unwrap();
+    let mut known = crate::content::KnownNodes::new(&geometry);
+    let proof = world.tree.proof(first, 1, Some(&world.content[..65_536]), &mut known).unwrap();
+    let payload = Bytes::copy_from_slice(&world.content[..16_384]);
+    let message = LinkMessage::Data(crate::wire::link::Data { first, count: 1, proof, payload }).encode();
+    world.give(relay, Input::LinkMessage { link, message });
+    world.settle();
+    let others: Vec<usize> = (0..4).map(|_| world.add(Start::Empty, 4)).collect();
+    world.run_s(3);
+    world.give(seeder, Input::UploadLimit { bytes_per_s: None });
+    world.run_s(30);
+    assert!(others.iter().all(|other| world.has_all(*other)));
 }
 
 #[test]

@@ -76,10 +76,10 @@ impl Safety {
                 }
             }
             Input::LinkMessage { link, message } if message.len() < 32 => {
-                if let Ok(LinkMessage::Credit { limit_bytes, .. }) = LinkMessage::decode(message, &self.geometry) {
-                    if let Some(ledger) = self.ledgers.get_mut(&(node, *link)) {
-                        ledger.limit_bytes = ledger.limit_bytes.max(limit_bytes);
-                    }
+                if let Ok(LinkMessage::Credit { limit_bytes, .. }) = LinkMessage::decode(message, &self.geometry)
+                    && let Some(ledger) = self.ledgers.get_mut(&(node, *link))
+                {
+                    ledger.limit_bytes = ledger.limit_bytes.max(limit_bytes);
                 }
             }
             Input::LinkClosed { link, .. } => {

@@ -47,8 +47,9 @@ pub(super) struct End {
     /// Nothing gets through any more, and nobody has noticed yet.
     pub(super) broken: bool,
     pub(super) waiting: VecDeque<Item>,
-    /// Whether it stands in its line's turns.
+    /// Whether it stands in its line's turns, and where its last message left it there.
     pub(super) has_turn: bool,
+    pub(super) share: u64,
     /// What was sent and has not gone out.
     pub(super) buffered_bytes: usize,
     /// The room that the engine was told of last, less what it sent since.
@@ -65,6 +66,7 @@ impl End {
             broken: false,
             waiting: VecDeque::new(),
             has_turn: false,
+            share: 0,
             buffered_bytes: 0,
             told_bytes: 0,
         }

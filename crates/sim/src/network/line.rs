@@ -1,6 +1,10 @@
 //! A peer's line: how fast it sends and receives, and how far it is from the middle of the network.
+//!
+//! An uplink is fair by bytes, as datagrams of several connections are that leave in turn: what would be through first
+//! if all sent a little at a time goes first (self-clocked fair queueing). So a small message of an end that has little
+//! to send does not wait for all the large ones of others, only for the one that is going out.
 
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pleach_core::time::Time;
@@ -32,15 +36,31 @@ pub(super) struct Line {
     pub(super) spec: LineSpec,
     /// Whether a message is going out.
     pub(super) sending: bool,
-    /// Ends that have something to send; each gets one message in turn.
-    pub(super) turns: VecDeque<EndId>,
+    /// Ends that have something to send, by the byte of fair service at which their next message would be through.
+    turns: BTreeSet<(u64, EndId)>,
+    /// Bytes of fair service given so far: where an end that was idle joins in.
+    served: u64,
     /// When the downlink will have taken in all that has come to it.
     down_free: Time,
 }
 
 impl Line {
     pub(super) fn new(spec: LineSpec) -> Self {
-        Self { spec, sending: false, turns: VecDeque::new(), down_free: Time::ZERO }
+        Self { spec, sending: false, turns: BTreeSet::new(), served: 0, down_free: Time::ZERO }
+    }
+
+    /// An end has a message of so many bytes to send; `share` is where its last one left it. Where this one leaves it.
+    pub(super) fn enter(&mut self, end: EndId, share: u64, bytes: usize) -> u64 {
+        let through = share.max(self.served) + bytes as u64;
+        self.turns.insert((through, end));
+        through
+    }
+
+    /// Whose message goes out next.
+    pub(super) fn next_turn(&mut self, bytes_of: impl Fn(EndId) -> usize) -> Option<EndId> {
+        let (through, end) = self.turns.pop_first()?;
+        self.served = self.served.max(through - bytes_of(end) as u64);
+        Some(end)
     }
 
     /// How long so many bytes take to go out.

@@ -3,7 +3,7 @@
 //! ```text
 //!  channels of A              uplink of A          the middle         downlink of B      channels of B
 //!  [m m m] ─┐                one message       delay A + delay B     in order of
-//!  [m]     ─┼─ in turn ────► after another ───────────────────────► arrival ───────────► one input each
+//!  [m]     ─┼─ fairly  ────► after another ───────────────────────► arrival ───────────► one input each
 //!  [m m]   ─┘                at A's rate                            at B's rate
 //! ```
 //!
@@ -337,27 +337,29 @@ impl Network {
         }
     }
 
-    /// Enters an end into its line's turns.
+    /// Enters an end's next message into its line's turns.
     fn take_turn(&mut self, id: EndId, now: Time) {
-        let end = self.end_mut(id);
-        let node = end.node;
-        if !end.has_turn {
-            end.has_turn = true;
-            self.lines[node.0 as usize].turns.push_back(id);
-        }
-        self.send_next(node, now);
+        self.enter_turn(id);
+        self.send_next(self.end(id).node, now);
+    }
+
+    fn enter_turn(&mut self, id: EndId) {
+        let end = &mut self.ends[id.0 as usize];
+        let Some(item) = end.waiting.front().filter(|_| !end.has_turn) else { return };
+        end.has_turn = true;
+        end.share = self.lines[end.node.0 as usize].enter(id, end.share, item.len_bytes());
     }
 
     /// Lets the next message go out, if the uplink is free.
     fn send_next(&mut self, node: NodeId, now: Time) {
         while !self.lines[node.0 as usize].sending {
-            let Some(id) = self.lines[node.0 as usize].turns.pop_front() else { return };
+            let ends = &self.ends;
+            let bytes_of = |id: EndId| ends[id.0 as usize].waiting.front().map_or(0, Item::len_bytes);
+            let Some(id) = self.lines[node.0 as usize].next_turn(bytes_of) else { return };
             let end = self.end_mut(id);
             let item = end.waiting.pop_front();
-            end.has_turn = !end.waiting.is_empty();
-            if end.has_turn {
-                self.lines[node.0 as usize].turns.push_back(id);
-            }
+            end.has_turn = false;
+            self.enter_turn(id);
             match item {
                 Some(item @ Item::Message(_)) => self.send_out(id, item, now),
                 Some(Item::Close) => self.close_went_out(id, now),

@@ -114,10 +114,10 @@ impl World {
 
     /// An output that could not be carried out is an honest engine's fault, and nothing to wonder at in another.
     fn blame(&mut self, id: NodeId, result: Result<(), String>) {
-        if let Err(what) = result {
-            if self.node(id).bender.is_honest() {
-                self.safety.breach(Some(id), what, self.now);
-            }
+        if let Err(what) = result
+            && self.node(id).bender.is_honest()
+        {
+            self.safety.breach(Some(id), what, self.now);
         }
     }
 

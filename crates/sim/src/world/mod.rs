@@ -332,8 +332,8 @@ impl World {
             Happening::Net(event) => self.network.handle(event, self.now),
             Happening::Timer(id) => self.timer(id),
             Happening::Input(id, input) => self.due.push_back((id, input)),
-            Happening::ToTracker(what) => self.to_tracker(what),
-            Happening::FromTracker(id, connection, what) => self.from_tracker(id, connection, what),
+            Happening::ToTracker(what) => self.give_tracker(what),
+            Happening::FromTracker(id, connection, what) => self.deliver_frame(id, connection, what),
             Happening::Act(action) => {
                 self.actions_left -= 1;
                 self.act(action);
@@ -476,7 +476,7 @@ impl World {
         self.network.line(id).delay + TRACKER_DELAY
     }
 
-    fn to_tracker(&mut self, what: ToHost) {
+    fn give_tracker(&mut self, what: ToHost) {
         self.tracker.handle(what, self.now);
         self.send_tracker_frames();
     }
@@ -516,7 +516,7 @@ impl World {
         }
     }
 
-    fn from_tracker(&mut self, id: NodeId, connection: ConnectionId, what: FromHost) {
+    fn deliver_frame(&mut self, id: NodeId, connection: ConnectionId, what: FromHost) {
         let Some(engine) = &mut self.nodes[id.0 as usize].engine else { return };
         if engine.socket != Some(connection) {
             return;
@@ -534,7 +534,7 @@ impl World {
 
     fn look(&mut self) {
         self.queue.push(self.now + LOOK, Happening::Look);
-        if self.looks % FOREST_LOOKS == 0 {
+        if self.looks.is_multiple_of(FOREST_LOOKS) {
             self.tracker.sample();
         }
         self.looks += 1;

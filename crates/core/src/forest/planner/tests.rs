@@ -135,6 +135,24 @@ fn complete_peers_feed_newcomers_when_the_seeder_is_gone() {
 }
 
 #[test]
+fn a_root_that_fed_one_until_it_had_all_feeds_others_then() {
+    let mut life = Life::new();
+    life.join(0, 4, true);
+    for number in 1..=12 {
+        life.join(number, 4, false);
+    }
+    let fed = |life: &Life| {
+        let edges = life.planner.neighbours(peer(0)).into_iter();
+        edges.map(|(_, edge)| edge.child.0.count_ones()).sum::<u32>()
+    };
+    assert_eq!(fed(&life), 8, "two children in each of four stripes");
+    let first = (1..=12).find(|number| life.parents(*number).contains_key(&peer(0))).unwrap();
+    life.planner.set_complete(peer(first), life.now);
+    life.settle();
+    assert_eq!(fed(&life), 8, "its free slots are filled from below");
+}
+
+#[test]
 fn a_pair_that_cannot_connect_is_kept_apart_for_a_while() {
     let mut life = Life::new();
     life.join(0, 4, true);
