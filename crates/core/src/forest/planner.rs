@@ -79,6 +79,8 @@ pub struct Planner {
     members: BTreeMap<PeerId, Member>,
     /// Members in an order that allows a draw.
     order: Vec<PeerId>,
+    /// Members that have everything: few, where members may be many.
+    complete: BTreeSet<PeerId>,
     /// Roots that do not have everything: there was nobody to put them below.
     provisional: BTreeSet<(u8, PeerId)>,
     /// Peers without a place in a stripe.
@@ -98,6 +100,7 @@ impl Planner {
             trees: vec![StripeTree::default(); usize::from(config.stripes)],
             members: BTreeMap::new(),
             order: Vec::new(),
+            complete: BTreeSet::new(),
             provisional: BTreeSet::new(),
             orphans: BTreeSet::new(),
             touched: BTreeSet::new(),
@@ -164,6 +167,9 @@ impl Planner {
         };
         self.order.push(peer);
         self.members.insert(peer, member);
+        if complete {
+            self.complete.insert(peer);
+        }
         let fan_out = usize::from(slots.min(self.config.fan_out));
         for tree in &mut self.trees {
             tree.insert(peer, fan_out);
@@ -173,7 +179,7 @@ impl Planner {
                 self.place(stripe, peer, now);
             }
         }
-        self.take_back_children(peer);
+        self.take_back_children(peer, now);
         self.keep_laterals(peer, links);
         if complete {
             self.place_below_new_root(now);
@@ -185,6 +191,7 @@ impl Planner {
     /// Takes a peer out and places its children again.
     pub fn leave(&mut self, peer: PeerId, now: Time) {
         let Some(member) = self.members.remove(&peer) else { return };
+        self.complete.remove(&peer);
         self.forget_order(member.order);
         for other in member.laterals {
             self.members.get_mut(&other).expect("laterals are mutual").laterals.remove(&peer);
@@ -215,6 +222,7 @@ impl Planner {
         }
         member.complete = true;
         member.expected.clear();
+        self.complete.insert(peer);
         for stripe in 0..self.config.stripes {
             let parent = self.tree(stripe).parent(peer);
             self.place(stripe, peer, now);
@@ -352,16 +360,17 @@ impl Planner {
 
     /// The complete peer with fewest children that would take one more although its slots are taken.
     fn overflow_slot(&self, stripe: u8, peer: PeerId, avoid: impl Fn(PeerId) -> bool) -> Option<PeerId> {
-        let roots = self.members.iter().filter(|(other, member)| {
-            member.complete && member.present && member.slots > 0 && **other != peer && !avoid(**other)
+        let roots = self.complete.iter().filter(|other| {
+            let member = &self.members[*other];
+            member.present && member.slots > 0 && **other != peer && !avoid(**other)
         });
-        let loads = roots.map(|(other, _)| (self.tree(stripe).child_count(*other), *other));
+        let loads = roots.map(|other| (self.tree(stripe).child_count(*other), *other));
         loads.filter(|(children, _)| *children < OVERFLOW_MAX).min().map(|(_, other)| other)
     }
 
     /// Whether the stripe has a root other than the peer itself.
     fn has_root(&self, stripe: u8, peer: PeerId) -> bool {
-        self.members.iter().any(|(other, member)| member.complete && member.present && *other != peer)
+        self.complete.iter().any(|other| self.members[other].present && *other != peer)
             || self.provisional.iter().any(|(of, other)| *of == stripe && *other != peer)
     }
 
@@ -435,8 +444,11 @@ impl Planner {
         if parent == peer {
             return false;
         }
-        if self.members.contains_key(&parent) {
-            if self.trees[usize::from(stripe)].attach(peer, parent) {
+        if let Some(above) = self.members.get(&parent) {
+            // Whoever names a parent must not get more of it than a place would give: the links are not proven.
+            let has_room = above.slots > 0 && self.tree(stripe).child_count(parent) < OVERFLOW_MAX;
+            let is_apart = above.avoid.get(&peer).is_some_and(|until| *until > now);
+            if has_room && !is_apart && self.trees[usize::from(stripe)].attach(peer, parent) {
                 self.touch(peer, parent);
                 self.update_slots(parent);
                 return true;
@@ -451,7 +463,7 @@ impl Planner {
     }
 
     /// Puts those who waited for `parent` back below it.
-    fn take_back_children(&mut self, parent: PeerId) {
+    fn take_back_children(&mut self, parent: PeerId, now: Time) {
         let mut waiting = Vec::new();
         for (peer, member) in &mut self.members {
             let stripes = member.expected.iter().filter(|(_, (expected, _))| *expected == parent);
@@ -463,6 +475,9 @@ impl Planner {
                 self.provisional.remove(&(stripe, peer));
                 self.touch(peer, parent);
                 self.update_slots(parent);
+            } else {
+                self.provisional.remove(&(stripe, peer));
+                self.place(stripe, peer, now);
             }
         }
     }

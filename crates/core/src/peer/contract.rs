@@ -38,7 +38,8 @@ pub enum Start {
     Complete(HashTree),
 }
 
-/// What happens outside. Data channel messages must arrive in the order in which they were sent, once each.
+/// What happens outside. Data channel messages must arrive in the order in which they were sent, once each, and not
+/// before [`Input::LinkOpen`].
 #[derive(Clone, Debug)]
 pub enum Input {
     /// The tracker's socket is open.

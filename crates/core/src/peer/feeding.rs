@@ -4,7 +4,7 @@
 //! is open: make before break ([000] claim 14).
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Life, Peer};
 use crate::ids::{LinkId, PeerId};
@@ -81,6 +81,13 @@ impl Feeding {
 }
 
 impl Peer {
+    /// A tracker tells all edges after its welcome. What an earlier one told, or this one before the socket broke, counts
+    /// only where there is a link.
+    pub(super) fn forget_neighbours(&mut self) {
+        let linked: BTreeSet<PeerId> = self.links.values().map(|link| link.peer).collect();
+        self.feeding.planned.retain(|peer, _| linked.contains(peer));
+    }
+
     /// Opens, changes and closes links as the tracker says.
     pub(super) fn follow_plan(&mut self, open: &[Edge], close: &[PeerId], now: Time) {
         for edges in open.chunk_by(|a, b| a.peer == b.peer) {
@@ -147,7 +154,8 @@ impl Peer {
     fn close_if_unneeded(&mut self, id: LinkId, now: Time) {
         let Some(link) = self.links.get(&id) else { return };
         let Some(close_by) = link.close_by else { return };
-        if link.receiving.subscribed.is_empty() || close_by <= now {
+        let is_idle = link.receiving.subscribed.is_empty() && link.sending.subscribed.1.is_empty();
+        if is_idle || close_by <= now {
             self.close_link(id);
         }
     }

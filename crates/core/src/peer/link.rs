@@ -83,6 +83,8 @@ pub(super) struct Receiving {
     pub(super) payload_at: Time,
     /// Packets that we asked for one by one and did not get yet.
     pub(super) outstanding: BTreeSet<PacketIndex>,
+    /// It did not bring, or refused, what it was asked for: it is not asked before.
+    pub(super) rests_until: Time,
     /// Groups that it sent. An honest sender sends none twice on one link.
     pub(super) got: GroupSet,
     /// Highest packet that it pushed, for each stripe.
@@ -99,6 +101,8 @@ pub(super) struct Link {
     pub(super) dialled: bool,
     pub(super) state: State,
     pub(super) agent: String,
+    /// How often the far end said hello.
+    pub(super) hellos: u8,
     /// Packets that the far end has.
     pub(super) has: PacketSet,
     /// When anything came last.
@@ -132,6 +136,7 @@ impl Link {
             dialled,
             state: State::Opening { deadline },
             agent: String::new(),
+            hellos: 0,
             has: PacketSet::new(geometry),
             heard: now,
             pinged: None,
@@ -202,6 +207,7 @@ impl Receiving {
             subscribed_at: now,
             payload_at: now,
             outstanding: BTreeSet::new(),
+            rests_until: Time::ZERO,
             got: GroupSet::new(geometry),
             pushed: Vec::new(),
             meter: Meter::default(),

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::link::{Link, State};
 use super::{Event, Life, Output, Peer};
-use crate::ids::{LinkId, PeerId};
+use crate::ids::{ContentId, LinkId, PeerId};
 use crate::time::Time;
 use crate::wire::link::{LinkMessage, RUNS_MAX, Run};
 use crate::wire::signal::Signal;
@@ -21,6 +21,8 @@ const LINKS_MAX: usize = 64;
 const OPEN_MAX: Duration = Duration::from_secs(20);
 /// An open link whose far end does not say hello within so long is closed.
 const HELLO_MAX: Duration = Duration::from_secs(10);
+/// Hellos of one end: when its channel opens, and in answer to ours.
+const HELLOS_MAX: u8 = 2;
 /// A link on which nothing came for so long is pinged.
 const PING_AFTER: Duration = Duration::from_secs(2);
 /// A round trip is measured at least so often.
@@ -45,7 +47,10 @@ impl Peer {
     pub(super) fn dial(&mut self, peer: PeerId, now: Time) {
         let session = self.links.values().filter(|link| link.peer == peer).map(|link| link.session).max();
         let session = session.map_or_else(|| self.next_link, |last| last.max(self.next_link)).wrapping_add(1);
-        self.open_link(peer, session, true, now);
+        if self.open_link(peer, session, true, now).is_none() {
+            // The far end waits for an offer that will not come, and has no clock for it.
+            self.tell_tracker(&ToTracker::Lost { peer });
+        }
     }
 
     fn open_link(&mut self, peer: PeerId, session: u32, dial: bool, now: Time) -> Option<LinkId> {
@@ -104,6 +109,13 @@ impl Peer {
         link.state = State::Greeting { deadline: now + HELLO_MAX };
         link.heard = now;
         link.sending.room_bytes = room_bytes;
+        self.say_hello(id);
+    }
+
+    /// Says who we are and what we hold: when the channel opens, and once more in answer to the first hello. An end
+    /// whose channel is open may not know that the other's is not yet, and what comes before that can be lost there; a
+    /// hello that comes is a sign that the answer will arrive.
+    fn say_hello(&mut self, id: LinkId) {
         let mut runs = self.held_runs().into_iter();
         let have: Vec<Run> = runs.by_ref().take(RUNS_MAX).collect();
         let more: Vec<Run> = runs.collect();
@@ -143,7 +155,7 @@ impl Peer {
                 }
                 self.greeted(id, agent, &have, now);
             }
-            Ok(LinkMessage::Hello { .. }) => self.drop_link(id, "it said hello twice", now),
+            Ok(LinkMessage::Hello { content, have, .. }) => self.greeted_again(id, content, &have, now),
             Ok(_) if !greeted => self.drop_link(id, "it did not say hello first", now),
             Ok(message) => self.understood(id, message, now),
             Err(error) => self.drop_link(id, &error.to_string(), now),
@@ -153,6 +165,7 @@ impl Peer {
     fn greeted(&mut self, id: LinkId, agent: String, have: &[Run], now: Time) {
         let Some(link) = self.links.get_mut(&id) else { return };
         link.state = State::Open;
+        link.hellos = 1;
         link.agent = agent;
         for run in have {
             link.has.insert_run(run.first, run.count);
@@ -160,10 +173,21 @@ impl Peer {
         link.receiving.payload_at = now;
         let peer = link.peer;
         self.event(Event::LinkUp { link: id, peer });
+        self.say_hello(id);
         self.grant(id);
         self.ping(id, now);
         self.resubscribe(now);
         self.pull(now);
+    }
+
+    /// The answer to our hello: it may hold more by now.
+    fn greeted_again(&mut self, id: LinkId, content: ContentId, have: &[Run], now: Time) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.hellos += 1;
+        if link.hellos > HELLOS_MAX || content != self.config.manifest.id() {
+            return self.drop_link(id, "it says hello again and again", now);
+        }
+        self.far_has(id, have, now);
     }
 
     fn understood(&mut self, id: LinkId, message: LinkMessage, now: Time) {
@@ -184,10 +208,13 @@ impl Peer {
 
     fn far_has(&mut self, id: LinkId, packets: &[Run], now: Time) {
         let Some(link) = self.links.get_mut(&id) else { return };
+        let before = link.has.count();
         for run in packets {
             link.has.insert_run(run.first, run.count);
         }
-        self.pull(now);
+        if link.has.count() > before {
+            self.pull(now);
+        }
     }
 
     fn ping(&mut self, id: LinkId, now: Time) {
@@ -276,7 +303,8 @@ impl Peer {
         if self.life != Life::Running {
             return;
         }
-        let is_loss = link.state != State::Closing && !link.said_goodbye;
+        // A good-bye is a loss as well where the plan has the edge: nobody else would mend it.
+        let is_loss = link.state != State::Closing || link.said_goodbye;
         if is_loss && self.feeding.is_neighbour(link.peer) && self.link_to(link.peer).is_none() {
             self.tell_tracker(&ToTracker::Lost { peer: link.peer });
         }

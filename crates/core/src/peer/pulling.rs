@@ -17,6 +17,9 @@ use crate::wire::tracker::StripeMask;
 
 /// A request unanswered for so long, while nothing at all comes from that link, goes to another.
 const LEASE: Duration = Duration::from_secs(5);
+/// A link that did not bring, or refused, what it was asked for is not asked for so long. It is not forgotten what it
+/// has: it says so once only, and a paused or slow upload ends.
+const REST: Duration = Duration::from_secs(5);
 /// How many packets beyond the first missing one are looked at in one go.
 const LOOK_AHEAD: u32 = 4_096;
 /// A feeder has passed a packet over when it pushed one so many packets later in the same stripe.
@@ -36,7 +39,10 @@ impl Peer {
         let packet_bytes = self.geometry.packet_bytes();
         let room_of =
             |link: &Link| link.receiving.requests_max(packet_bytes).saturating_sub(link.receiving.outstanding.len());
-        let open = self.links.iter().filter(|(_, link)| link.is_open() && link.close_by.is_none());
+        let open = self
+            .links
+            .iter()
+            .filter(|(_, link)| link.is_open() && link.close_by.is_none() && link.receiving.rests_until <= now);
         let mut room: BTreeMap<LinkId, usize> =
             open.map(|(id, link)| (*id, room_of(link))).filter(|(_, room)| *room > 0).collect();
         let mut asked: BTreeMap<LinkId, Vec<u32>> = BTreeMap::new();
@@ -109,12 +115,7 @@ impl Peer {
             }
             let overdue: Vec<u32> =
                 core::mem::take(&mut receiving.outstanding).into_iter().map(PacketIndex::get).collect();
-            for packet in &overdue {
-                // It is not believed again to have them until it says so again.
-                if let Some(packet) = self.geometry.packet(*packet) {
-                    link.has.remove(packet);
-                }
-            }
+            receiving.rests_until = now + REST;
             for packets in runs_of(&overdue).chunks(RUNS_MAX) {
                 self.tell_link(id, &LinkMessage::Cancel { packets: packets.to_vec() });
             }
@@ -138,11 +139,10 @@ impl Peer {
     /// The far end will not bring these.
     pub(super) fn far_refuses(&mut self, id: LinkId, packets: &[Run], now: Time) {
         let Some(link) = self.links.get_mut(&id) else { return };
-        let outstanding = &mut link.receiving.outstanding;
         let is_refused = |packet: &PacketIndex| packets.iter().any(|run| run.contains(packet.get()));
-        for packet in outstanding.iter().copied().filter(is_refused).collect::<Vec<_>>() {
-            outstanding.remove(&packet);
-            link.has.remove(packet);
+        for packet in link.receiving.outstanding.iter().copied().filter(is_refused).collect::<Vec<_>>() {
+            link.receiving.outstanding.remove(&packet);
+            link.receiving.rests_until = now + REST;
         }
         self.pull(now);
     }

@@ -105,7 +105,9 @@ impl Peer {
     }
 
     pub(super) fn far_subscribes(&mut self, id: LinkId, stripes: u8, mask: u16, now: Time) {
-        if let Some(link) = self.links.get_mut(&id) {
+        if let Some(link) =
+            self.links.get_mut(&id).filter(|link| link.sending.subscribed != (stripes, StripeMask(mask)))
+        {
             link.sending.subscribed = (stripes, StripeMask(mask));
             link.sending.cursor = 0;
             link.sending.fresh.clear();

@@ -124,6 +124,7 @@ impl Peer {
         self.session.ice_servers = ice_servers;
         self.timers.set(Reason::Tracker, now + SILENCE_MAX);
         self.feeding.set_stripes(stripes);
+        self.forget_neighbours();
         self.event(Event::TrackerUp);
         if manifest_wanted {
             self.outputs.push_back(Output::UploadManifest);

@@ -22,7 +22,7 @@ pub use contract::{Event, Input, Output, SwarmStats, TrackerConfig, TrackerStats
 
 use crate::ids::{ConnectionId, ContentId, PeerId};
 use crate::time::Time;
-use crate::wire::tracker::{FromTracker, Join, Refusal, ToTracker, VERSION};
+use crate::wire::tracker::{FromTracker, Join, MESSAGE_BYTES_MAX, Refusal, ToTracker, VERSION};
 use rate_limit::RateLimit;
 use swarm::Swarm;
 
@@ -44,6 +44,8 @@ pub enum Reason {
 struct Connection {
     since: Time,
     heard: Time,
+    /// When something was said to it last: a peer takes a tracker that says nothing for gone.
+    told: Time,
     pinged: bool,
     rate: RateLimit,
     joined: Option<(ContentId, PeerId)>,
@@ -151,7 +153,7 @@ impl Tracker {
 
     fn connected(&mut self, connection: ConnectionId, now: Time) {
         let rate = RateLimit::new(self.config.messages_per_s_max, BURST_S, now);
-        let entry = Connection { since: now, heard: now, pinged: false, rate, joined: None };
+        let entry = Connection { since: now, heard: now, told: now, pinged: false, rate, joined: None };
         self.connections.insert(connection, entry);
         self.sweep_at.get_or_insert(now + SWEEP);
     }
@@ -196,13 +198,17 @@ impl Tracker {
         match message {
             ToTracker::Signal { to, session, signal } => {
                 if let Some(connection) = swarm.connection_to_signal(peer, to) {
-                    self.send(connection, &FromTracker::Signal { from: peer, session, signal });
+                    let message = FromTracker::Signal { from: peer, session, signal };
+                    // `from` is longer than `to`: what just fitted coming in may not going out.
+                    if message.encode().len() <= MESSAGE_BYTES_MAX {
+                        self.send(connection, &message);
+                    }
                 }
             }
             ToTracker::Status(status) => swarm.status(peer, &status, now),
             ToTracker::Lost { peer: other } => {
-                swarm.lost(peer, other, now);
-                if swarm.is_away(other) {
+                let is_neighbour = swarm.lost(peer, other, now);
+                if is_neighbour && swarm.is_away(other) {
                     self.drop_peer(content, other, "gone, and its links are broken", now);
                 }
             }
@@ -328,8 +334,10 @@ impl Tracker {
             let quiet = now - entry.heard;
             if quiet >= silence_max || (entry.joined.is_none() && now - entry.since >= join_max) {
                 silent.push(*connection);
-            } else if entry.joined.is_some() && quiet >= heartbeat && !entry.pinged {
+            } else if entry.joined.is_some() && ((quiet >= heartbeat && !entry.pinged) || now - entry.told >= heartbeat)
+            {
                 entry.pinged = true;
+                entry.told = now;
                 pinged.push(*connection);
             }
         }

@@ -142,8 +142,10 @@ impl Swarm {
         }
     }
 
-    pub(super) fn lost(&mut self, reporter: PeerId, other: PeerId, now: Time) {
+    pub(super) fn lost(&mut self, reporter: PeerId, other: PeerId, now: Time) -> bool {
+        let is_neighbour = self.planner.may_signal(reporter, other);
         self.planner.lost(reporter, other, now);
+        is_neighbour
     }
 
     /// Parts the two for good. Returns how many peers have accused `liar`. Only a neighbour is believed.
