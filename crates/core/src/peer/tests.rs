@@ -1,6 +1,8 @@
 //! Peers and a tracker in one world without delays: every output is carried out at once, time moves only from timeout to
 //! timeout. What depends on rates and delays is the simulator's.
 
+mod recovery;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
