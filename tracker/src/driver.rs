@@ -31,8 +31,9 @@ use crate::metrics::{Counters, Stats, count};
 const COMMANDS_MAX: usize = 1024;
 /// Most commands handled before timers are looked at again.
 const COMMANDS_PER_TURN_MAX: usize = 64;
-/// Most messages that wait in the queue of one socket. At the bound the socket is closed: its peer takes too little.
-pub(crate) const QUEUE_MESSAGES_MAX: usize = 64;
+/// Most messages that wait in the queue of one socket. At the bound the socket is closed: its peer takes too little. A
+/// few times what one turn can bring, or a crowd that comes at once would cut off the seeder that it comes for.
+pub(crate) const QUEUE_MESSAGES_MAX: usize = 4 * COMMANDS_PER_TURN_MAX;
 /// How old a snapshot for `/stats.json` may be: making one walks all swarms, and anybody may ask.
 const STATS_AGE_MAX: Duration = Duration::from_secs(1);
 

@@ -51,6 +51,9 @@ const BACKLOG_BYTES_MAX: usize = 8 << 20;
 const MESSAGE_OVERHEAD_BYTES: usize = 128;
 /// Most signals that wait to be applied.
 const SIGNALS_MAX: usize = 64;
+/// What may wait to be sent. The engine keeps payload below the high water; answers to a far end that asks and asks and
+/// reads nothing end here: the link is closed.
+const UNREAD_BYTES_MAX: usize = HIGH_WATER_BYTES + (1 << 20);
 /// How long a link may take to open.
 const OPEN_MAX: Duration = Duration::from_secs(20);
 /// How long a closing link may take to deliver what was sent.
@@ -173,6 +176,9 @@ impl Link {
         let inner = &self.0;
         if inner.channel.ready_state() != RtcDataChannelState::Open {
             return;
+        }
+        if inner.channel.buffered_amount() as usize > UNREAD_BYTES_MAX {
+            return inner.finish("it does not read what it is sent");
         }
         if let Err(thrown) = inner.channel.send_with_u8_array(message) {
             return inner.finish(&page::message_of(&thrown));

@@ -34,6 +34,8 @@ pub(super) struct UploadLimit {
     bytes_per_s: Option<u64>,
     tokens_bytes: u64,
     filled_at: Time,
+    /// The link that sent last: the others come first when there are tokens again.
+    last: Option<LinkId>,
 }
 
 impl UploadLimit {
@@ -45,8 +47,11 @@ impl UploadLimit {
         }
         let burst = (rate.saturating_mul(BURST_MS) / 1_000).max(bytes);
         let filled = (now - self.filled_at).as_micros() * u128::from(rate) / 1_000_000;
-        self.tokens_bytes = self.tokens_bytes.saturating_add(u64::try_from(filled).unwrap_or(u64::MAX)).min(burst);
-        self.filled_at = now;
+        let filled = u64::try_from(filled).unwrap_or(u64::MAX);
+        self.tokens_bytes = self.tokens_bytes.saturating_add(filled).min(burst);
+        // Only the time of whole bytes is used up, or frequent calls would never fill the bucket of a low limit.
+        let used_micros = u128::from(filled) * 1_000_000 / u128::from(rate);
+        self.filled_at = self.filled_at + Duration::from_micros(u64::try_from(used_micros).unwrap_or(u64::MAX));
         match bytes.checked_sub(self.tokens_bytes) {
             None | Some(0) => Ok(()),
             Some(lacking) => {
@@ -85,7 +90,7 @@ enum Sent {
 
 impl Peer {
     pub(super) fn set_upload_limit(&mut self, bytes_per_s: Option<u64>, now: Time) {
-        self.upload = UploadLimit { bytes_per_s, tokens_bytes: 0, filled_at: now };
+        self.upload = UploadLimit { bytes_per_s, tokens_bytes: 0, filled_at: now, last: None };
         self.timers.clear(Reason::Upload);
         self.pump_all(now);
     }
@@ -172,14 +177,20 @@ impl Peer {
         if !link.sending.awaiting.remove(&packet) || !link.is_open() {
             return;
         }
-        let is_blocked = self.send_packet(id, packet, now) == Sent::Blocked;
-        if let Some(link) = self.links.get_mut(&id).filter(|_| is_blocked) {
+        self.send_packet(id, packet, now);
+        let Some(link) = self.links.get_mut(&id) else { return };
+        // Blocked, or one run of several: the rest goes by the ordinary way.
+        if self.holdings.groups_of(packet) & !link.sending.sent.packet_groups(packet) != 0 {
             link.sending.fresh.insert(packet);
         }
     }
 
+    /// Sends on all links, beginning after the one that sent last, so that each has its turn at a tight limit.
     pub(super) fn pump_all(&mut self, now: Time) {
-        for id in self.links.keys().copied().collect::<Vec<_>>() {
+        let mut ids: Vec<LinkId> = self.links.keys().copied().collect();
+        let begin = ids.partition_point(|id| Some(*id) <= self.upload.last);
+        ids.rotate_left(begin);
+        for id in ids {
             self.pump(id, now);
         }
     }
@@ -298,6 +309,7 @@ impl Peer {
         self.totals.sent.add(payload_bytes as u64, now);
         self.totals.control_bytes += (message_bytes - payload_bytes) as u64;
         self.upload.spend(payload_bytes as u64);
+        self.upload.last = Some(id);
     }
 
     /// Puts a packet aside until it is read. Only what is whole and written can be read.

@@ -110,3 +110,14 @@ fn a_seeder_outlives_many_trackers() {
     world.run_s(60);
     assert!(world.has_all(late), "{:?}", world.nodes[late].peer.stats(world.now));
 }
+
+#[test]
+fn a_tight_upload_limit_is_shared_by_all_children() {
+    let mut world = World::with_tracker(4_000_000, TrackerConfig { laterals: 0, ..TrackerConfig::default() });
+    let seeder = world.seeder();
+    world.give(seeder, Input::UploadLimit { bytes_per_s: Some(100_000) });
+    let children = [world.add(Start::Empty, 0), world.add(Start::Empty, 0)];
+    world.run_s(20);
+    let [one, other] = children.map(|child| world.nodes[child].peer.stats(world.now).have_bytes);
+    assert!(one.min(other) * 2 > one.max(other), "{one} and {other} bytes");
+}
