@@ -41,7 +41,8 @@ pub(crate) fn run(project: &Project, no_open: bool) -> Result<()> {
 /// the terminal.
 fn share_command(project: &Project, pleach: &Path, sample: &Path) -> Command {
     let mut command = project.command(pleach);
-    command.arg("share").arg(sample);
+    // Pages of this machine get lasting storage from their browser; by plain http from elsewhere they would not.
+    command.arg("share").arg(sample).args(["--host", "127.0.0.1"]);
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     command
