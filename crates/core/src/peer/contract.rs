@@ -130,7 +130,7 @@ pub enum Output {
     SendTracker(String),
     /// Upload the manifest: `PUT /<content id>.pleach` at the tracker. Failure is not fatal and not reported.
     UploadManifest,
-    /// Make a WebRTC connection with one data channel: negotiated, id 0, ordered and reliable, messages up to 256 KiB,
+    /// Make a WebRTC connection with one data channel: negotiated, id 0, ordered and reliable, messages up to 128 KiB,
     /// binary. The end that dials makes the offer, the other waits for it.
     OpenLink {
         /// The name of it from now on.
@@ -160,7 +160,8 @@ pub enum Output {
         /// Which link.
         link: LinkId,
     },
-    /// Write verified bytes. At most `store_backlog_bytes_max` bytes are under way.
+    /// Write verified bytes. From `store_backlog_bytes_max` bytes under way on no link gets new credit; what was granted
+    /// before may still come, at most `window_bytes_max` a link.
     Write {
         /// Name of the write.
         write: WriteId,
