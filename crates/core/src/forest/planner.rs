@@ -1,5 +1,14 @@
 //! All stripes of one swarm, the laterals, and which edges a change opens and closes.
+//!
+//! * `placing`: where a peer goes in a stripe
+//! * `measuring`: what a peer is worth, as others tell it, and how many children that makes
+//! * `ordering`: the epoch's moves: fast peers up, slow ones down
 
+mod measuring;
+mod ordering;
+mod placing;
+
+use core::cmp::Reverse;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +19,7 @@ use super::tree::StripeTree;
 use crate::ids::PeerId;
 use crate::time::Time;
 use crate::wire::tracker::{LinkReport, Role, StripeMask};
+use measuring::Measured;
 
 /// How long a pair that could not connect is not put together again.
 const AVOID: Duration = Duration::from_secs(20);
@@ -18,7 +28,7 @@ const AVOID_MAX: usize = 16;
 /// How long a peer that comes with live links is left below a parent that has not come back itself, after a restart.
 const KEEP: Duration = Duration::from_secs(20);
 /// How often a peer without a place is tried again.
-const RETRY: Duration = Duration::from_secs(2);
+const RETRY: Duration = Duration::from_secs(1);
 /// Children of a root in one stripe when no slot is free anywhere: better slow than never.
 const OVERFLOW_MAX: usize = 16;
 /// Random draws to find a lateral.
@@ -29,10 +39,15 @@ const LATERAL_DRAWS: usize = 8;
 pub struct PlannerConfig {
     /// Trees, 1 to [`STRIPES_MAX`](crate::wire::tracker::STRIPES_MAX).
     pub stripes: u8,
-    /// Most children of one peer in one stripe, whatever slots it offers.
+    /// Children of a peer of which nothing is known yet, in all stripes together. As many as there are stripes is one
+    /// whole copy: what everyone must give if all are alike.
     pub fan_out: u8,
     /// Laterals wanted for each peer. One has at most twice as many.
     pub laterals: u8,
+    /// Most neighbours of a peer that the plan fills up to.
+    pub links_max: u8,
+    /// How often the forest is put in order.
+    pub epoch: Duration,
 }
 
 /// What a peer is to another.
@@ -59,8 +74,20 @@ pub struct Change {
 
 #[derive(Debug)]
 struct Member {
-    slots: u8,
+    /// Most children that it offers, in all stripes together; 0: a leaf by choice.
+    offered: u16,
+    /// Children that it is given, in all stripes together.
+    slots: u16,
+    /// Stripes in which it is interior; a leaf in all others, so that the uplinks of all are in use.
+    home: StripeMask,
+    /// Children that it has, in all stripes together.
+    children: u16,
+    /// Neighbours, with the number of edges to each.
+    links: BTreeMap<PeerId, u8>,
+    measured: Measured,
     complete: bool,
+    /// Whether it had everything when it joined: what it has, others may not have.
+    is_origin: bool,
     /// Whether its socket is there.
     present: bool,
     /// Its place in `Planner::order`.
@@ -85,6 +112,15 @@ pub struct Planner {
     provisional: BTreeSet<(u8, PeerId)>,
     /// Peers without a place in a stripe.
     orphans: BTreeSet<(u8, PeerId)>,
+    /// Peers that could have more children than they have, most first.
+    spare: BTreeSet<(Reverse<u16>, PeerId)>,
+    /// Peers that wait for a parent to come back.
+    expecting: BTreeSet<PeerId>,
+    /// Peers that would like more laterals.
+    lonely: BTreeSet<PeerId>,
+    /// Children that peers at home in each stripe are given there.
+    supply: Vec<u32>,
+    epoch_at: Option<Time>,
     /// Pairs, smaller id first, whose edge may differ from what the two were told.
     touched: BTreeSet<(PeerId, PeerId)>,
     /// What the smaller of a pair was told of the larger.
@@ -103,6 +139,11 @@ impl Planner {
             complete: BTreeSet::new(),
             provisional: BTreeSet::new(),
             orphans: BTreeSet::new(),
+            spare: BTreeSet::new(),
+            expecting: BTreeSet::new(),
+            lonely: BTreeSet::new(),
+            supply: vec![0; usize::from(config.stripes)],
+            epoch_at: None,
             touched: BTreeSet::new(),
             told: BTreeMap::new(),
             retry_at: None,
@@ -121,7 +162,7 @@ impl Planner {
 
     /// Number of peers that have everything.
     pub fn complete_count(&self) -> usize {
-        self.members.values().filter(|member| member.complete).count()
+        self.complete.len()
     }
 
     /// The longest way from a root, in edges.
@@ -141,15 +182,15 @@ impl Planner {
 
     /// When [`Planner::retry`] is to be called.
     pub fn next_retry(&self) -> Option<Time> {
-        self.retry_at
+        self.retry_at.into_iter().chain(self.epoch_at).min()
     }
 
-    /// Adds a peer and gives it a place in every stripe. `links` are those it already has; they are kept where that
-    /// makes a tree.
+    /// Adds a peer and gives it a place in every stripe. It would feed `offered` children in all stripes together.
+    /// `links` are those it already has; they are kept where that makes a tree.
     pub fn join(
         &mut self,
         peer: PeerId,
-        slots: u8,
+        offered: u16,
         complete: bool,
         links: &[LinkReport],
         now: Time,
@@ -157,8 +198,14 @@ impl Planner {
     ) {
         self.leave(peer, now);
         let member = Member {
-            slots,
+            offered,
+            slots: 0,
+            home: StripeMask::NONE,
+            children: 0,
+            links: BTreeMap::new(),
+            measured: Measured::default(),
             complete,
+            is_origin: complete,
             present: true,
             order: self.order.len(),
             avoid: BTreeMap::new(),
@@ -170,10 +217,10 @@ impl Planner {
         if complete {
             self.complete.insert(peer);
         }
-        let fan_out = usize::from(slots.min(self.config.fan_out));
         for tree in &mut self.trees {
-            tree.insert(peer, fan_out);
+            tree.insert(peer);
         }
+        self.set_slots(peer, offered.min(u16::from(self.config.fan_out)), now);
         for stripe in 0..self.config.stripes {
             if complete || !self.keep_parent(stripe, peer, links, now) {
                 self.place(stripe, peer, now);
@@ -186,31 +233,33 @@ impl Planner {
         }
         self.draw_laterals(peer, rng);
         self.schedule_retry(now);
+        self.epoch_at.get_or_insert(now + self.config.epoch);
     }
 
     /// Takes a peer out and places its children again.
     pub fn leave(&mut self, peer: PeerId, now: Time) {
-        let Some(member) = self.members.remove(&peer) else { return };
-        self.complete.remove(&peer);
-        self.forget_order(member.order);
-        for other in member.laterals {
-            self.members.get_mut(&other).expect("laterals are mutual").laterals.remove(&peer);
-            self.touch(peer, other);
+        if !self.members.contains_key(&peer) {
+            return;
         }
+        self.complete.remove(&peer);
         for stripe in 0..self.config.stripes {
             self.provisional.remove(&(stripe, peer));
             self.orphans.remove(&(stripe, peer));
-            let parent = self.tree(stripe).parent(peer);
-            let children = self.trees[usize::from(stripe)].remove(peer);
-            if let Some(parent) = parent {
-                self.touch(peer, parent);
-                self.update_slots(parent);
-            }
-            for child in children {
-                self.touch(peer, child);
-                self.place(stripe, child, now);
-            }
+            self.detach(stripe, peer);
         }
+        // Its children go elsewhere, all of them.
+        self.set_slots(peer, 0, now);
+        let laterals = self.members[&peer].laterals.clone();
+        for other in laterals {
+            self.end_laterals(peer, other);
+        }
+        for tree in &mut self.trees {
+            tree.remove(peer);
+        }
+        let Some(member) = self.members.remove(&peer) else { return };
+        self.expecting.remove(&peer);
+        self.lonely.remove(&peer);
+        self.forget_order(member.order);
         self.schedule_retry(now);
     }
 
@@ -222,14 +271,13 @@ impl Planner {
         }
         member.complete = true;
         member.expected.clear();
+        self.expecting.remove(&peer);
+        self.lonely.remove(&peer);
         self.complete.insert(peer);
         for stripe in 0..self.config.stripes {
-            let parent = self.tree(stripe).parent(peer);
             self.place(stripe, peer, now);
-            if let Some(parent) = parent {
-                self.lift(stripe, parent, peer, now);
-            }
         }
+        self.update(peer);
         self.place_below_new_root(now);
         self.schedule_retry(now);
     }
@@ -238,7 +286,7 @@ impl Planner {
     pub fn set_present(&mut self, peer: PeerId, present: bool) {
         if let Some(member) = self.members.get_mut(&peer) {
             member.present = present;
-            self.update_slots(peer);
+            self.update(peer);
         }
     }
 
@@ -258,20 +306,27 @@ impl Planner {
         self.part(victim, liar, now);
     }
 
-    /// Tries again to place those without a place.
+    /// Tries again to place those without a place, and puts the forest in order when an epoch is over.
     pub fn retry(&mut self, now: Time, rng: &mut ChaCha8Rng) {
-        self.retry_at = None;
-        for (stripe, peer) in self.expired_expectations(now) {
-            self.provisional.remove(&(stripe, peer));
-            self.place(stripe, peer, now);
+        if self.epoch_at.is_some_and(|at| at <= now) {
+            self.epoch_at = (!self.is_empty()).then_some(now + self.config.epoch);
+            self.put_in_order(now);
         }
-        for (stripe, peer) in core::mem::take(&mut self.orphans) {
-            self.place(stripe, peer, now);
-        }
-        let lonely: Vec<PeerId> =
-            self.members.iter().filter(|(_, member)| self.wants_laterals(member)).map(|(peer, _)| *peer).collect();
-        for peer in lonely {
-            self.draw_laterals(peer, rng);
+        if self.retry_at.is_some_and(|at| at <= now) {
+            self.retry_at = None;
+            for (stripe, peer) in self.expired_expectations(now) {
+                self.provisional.remove(&(stripe, peer));
+                self.place(stripe, peer, now);
+            }
+            for (stripe, peer) in core::mem::take(&mut self.orphans) {
+                self.place(stripe, peer, now);
+                if self.orphans.contains(&(stripe, peer)) {
+                    self.spill(stripe, peer, now);
+                }
+            }
+            for peer in self.lonely.iter().copied().collect::<Vec<_>>() {
+                self.draw_laterals(peer, rng);
+            }
         }
         self.schedule_retry(now);
     }
@@ -331,112 +386,6 @@ impl Planner {
         self.touched.insert(pair(one, other));
     }
 
-    /// Gives a peer its place in a stripe: a root if it has everything, else the best free slot, else over the limit
-    /// below a root; with nobody else there it becomes a provisional root.
-    fn place(&mut self, stripe: u8, peer: PeerId, now: Time) {
-        let Some(member) = self.members.get(&peer) else { return };
-        if member.complete {
-            self.detach(stripe, peer);
-            self.provisional.remove(&(stripe, peer));
-            self.orphans.remove(&(stripe, peer));
-            self.trees[usize::from(stripe)].make_root(peer);
-            return;
-        }
-        let avoid = |other: PeerId| member.avoid.get(&other).is_some_and(|until| *until > now);
-        let parent = self.tree(stripe).best_slot(peer, avoid).or_else(|| self.overflow_slot(stripe, peer, avoid));
-        match parent {
-            Some(parent) => self.attach(stripe, peer, parent),
-            None if self.has_root(stripe, peer) => {
-                self.detach(stripe, peer);
-                self.orphans.insert((stripe, peer));
-            }
-            None => {
-                self.detach(stripe, peer);
-                self.trees[usize::from(stripe)].make_root(peer);
-                self.provisional.insert((stripe, peer));
-            }
-        }
-    }
-
-    /// The complete peer with fewest children that would take one more although its slots are taken.
-    fn overflow_slot(&self, stripe: u8, peer: PeerId, avoid: impl Fn(PeerId) -> bool) -> Option<PeerId> {
-        let roots = self.complete.iter().filter(|other| {
-            let member = &self.members[*other];
-            member.present && member.slots > 0 && **other != peer && !avoid(**other)
-        });
-        let loads = roots.map(|other| (self.tree(stripe).child_count(*other), *other));
-        loads.filter(|(children, _)| *children < OVERFLOW_MAX).min().map(|(_, other)| other)
-    }
-
-    /// Whether the stripe has a root other than the peer itself.
-    fn has_root(&self, stripe: u8, peer: PeerId) -> bool {
-        self.complete.iter().any(|other| self.members[other].present && *other != peer)
-            || self.provisional.iter().any(|(of, other)| *of == stripe && *other != peer)
-    }
-
-    fn attach(&mut self, stripe: u8, peer: PeerId, parent: PeerId) {
-        self.detach(stripe, peer);
-        if self.trees[usize::from(stripe)].attach(peer, parent) {
-            self.provisional.remove(&(stripe, peer));
-            self.orphans.remove(&(stripe, peer));
-            self.touch(peer, parent);
-            self.update_slots(parent);
-        } else {
-            debug_assert!(false, "a slot is never below the peer that it is for");
-            self.orphans.insert((stripe, peer));
-        }
-    }
-
-    fn detach(&mut self, stripe: u8, peer: PeerId) {
-        let parent = self.tree(stripe).parent(peer);
-        self.trees[usize::from(stripe)].detach(peer);
-        if let Some(parent) = parent {
-            self.touch(peer, parent);
-            self.update_slots(parent);
-        }
-    }
-
-    /// Enters a peer's load and presence into the lists of free slots.
-    fn update_slots(&mut self, peer: PeerId) {
-        let Some(member) = self.members.get(&peer) else { return };
-        let present = member.present;
-        let load: usize = self.trees.iter().map(|tree| tree.child_count(peer)).sum();
-        for tree in &mut self.trees {
-            tree.set_slot(peer, present, load as u32);
-        }
-    }
-
-    /// A root that has everything is there: provisional roots and orphans go below it, unless a link keeps them up.
-    fn place_below_new_root(&mut self, now: Time) {
-        let waiting: Vec<(u8, PeerId)> = self.provisional.union(&self.orphans).copied().collect();
-        for (stripe, peer) in waiting {
-            let expects = self.members.get(&peer).is_some_and(|member| member.expected.contains_key(&stripe));
-            if !expects {
-                self.place(stripe, peer, now);
-            }
-        }
-    }
-
-    /// `root` has fed `new_root` until that had everything, and is free for others now: those two steps below either
-    /// move up to it, or one that is below the new root, so that no root is idle while the other has all to do.
-    fn lift(&mut self, stripe: u8, root: PeerId, new_root: PeerId, now: Time) {
-        let Some(member) = self.members.get(&root).filter(|member| member.complete && member.present) else { return };
-        let fan_out = usize::from(member.slots.min(self.config.fan_out));
-        while self.tree(stripe).child_count(root) < fan_out {
-            let may_move = |peer: &PeerId| {
-                self.members.get(peer).is_some_and(|member| member.avoid.get(&root).is_none_or(|until| *until <= now))
-            };
-            let tree = self.tree(stripe);
-            let two_below = [new_root, root].into_iter().flat_map(|top| tree.children(top));
-            let lifted = two_below.flat_map(|child| tree.children(child)).find(may_move).or_else(|| {
-                let is_busier = tree.child_count(new_root) > tree.child_count(root) + 1;
-                tree.children(new_root).find(may_move).filter(|_| is_busier)
-            });
-            let Some(lifted) = lifted else { return };
-            self.attach(stripe, lifted, root);
-        }
-    }
-
     /// Keeps a peer below the parent that it has a link to. If that one is not back yet, it is waited for.
     fn keep_parent(&mut self, stripe: u8, peer: PeerId, links: &[LinkReport], now: Time) -> bool {
         let is_parent = |link: &&LinkReport| link.role == Role::Parent && link.stripes.contains(stripe);
@@ -448,35 +397,30 @@ impl Planner {
             // Whoever names a parent must not get more of it than a place would give: the links are not proven.
             let has_room = above.slots > 0 && self.tree(stripe).child_count(parent) < OVERFLOW_MAX;
             let is_apart = above.avoid.get(&peer).is_some_and(|until| *until > now);
-            if has_room && !is_apart && self.trees[usize::from(stripe)].attach(peer, parent) {
-                self.touch(peer, parent);
-                self.update_slots(parent);
-                return true;
-            }
-            return false;
+            return has_room && !is_apart && self.attach(stripe, peer, parent);
         }
         let member = self.members.get_mut(&peer).expect("it has just joined");
         member.expected.insert(stripe, (parent, now + KEEP));
-        self.trees[usize::from(stripe)].make_root(peer);
-        self.provisional.insert((stripe, peer));
+        self.expecting.insert(peer);
+        self.make_provisional(stripe, peer);
         true
     }
 
     /// Puts those who waited for `parent` back below it.
     fn take_back_children(&mut self, parent: PeerId, now: Time) {
         let mut waiting = Vec::new();
-        for (peer, member) in &mut self.members {
+        for peer in self.expecting.iter().copied().collect::<Vec<_>>() {
+            let Some(member) = self.members.get_mut(&peer) else { continue };
             let stripes = member.expected.iter().filter(|(_, (expected, _))| *expected == parent);
-            waiting.extend(stripes.map(|(stripe, _)| (*stripe, *peer)));
+            waiting.extend(stripes.map(|(stripe, _)| (*stripe, peer)));
             member.expected.retain(|_, (expected, _)| *expected != parent);
+            if member.expected.is_empty() {
+                self.expecting.remove(&peer);
+            }
         }
         for (stripe, peer) in waiting {
-            if self.trees[usize::from(stripe)].attach(peer, parent) {
-                self.provisional.remove(&(stripe, peer));
-                self.touch(peer, parent);
-                self.update_slots(parent);
-            } else {
-                self.provisional.remove(&(stripe, peer));
+            self.provisional.remove(&(stripe, peer));
+            if !self.attach(stripe, peer, parent) {
                 self.place(stripe, peer, now);
             }
         }
@@ -484,10 +428,14 @@ impl Planner {
 
     fn expired_expectations(&mut self, now: Time) -> Vec<(u8, PeerId)> {
         let mut expired = Vec::new();
-        for (peer, member) in &mut self.members {
+        for peer in self.expecting.iter().copied().collect::<Vec<_>>() {
+            let Some(member) = self.members.get_mut(&peer) else { continue };
             let stripes = member.expected.iter().filter(|(_, (_, until))| *until <= now);
-            expired.extend(stripes.map(|(stripe, _)| (*stripe, *peer)));
+            expired.extend(stripes.map(|(stripe, _)| (*stripe, peer)));
             member.expected.retain(|_, (_, until)| *until > now);
+            if member.expected.is_empty() {
+                self.expecting.remove(&peer);
+            }
         }
         expired
     }
@@ -498,24 +446,36 @@ impl Planner {
         }
     }
 
-    fn wants_laterals(&self, member: &Member) -> bool {
-        !member.complete && member.laterals.len() < usize::from(self.config.laterals)
+    fn wants_laterals(&self, peer: PeerId) -> bool {
+        let wanted = usize::from(self.config.laterals);
+        self.members.get(&peer).is_some_and(|member| !member.complete && member.laterals.len() < wanted)
+    }
+
+    fn has_room_for_link(&self, member: &Member) -> bool {
+        member.links.len() < usize::from(self.config.links_max)
     }
 
     /// Draws laterals for a peer among the others that are incomplete and no neighbours of it yet.
     fn draw_laterals(&mut self, peer: PeerId, rng: &mut ChaCha8Rng) {
         for _ in 0..LATERAL_DRAWS {
-            let Some(member) = self.members.get(&peer) else { return };
-            if !self.wants_laterals(member) || self.order.len() < 2 {
-                return;
+            if !self.wants_laterals(peer) || self.order.len() < 2 {
+                break;
             }
+            let member = &self.members[&peer];
             let other = self.order[rng.random_range(0..self.order.len())];
             let candidate = &self.members[&other];
-            let has_room = candidate.laterals.len() < 2 * usize::from(self.config.laterals);
+            let has_room = candidate.laterals.len() < 2 * usize::from(self.config.laterals)
+                && self.has_room_for_link(candidate)
+                && self.has_room_for_link(member);
             let fits = candidate.present && !candidate.complete && has_room && !member.avoid.contains_key(&other);
-            if fits && self.neighbour(peer, other).is_none() {
+            if fits && !member.links.contains_key(&other) {
                 self.make_laterals(peer, other);
             }
+        }
+        if self.wants_laterals(peer) {
+            self.lonely.insert(peer);
+        } else {
+            self.lonely.remove(&peer);
         }
     }
 
@@ -524,11 +484,39 @@ impl Planner {
             return;
         }
         let Some(far) = self.members.get_mut(&other) else { return };
-        if far.laterals.len() >= 2 * usize::from(self.config.laterals) {
+        if far.laterals.len() >= 2 * usize::from(self.config.laterals) || !far.laterals.insert(one) {
             return;
         }
-        far.laterals.insert(one);
         self.members.get_mut(&one).expect("it was just seen").laterals.insert(other);
+        self.count_edge(one, other, true);
+    }
+
+    fn end_laterals(&mut self, one: PeerId, other: PeerId) {
+        let mut ended = false;
+        for (peer, far) in [(one, other), (other, one)] {
+            if let Some(member) = self.members.get_mut(&peer) {
+                ended |= member.laterals.remove(&far);
+            }
+        }
+        if ended {
+            self.count_edge(one, other, false);
+            for peer in [one, other].into_iter().filter(|peer| self.wants_laterals(*peer)).collect::<Vec<_>>() {
+                self.lonely.insert(peer);
+            }
+        }
+    }
+
+    /// Counts an edge between two that is new or gone.
+    fn count_edge(&mut self, one: PeerId, other: PeerId, is_new: bool) {
+        for (peer, far) in [(one, other), (other, one)] {
+            let Some(member) = self.members.get_mut(&peer) else { continue };
+            let edges = member.links.entry(far).or_default();
+            *edges = if is_new { *edges + 1 } else { edges.saturating_sub(1) };
+            if *edges == 0 {
+                member.links.remove(&far);
+            }
+            self.update(peer);
+        }
         self.touch(one, other);
     }
 
@@ -544,11 +532,7 @@ impl Planner {
 
     /// Ends every edge between two peers and places the lower end of each again.
     fn part(&mut self, one: PeerId, other: PeerId, now: Time) {
-        for (peer, far) in [(one, other), (other, one)] {
-            if let Some(member) = self.members.get_mut(&peer) {
-                member.laterals.remove(&far);
-            }
-        }
+        self.end_laterals(one, other);
         self.touch(one, other);
         for stripe in 0..self.config.stripes {
             for (child, parent) in [(one, other), (other, one)] {
@@ -570,7 +554,7 @@ impl Planner {
 
     fn schedule_retry(&mut self, now: Time) {
         let alone = self.order.len() < 2;
-        let is_waiting = !self.orphans.is_empty() || self.members.values().any(|member| !member.expected.is_empty());
+        let is_waiting = !self.orphans.is_empty() || !self.expecting.is_empty() || !self.lonely.is_empty();
         if self.retry_at.is_none() && !alone && is_waiting {
             self.retry_at = Some(now + RETRY);
         }
@@ -588,11 +572,35 @@ impl Planner {
                 assert!(!member.complete || tree.parent(*peer).is_none(), "who has everything needs no parent");
             }
         }
+        self.check_counts();
         for (peer, member) in &self.members {
             assert_eq!(self.order[member.order], *peer);
             for other in &member.laterals {
                 assert!(self.members[other].laterals.contains(peer), "laterals are mutual");
             }
+        }
+    }
+}
+
+#[cfg(test)]
+impl Planner {
+    fn check_counts(&self) {
+        let mut supply = vec![0; self.trees.len()];
+        for (peer, member) in &self.members {
+            let children: usize = self.trees.iter().map(|tree| tree.child_count(*peer)).sum();
+            assert_eq!(children, usize::from(member.children), "children are counted");
+            let others = self.neighbours(*peer);
+            let linked: Vec<PeerId> = member.links.keys().copied().collect();
+            assert_eq!(others.into_iter().map(|(other, _)| other).collect::<Vec<_>>(), linked, "links are counted");
+            assert_eq!(self.expecting.contains(peer), !member.expected.is_empty());
+            for (stripe, share) in member.supply(self.config.stripes) {
+                supply[usize::from(stripe)] += share;
+            }
+            assert!(member.slots <= member.offered.max(1), "nobody is given more than it offers");
+        }
+        assert_eq!(supply, self.supply);
+        for (Reverse(free), peer) in &self.spare {
+            assert_eq!(*free, self.members[peer].slots - self.members[peer].children);
         }
     }
 }

@@ -9,17 +9,26 @@ use crate::ids::PeerId;
 struct Node {
     parent: Option<PeerId>,
     children: BTreeSet<PeerId>,
-    /// Most children; 0 for a leaf by choice.
-    fan_out: usize,
     /// Edges to the root above; only right while `anchored`.
     depth: u32,
     /// Whether the node's root is one that data comes from; others are orphans that wait for a place.
     anchored: bool,
-    /// Whether new children may be placed here: not while the peer's socket is broken.
+    /// Whether a new child may be placed here.
     open: bool,
+    /// Whether it is meant to have children in this stripe. Who is not gives way to who is.
+    interior: bool,
     /// What it has to do in all stripes; orders peers of equal depth.
     load: u32,
 }
+
+impl Node {
+    fn is_leaf(&self) -> bool {
+        !self.interior && self.parent.is_some() && self.children.is_empty()
+    }
+}
+
+/// Leaves looked at to find one that gives way.
+const LEAVES_TRIED: usize = 16;
 
 /// A place where a child may go, best first: shallow, then idle, then by id.
 type Slot = (u32, u32, PeerId);
@@ -29,13 +38,15 @@ type Slot = (u32, u32, PeerId);
 pub(super) struct StripeTree {
     nodes: BTreeMap<PeerId, Node>,
     slots: BTreeSet<Slot>,
+    /// Peers below a root that are not meant to have children here and have none, by depth.
+    leaves: BTreeSet<(u32, PeerId)>,
 }
 
 impl StripeTree {
     /// Adds a peer without parent or children, as an orphan.
-    pub(super) fn insert(&mut self, peer: PeerId, fan_out: usize) {
+    pub(super) fn insert(&mut self, peer: PeerId) {
         debug_assert!(!self.nodes.contains_key(&peer));
-        self.nodes.insert(peer, Node { fan_out, open: true, ..Node::default() });
+        self.nodes.insert(peer, Node::default());
     }
 
     /// Takes a peer out. Its children, which are returned, become orphans.
@@ -66,9 +77,24 @@ impl StripeTree {
     }
 
     /// Whether data can reach the peer: its root is one.
-    #[cfg(test)]
     pub(super) fn is_anchored(&self, peer: PeerId) -> bool {
         self.nodes.get(&peer).is_some_and(|node| node.anchored)
+    }
+
+    /// Edges to the root above, if data can reach the peer.
+    pub(super) fn depth(&self, peer: PeerId) -> Option<u32> {
+        self.nodes.get(&peer).filter(|node| node.anchored).map(|node| node.depth)
+    }
+
+    /// Whether a new child may be placed below the peer.
+    pub(super) fn is_open(&self, peer: PeerId) -> bool {
+        self.nodes.get(&peer).is_some_and(|node| node.anchored && node.open)
+    }
+
+    /// Peers that are meant to have children here, each with its depth, by id.
+    pub(super) fn interiors(&self) -> impl Iterator<Item = (PeerId, u32)> + '_ {
+        let interiors = self.nodes.iter().filter(|(_, node)| node.interior && node.anchored);
+        interiors.map(|(peer, node)| (*peer, node.depth))
     }
 
     /// The longest way from a root, in edges.
@@ -117,18 +143,26 @@ impl StripeTree {
         candidates.filter(|&parent| !avoid(parent)).find(|&parent| !self.is_below(parent, peer))
     }
 
-    /// Says whether new children may be placed below the peer, and how busy it is.
-    pub(super) fn set_slot(&mut self, peer: PeerId, open: bool, load: u32) {
-        self.unlist(peer);
-        if let Some(node) = self.nodes.get_mut(&peer) {
-            node.open = open;
-            node.load = load;
+    /// The shallowest leaf at less than `depth` that would give way to an orphan: its parent is not among `avoid`.
+    pub(super) fn best_leaf(&self, peer: PeerId, depth: u32, avoid: impl Fn(PeerId) -> bool) -> Option<PeerId> {
+        let above = self.leaves.range(..(depth, PeerId::from_bytes([0; 16]))).map(|(_, leaf)| *leaf).filter(|leaf| *leaf != peer);
+        above.take(LEAVES_TRIED).find(|leaf| self.parent(*leaf).is_some_and(|parent| !avoid(parent)))
+    }
+
+    /// Says whether new children may be placed below the peer, whether it is meant to have some, and how busy it is.
+    pub(super) fn set_slot(&mut self, peer: PeerId, open: bool, interior: bool, load: u32) {
+        let is_same = |node: &Node| (node.open, node.interior, node.load) == (open, interior, load);
+        if self.nodes.get(&peer).is_none_or(is_same) {
+            return;
         }
+        self.unlist(peer);
+        let node = self.node_mut(peer);
+        (node.open, node.interior, node.load) = (open, interior, load);
         self.list(peer);
     }
 
     /// Whether `peer` is `top` or somewhere below it.
-    fn is_below(&self, peer: PeerId, top: PeerId) -> bool {
+    pub(super) fn is_below(&self, peer: PeerId, top: PeerId) -> bool {
         let mut at = Some(peer);
         while let Some(here) = at {
             if here == top {
@@ -152,18 +186,22 @@ impl StripeTree {
         }
     }
 
-    /// Enters the peer's slot into the list if it has one free.
+    /// Enters the peer's slot into the list if it has one free, and the peer into that of leaves if it is one.
     fn list(&mut self, peer: PeerId) {
-        let has_slot = |node: &&Node| node.anchored && node.open && node.children.len() < node.fan_out;
-        if let Some(node) = self.nodes.get(&peer).filter(has_slot) {
+        let Some(node) = self.nodes.get(&peer).filter(|node| node.anchored) else { return };
+        if node.open {
             self.slots.insert((node.depth, node.load, peer));
+        }
+        if node.is_leaf() {
+            self.leaves.insert((node.depth, peer));
         }
     }
 
-    /// Takes the peer's slot from the list; to be called before anything that its place depends on changes.
+    /// Takes the peer from the lists; to be called before anything that its place depends on changes.
     fn unlist(&mut self, peer: PeerId) {
         if let Some(node) = self.nodes.get(&peer) {
             self.slots.remove(&(node.depth, node.load, peer));
+            self.leaves.remove(&(node.depth, peer));
         }
     }
 
@@ -185,8 +223,9 @@ impl StripeTree {
                 assert!(!self.is_below(parent, *peer), "no cycles");
             }
             let listed = self.slots.contains(&(node.depth, node.load, *peer));
-            let free = node.anchored && node.open && node.children.len() < node.fan_out;
-            assert_eq!(listed, free, "free slots are listed");
+            assert_eq!(listed, node.anchored && node.open, "free slots are listed");
+            let listed = self.leaves.contains(&(node.depth, *peer));
+            assert_eq!(listed, node.anchored && node.is_leaf(), "leaves are listed");
         }
         assert!(self.slots.len() <= self.nodes.len(), "each slot is listed once");
     }

@@ -16,7 +16,7 @@ pub struct PeerConfig {
     pub start: Start,
     /// What program this is, for people; at most [`AGENT_BYTES_MAX`](crate::wire::tracker::AGENT_BYTES_MAX) bytes.
     pub agent: String,
-    /// How many children it would feed in each stripe, so how many whole copies it would send at once; 0 takes only.
+    /// How many children it would feed at most, in all stripes together; 0 takes only.
     pub slots: u8,
     /// Verified bytes kept in memory to be passed on without a read. At the bound the oldest go.
     pub cache_bytes: usize,
@@ -329,7 +329,7 @@ impl PeerConfig {
             manifest,
             start,
             agent: String::new(),
-            slots: 4,
+            slots: 64,
             cache_bytes: 8 << 20,
             window_bytes_max: 4 << 20,
             store_backlog_bytes_max: 8 << 20,

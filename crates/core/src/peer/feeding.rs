@@ -7,6 +7,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Life, Peer};
+use crate::content::PacketSet;
 use crate::ids::{LinkId, PeerId};
 use crate::time::Time;
 use crate::wire::link::LinkMessage;
@@ -16,8 +17,6 @@ use crate::wire::tracker::{Edge, Role, STRIPES_MAX, StripeMask};
 const NEIGHBOURS_MAX: usize = 128;
 /// A link that the plan closes stays no longer than this while it still feeds a stripe.
 const CLOSE_MAX: Duration = Duration::from_secs(10);
-/// A feeder that brought nothing for so long is taken for stalled: its stripes may be asked for elsewhere.
-pub(super) const STALLED: Duration = Duration::from_secs(2);
 
 /// What the tracker planned, and what is.
 #[derive(Debug)]
@@ -145,7 +144,7 @@ impl Peer {
         }
         link.receiving.subscribed = mask;
         link.receiving.subscribed_at = now;
-        link.receiving.pushed = vec![None; usize::from(stripes)];
+        link.receiving.declined = PacketSet::new(self.geometry);
         // What is held goes first, so that it is not pushed.
         self.announce(id);
         self.tell_link(id, &LinkMessage::Subscribe { stripes, mask: mask.0 });
@@ -158,21 +157,5 @@ impl Peer {
         if is_idle || close_by <= now {
             self.close_link(id);
         }
-    }
-
-    /// Stripes that no live feeder brings.
-    pub(super) fn uncovered(&self, now: Time) -> StripeMask {
-        let mut mask = StripeMask::NONE;
-        for stripe in 0..self.feeding.stripes {
-            let link = self.feeding.feeder(stripe).and_then(|id| self.links.get(&id));
-            let brings = link.is_some_and(|link| {
-                let lately = link.receiving.payload_at.max(link.receiving.subscribed_at);
-                now - lately < STALLED
-            });
-            if !brings {
-                mask = mask.union(StripeMask::one(stripe));
-            }
-        }
-        mask
     }
 }

@@ -1,7 +1,7 @@
 //! One link: what is known of its far end, what flows each way, and how much may.
 
 use core::time::Duration;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::meter::Meter;
 use crate::content::{Geometry, GroupSet, KnownNodes, PacketIndex, PacketSet};
@@ -9,12 +9,14 @@ use crate::ids::PeerId;
 use crate::time::Time;
 use crate::wire::tracker::StripeMask;
 
-/// Credit that a fresh link gets, in bytes.
-const WINDOW_BYTES_START: u32 = 256 * 1024;
+/// Credit that a fresh link gets, in packets: one can come while the other is acknowledged.
+const WINDOW_PACKETS_START: u32 = 2;
 /// A window that is used up in less than so many round trips is doubled.
 const WINDOW_ROUND_TRIPS: u32 = 2;
+/// A window that takes so long to be used up is halved: what is under way on a slow link can't be had elsewhere.
+const WINDOW_SLOW: Duration = Duration::from_secs(2);
 /// Round trip that is assumed before one is measured.
-const ROUND_TRIP_ASSUMED: Duration = Duration::from_millis(100);
+pub(super) const ROUND_TRIP_ASSUMED: Duration = Duration::from_millis(100);
 /// Packets that the far end may have asked for and not got; more are refused.
 pub(super) const REQUESTED_MAX: usize = 512;
 
@@ -46,6 +48,14 @@ pub(super) struct Sending {
     pub(super) credit_limit_bytes: u64,
     /// Sum of payload that was sent.
     pub(super) payload_bytes: u64,
+    /// Of it, what the far end has acknowledged.
+    pub(super) acked_bytes: u64,
+    /// When it acknowledged something last, or when something was sent after all had been acknowledged.
+    pub(super) acked_at: Time,
+    /// Fair service: the link that has least of it sends next.
+    pub(super) served_bytes: u64,
+    /// Packets that the far end will get elsewhere: they are not pushed.
+    pub(super) declined: PacketSet,
     /// Stripes that the far end asked to be pushed, as it counts them.
     pub(super) subscribed: (u8, StripeMask),
     /// Every packet below was looked at for the push; what comes later below it is in `fresh`.
@@ -65,6 +75,15 @@ pub(super) struct Sending {
     pub(super) meter: Meter,
 }
 
+/// A packet that was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    /// When it should be there.
+    pub(super) expected: Time,
+    /// When it may be asked for elsewhere as well.
+    pub(super) overdue: Time,
+}
+
 /// What the far end may send, and what came.
 #[derive(Debug)]
 pub(super) struct Receiving {
@@ -73,6 +92,7 @@ pub(super) struct Receiving {
     /// Sum of payload that it may send.
     pub(super) granted_bytes: u64,
     window_bytes: u32,
+    window_bytes_min: u32,
     window_bytes_max: u32,
     round_started: Time,
     round_bytes: u64,
@@ -82,13 +102,22 @@ pub(super) struct Receiving {
     /// When payload came last.
     pub(super) payload_at: Time,
     /// Packets that we asked for one by one and did not get yet.
-    pub(super) outstanding: BTreeSet<PacketIndex>,
+    pub(super) outstanding: BTreeMap<PacketIndex, Asked>,
+    /// Packets that we told it not to push, since we asked another for them.
+    pub(super) declined: PacketSet,
+    /// What was acknowledged last.
+    pub(super) acked_bytes: u64,
+    /// What had come when the tracker was told last.
+    reported_bytes: u64,
+    /// Of the looks since then, those at which more was wanted.
+    looks: u32,
+    looks_waiting: u32,
+    /// Whether it feeds us and has more to push than comes at once.
+    pub(super) is_behind: bool,
     /// It did not bring, or refused, what it was asked for: it is not asked before.
     pub(super) rests_until: Time,
     /// Groups that it sent. An honest sender sends none twice on one link.
     pub(super) got: GroupSet,
-    /// Highest packet that it pushed, for each stripe.
-    pub(super) pushed: Vec<Option<u32>>,
     pub(super) meter: Meter,
 }
 
@@ -169,6 +198,10 @@ impl Sending {
             room_bytes: 0,
             credit_limit_bytes: 0,
             payload_bytes: 0,
+            acked_bytes: 0,
+            acked_at: Time::ZERO,
+            served_bytes: 0,
+            declined: PacketSet::new(geometry),
             subscribed: (1, StripeMask::NONE),
             cursor: 0,
             fresh: BTreeSet::new(),
@@ -196,20 +229,27 @@ impl Sending {
 
 impl Receiving {
     fn new(geometry: Geometry, window_bytes_max: u32, now: Time) -> Self {
+        let window_bytes_min = (WINDOW_PACKETS_START * geometry.packet_bytes()).min(window_bytes_max);
         Self {
             payload_bytes: 0,
             granted_bytes: 0,
-            window_bytes: WINDOW_BYTES_START.min(window_bytes_max),
+            window_bytes: window_bytes_min,
+            window_bytes_min,
             window_bytes_max,
             round_started: now,
             round_bytes: 0,
             subscribed: StripeMask::NONE,
             subscribed_at: now,
             payload_at: now,
-            outstanding: BTreeSet::new(),
+            outstanding: BTreeMap::new(),
+            declined: PacketSet::new(geometry),
+            acked_bytes: 0,
+            reported_bytes: 0,
+            looks: 0,
+            looks_waiting: 0,
+            is_behind: false,
             rests_until: Time::ZERO,
             got: GroupSet::new(geometry),
-            pushed: Vec::new(),
             meter: Meter::default(),
         }
     }
@@ -224,6 +264,8 @@ impl Receiving {
             let fast = now - self.round_started < round_trip.unwrap_or(ROUND_TRIP_ASSUMED) * WINDOW_ROUND_TRIPS;
             if fast {
                 self.window_bytes = self.window_bytes.saturating_mul(2).min(self.window_bytes_max);
+            } else if now - self.round_started > WINDOW_SLOW {
+                self.window_bytes = (self.window_bytes / 2).max(self.window_bytes_min);
             }
             self.round_started = now;
             self.round_bytes = 0;
@@ -238,11 +280,27 @@ impl Receiving {
             return None;
         }
         self.granted_bytes = limit;
+        self.acked_bytes = self.payload_bytes;
         Some(limit)
     }
 
-    /// How many packets may be asked for one by one: a window's worth.
-    pub(super) fn requests_max(&self, packet_bytes: u32) -> usize {
-        ((self.window_bytes / packet_bytes.max(1)) as usize).clamp(2, 64)
+    /// Looks whether more is wanted than comes; once a second.
+    pub(super) fn look(&mut self) {
+        self.looks += 1;
+        self.looks_waiting += u32::from(self.is_behind || !self.outstanding.is_empty());
     }
+
+    /// Payload that came since this was asked last, and whether more was wanted most of the time.
+    pub(super) fn take_report(&mut self) -> (u64, bool) {
+        let bytes = self.payload_bytes - self.reported_bytes;
+        let waited = self.looks > 0 && self.looks_waiting * 2 > self.looks;
+        (self.reported_bytes, self.looks, self.looks_waiting) = (self.payload_bytes, 0, 0);
+        (bytes, waited)
+    }
+
+    /// Whether something came that was not acknowledged.
+    pub(super) fn owes_ack(&self) -> bool {
+        self.payload_bytes > self.acked_bytes
+    }
+
 }

@@ -167,11 +167,10 @@ impl Peer {
         link.state = State::Open;
         link.hellos = 1;
         link.agent = agent;
-        for run in have {
-            link.has.insert_run(run.first, run.count);
-        }
         link.receiving.payload_at = now;
         let peer = link.peer;
+        self.note_has(id, have);
+        self.pulling.forget_plan();
         self.event(Event::LinkUp { link: id, peer });
         self.say_hello(id);
         self.grant(id);
@@ -194,7 +193,9 @@ impl Peer {
         match message {
             LinkMessage::Have { packets } => self.far_has(id, &packets, now),
             LinkMessage::Subscribe { stripes, mask } => self.far_subscribes(id, stripes, mask, now),
-            LinkMessage::Credit { limit_bytes, .. } => self.far_credits(id, limit_bytes, now),
+            LinkMessage::Credit { received_bytes, limit_bytes } => {
+                self.far_credits(id, received_bytes, limit_bytes, now);
+            }
             LinkMessage::Request { packets } => self.far_requests(id, &packets, now),
             LinkMessage::Cancel { packets } => self.far_cancels(id, &packets),
             LinkMessage::Refuse { packets } => self.far_refuses(id, &packets, now),
@@ -207,14 +208,8 @@ impl Peer {
     }
 
     fn far_has(&mut self, id: LinkId, packets: &[Run], now: Time) {
-        let Some(link) = self.links.get_mut(&id) else { return };
-        let before = link.has.count();
-        for run in packets {
-            link.has.insert_run(run.first, run.count);
-        }
-        if link.has.count() > before {
-            self.pull(now);
-        }
+        self.note_has(id, packets);
+        self.pull_from(id, now);
     }
 
     fn ping(&mut self, id: LinkId, now: Time) {
@@ -280,6 +275,7 @@ impl Peer {
         link.state = State::Closing;
         // What it was asked for may be asked for elsewhere, and need not be taken back.
         link.receiving.outstanding.clear();
+        self.pulling.forget_plan();
         if was_open && !link.said_goodbye {
             self.tell_link(id, &LinkMessage::Goodbye);
         }
@@ -297,6 +293,7 @@ impl Peer {
 
     fn link_gone(&mut self, id: LinkId, reason: String, now: Time) {
         let Some(link) = self.links.remove(&id) else { return };
+        self.forget_copies(&link);
         if link.is_open() {
             self.event(Event::LinkDown { link: id, peer: link.peer, reason });
         }

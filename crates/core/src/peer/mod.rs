@@ -17,7 +17,8 @@
 //! * `feeding`: which neighbour feeds which stripe (subscriptions)
 //! * `sending`: what goes to whom next
 //! * `receiving`: verify, keep, grant credit
-//! * `pulling`: asking for what no feeder brings
+//! * `uplink`: how much may be in flight, and whose turn it is
+//! * `pulling`: stealing what no feeder brings in time
 //! * `checking`: reading what an earlier run left
 //! * `holdings`, `link`, `meter`, `timers`: the state these work on
 
@@ -33,6 +34,7 @@ mod receiving;
 mod sending;
 mod session;
 mod timers;
+mod uplink;
 
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
@@ -44,7 +46,7 @@ use rand_chacha::ChaCha8Rng;
 pub use contract::{Event, Failure, Input, LinkStats, Output, PeerConfig, Phase, Start, Stats};
 pub use timers::Reason;
 
-use crate::content::{Geometry, HashTree, PacketIndex};
+use crate::content::{Geometry, HashTree, PacketIndex, PacketSet};
 use crate::ids::{LinkId, PeerId, PeerSecret};
 use crate::time::Time;
 use crate::wire::link::LinkMessage;
@@ -54,8 +56,10 @@ use feeding::Feeding;
 use holdings::Holdings;
 use link::Link;
 use meter::Meter;
+use pulling::Pulling;
 use session::Session;
 use timers::Timers;
+use uplink::Uplink;
 
 /// How often links are looked over.
 const MAINTAIN: Duration = Duration::from_secs(1);
@@ -101,7 +105,8 @@ pub struct Peer {
     checking: Option<Checking>,
     /// Whether everything was announced as complete.
     completed: bool,
-    upload: sending::UploadLimit,
+    pulling: Pulling,
+    uplink: Uplink,
     totals: Totals,
     payload_at: Option<Time>,
 }
@@ -115,6 +120,7 @@ impl Peer {
         let mut secret = [0; PeerSecret::LEN_BYTES];
         rng.fill_bytes(&mut secret);
         let secret = PeerSecret::from_bytes(secret);
+        let salt = rng.next_u32();
         let tree = match &config.start {
             Start::Empty => HashTree::new(geometry, root),
             Start::Resume(tree) | Start::Complete(tree) => tree.clone(),
@@ -135,7 +141,8 @@ impl Peer {
             holdings,
             checking: None,
             completed: false,
-            upload: sending::UploadLimit::default(),
+            pulling: Pulling::new(geometry, salt),
+            uplink: Uplink::default(),
             totals: Totals::default(),
             payload_at: None,
             config,
@@ -175,6 +182,7 @@ impl Peer {
                 Reason::Status => self.tell_status(now),
                 Reason::Announce => self.announce_all(now),
                 Reason::Maintain => self.maintain(now),
+                Reason::Pull => self.pull(now),
                 Reason::Upload => self.pump_all(now),
                 Reason::Stop => self.stopped(),
             }
@@ -269,6 +277,7 @@ impl Peer {
                     self.holdings.insert_stored(packet);
                 }
                 self.completed = true;
+                self.uplink.sent_once = Some(PacketSet::new(self.geometry));
                 // What the builder learnt is no news: a seeder's record would only repeat its file.
                 self.holdings.tree.take_journal();
                 self.run(now);
@@ -305,7 +314,12 @@ impl Peer {
         self.look_over_links(now);
         self.resubscribe(now);
         self.look_over_requests(now);
+        for link in self.links.values_mut() {
+            link.receiving.look();
+        }
         self.pull(now);
+        // What was in flight to a far end that is gone no longer counts.
+        self.pump_all(now);
     }
 
     fn event(&mut self, event: Event) {

@@ -1,107 +1,363 @@
-//! Asking, packet by packet, for what no feeder brings.
+//! Stealing: asking, packet by packet, for what the trees do not bring in time.
 //!
-//! A packet is asked for when no live feeder has its stripe, or when its feeder has passed it over: then it went by
-//! another way and never reached the feeder, or was lost with a link. The lowest missing packets go first, each to the
-//! neighbour that has it and has least to do. A request that is not answered in time goes to another.
+//! A feeder pushes the packets of its stripes in sequence. Whatever it would bring late may be taken from any other
+//! neighbour that has it, over the links that are there: the uplinks of neighbours that have little to do are worth as
+//! much as those of parents. Stealing is *disciplined*, so that nothing comes twice:
+//!
+//! * A packet is worth asking for when its stripe has no live feeder; or when it has been known to be about for a
+//!   while, and the feeder lacks it or has so much to push before it that it would come late.
+//! * It is asked for at one neighbour, and declined at the feeder, which then passes it over.
+//! * Each neighbour is asked for as much as it brings in a moment and a round trip: the fast get much, the slow little,
+//!   and what waits at a sender is never much. Of what a neighbour has, the rarest of the oldest missing go first; the
+//!   order among equally rare ones is drawn by each peer for itself, so that neighbours differ and can trade.
+//! * What is overdue may be asked for elsewhere as well. At the end, when everything is asked for, an idle neighbour
+//!   that would be much sooner is asked for what a slow one still has; what comes second is cancelled.
+//!
+//! Design, 'STEAL'; rarest first: Legout et al., *Rarest First and Choke Algorithms Are Enough*, IMC 2006.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use super::link::{Asked, ROUND_TRIP_ASSUMED};
 use super::linking::runs_of;
-use super::{Life, Link, Peer};
-use crate::content::PacketIndex;
+use super::{Life, Link, Peer, Reason};
+use crate::content::{PacketIndex, PacketSet};
 use crate::ids::LinkId;
 use crate::time::Time;
 use crate::wire::link::{LinkMessage, RUNS_MAX, Run};
-use crate::wire::tracker::StripeMask;
+use crate::wire::tracker::STRIPES_MAX;
 
-/// A request unanswered for so long, while nothing at all comes from that link, goes to another.
+/// What is worth asking for is found out so often at most.
+const PLAN_EVERY: Duration = Duration::from_millis(150);
+/// A packet that was known at the last but one mark is about for long enough: its feeder should have brought it.
+const MARK_EVERY: Duration = Duration::from_millis(500);
+/// What a feeder brings within so long is left to it.
+const SOON: Duration = Duration::from_millis(1_000);
+/// A feeder that has more packets than this to push of a stripe is behind.
+const BEHIND_PACKETS: u64 = 2;
+/// A feeder that brought nothing for so long is not waited for.
+const STALLED: Duration = Duration::from_millis(2_500);
+/// A neighbour is asked for what it brings in so long, beyond the round trip.
+const QUEUE: Duration = Duration::from_millis(500);
+/// Packets asked for at one neighbour at a time.
+const OUTSTANDING_MIN: usize = 1;
+const OUTSTANDING_MAX: usize = 128;
+/// How many missing packets that a neighbour has are compared by rarity.
+const LOOK_AHEAD: usize = 96;
+/// How many packets beyond the first missing one are looked at.
+const HORIZON: u32 = 8_192;
+/// No answer is late before this.
+const OVERDUE_MIN: Duration = Duration::from_millis(2_000);
+/// An answer is expected within so long of a link that has not brought anything yet.
+const EXPECTED_FIRST: Duration = Duration::from_millis(2_000);
+/// A request unanswered for so long, while nothing at all comes from that link, is taken back.
 const LEASE: Duration = Duration::from_secs(5);
 /// A link that did not bring, or refused, what it was asked for is not asked for so long. It is not forgotten what it
 /// has: it says so once only, and a paused or slow upload ends.
 const REST: Duration = Duration::from_secs(5);
-/// How many packets beyond the first missing one are looked at in one go.
-const LOOK_AHEAD: u32 = 4_096;
-/// A feeder has passed a packet over when it pushed one so many packets later in the same stripe.
-const PASSED_OVER: u32 = 4;
+/// Neighbours that are asked for the same packet.
+const ASKED_MAX: usize = 2;
+
+/// What is known of the packets that are missing.
+#[derive(Debug)]
+pub(super) struct Pulling {
+    /// By packet: open links whose far end has it. Grows with the highest packet that anyone told of.
+    copies: Vec<u8>,
+    /// Missing packets that are worth asking for.
+    askable: PacketSet,
+    planned_at: Option<Time>,
+    /// Missing packets that were known to be about at the last mark, and at the one before.
+    known: PacketSet,
+    known_before: PacketSet,
+    marked_at: Time,
+    /// Everything that can be had is asked for.
+    at_end: bool,
+    /// Orders equally rare packets in a way of this peer's own.
+    salt: u32,
+}
+
+impl Pulling {
+    pub(super) fn new(geometry: crate::content::Geometry, salt: u32) -> Self {
+        let none = PacketSet::new(geometry);
+        Self {
+            copies: Vec::new(),
+            askable: none.clone(),
+            planned_at: None,
+            known: none.clone(),
+            known_before: none,
+            marked_at: Time::ZERO,
+            at_end: false,
+            salt,
+        }
+    }
+
+    /// One neighbour more, or one less, has a packet.
+    fn count_copy(&mut self, packet: PacketIndex, has: bool) {
+        let index = packet.get() as usize;
+        if self.copies.len() <= index {
+            self.copies.resize(index + 1, 0);
+        }
+        let copies = &mut self.copies[index];
+        *copies = if has { copies.saturating_add(1) } else { copies.saturating_sub(1) };
+    }
+
+    fn copies_of(&self, packet: PacketIndex) -> u8 {
+        self.copies.get(packet.get() as usize).copied().unwrap_or(0)
+    }
+
+    /// Lower goes first among equally rare packets.
+    fn draw(&self, packet: PacketIndex) -> u32 {
+        // Multiplication by an odd constant and a fold: far from random, and different for each salt.
+        let mixed = (packet.get() ^ self.salt).wrapping_mul(0x9e37_79b1);
+        mixed ^ (mixed >> 15)
+    }
+
+    /// Who feeds whom has changed: what is worth asking for is to be found out anew.
+    pub(super) fn forget_plan(&mut self) {
+        self.planned_at = None;
+    }
+}
+
+/// What a feeder is about to push, while a plan is made.
+#[derive(Clone, Copy, Default)]
+struct Feeder {
+    link: Option<LinkId>,
+    /// Bytes a second that it brings of one stripe.
+    bytes_per_s: u64,
+    /// Bytes that it has to push of the stripe before the packet in question.
+    ahead_bytes: u64,
+    /// Bytes that it may have on their way already.
+    granted_bytes: u64,
+}
+
+impl Feeder {
+    /// Whether the next packet of so many bytes would come late.
+    fn is_late(&mut self, packet_bytes: u64) -> bool {
+        self.ahead_bytes += packet_bytes;
+        self.ahead_bytes > self.granted_bytes && u128::from(self.ahead_bytes) * 1_000 > u128::from(self.bytes_per_s) * SOON.as_millis()
+    }
+}
 
 impl Peer {
-    /// Asks for as much as links and their windows allow.
-    pub(super) fn pull(&mut self, now: Time) {
-        if self.life != Life::Running || self.holdings.has_all_groups() {
-            return;
+    /// The far end of an open link has these packets.
+    pub(super) fn note_has(&mut self, id: LinkId, packets: &[Run]) {
+        for index in packets.iter().flat_map(|run| run.first..run.first.saturating_add(run.count)) {
+            if let Some(packet) = self.packet(index) {
+                self.note_has_packet(id, packet);
+            }
         }
-        let uncovered = self.uncovered(now);
-        let frontier = self.passed_over_below();
-        if uncovered.is_empty() && frontier.iter().all(Option::is_none) {
+    }
+
+    pub(super) fn note_has_packet(&mut self, id: LinkId, packet: PacketIndex) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if link.has.insert(packet) && !self.holdings.has_packet(packet) {
+            self.pulling.count_copy(packet, true);
+        }
+    }
+
+    /// A link is gone, with all that its far end has.
+    pub(super) fn forget_copies(&mut self, link: &Link) {
+        if !self.holdings.has_all_groups() {
+            for packet in link.has.iter() {
+                self.pulling.count_copy(packet, false);
+            }
+        }
+        self.pulling.forget_plan();
+    }
+
+    /// Asks all neighbours for as much as is worth asking for.
+    pub(super) fn pull(&mut self, now: Time) {
+        if self.is_pulling() {
+            for id in self.links.keys().copied().collect::<Vec<_>>() {
+                self.pull_from(id, now);
+            }
+        }
+    }
+
+    fn is_pulling(&self) -> bool {
+        self.life == Life::Running && !self.holdings.has_all_groups()
+    }
+
+    /// Asks one neighbour for as much as is worth asking for.
+    pub(super) fn pull_from(&mut self, id: LinkId, now: Time) {
+        if !self.is_pulling() {
             return;
         }
         let packet_bytes = self.geometry.packet_bytes();
-        let room_of =
-            |link: &Link| link.receiving.requests_max(packet_bytes).saturating_sub(link.receiving.outstanding.len());
-        let open = self
-            .links
-            .iter()
-            .filter(|(_, link)| link.is_open() && link.close_by.is_none() && link.receiving.rests_until <= now);
-        let mut room: BTreeMap<LinkId, usize> =
-            open.map(|(id, link)| (*id, room_of(link))).filter(|(_, room)| *room > 0).collect();
-        let mut asked: BTreeMap<LinkId, Vec<u32>> = BTreeMap::new();
+        let Some(link) = self.links.get(&id) else { return };
+        let is_asked = link.is_open() && link.close_by.is_none() && link.receiving.rests_until <= now;
+        let room = outstanding_max(link, packet_bytes, now).saturating_sub(link.receiving.outstanding.len());
+        if !is_asked || room == 0 {
+            return;
+        }
+        if self.pulling.planned_at.is_none_or(|at| now - at >= PLAN_EVERY) {
+            self.plan_pull(now);
+        }
+        let picks = if self.pulling.at_end { self.pick_slow(id, room, now) } else { self.pick(id, room) };
+        if picks.is_empty() {
+            // There will be something when it has been about for longer.
+            self.timers.set_if_unset(Reason::Pull, now + PLAN_EVERY);
+        } else {
+            self.ask(id, picks, now);
+        }
+    }
+
+    /// Finds out which missing packets are worth asking for.
+    fn plan_pull(&mut self, now: Time) {
+        self.pulling.planned_at = Some(now);
+        let asked = self.asked_elsewhere(now);
+        let mut feeders = self.feeders(now);
+        let mut askable = PacketSet::new(self.geometry);
+        let mut known = PacketSet::new(self.geometry);
+        let mut is_left = false;
         let first = self.holdings.first_missing();
-        for index in first..first.saturating_add(LOOK_AHEAD).min(self.geometry.packets()) {
-            if room.is_empty() {
-                break;
-            }
-            let Some(packet) = self.packet(index) else { break };
-            if !self.is_to_be_pulled(packet, uncovered, &frontier) {
+        let end = first.saturating_add(HORIZON).min(self.geometry.packets());
+        for packet in (first..end).filter_map(|index| self.packet(index)) {
+            if self.pulling.copies_of(packet) == 0 || self.holdings.has_packet(packet) {
                 continue;
             }
-            if let Some(id) = self.best_source(packet, &room) {
-                asked.entry(id).or_default().push(index);
-                take_one(&mut room, id);
+            known.insert(packet);
+            if asked.get(&packet).copied().unwrap_or(false) {
+                continue;
+            }
+            let is_late = match &mut feeders[usize::from(self.feeding.stripe_of(packet.get()))] {
+                Feeder { link: None, .. } => true,
+                feeder => {
+                    let link = feeder.link.and_then(|id| self.links.get(&id));
+                    let will_push = link.is_some_and(|link| link.has.contains(packet));
+                    let is_declined = link.is_some_and(|link| link.receiving.declined.contains(packet));
+                    let is_known = self.pulling.known_before.contains(packet);
+                    is_declined || is_known && (!will_push || feeder.is_late(u64::from(self.geometry.packet_bytes())))
+                }
+            };
+            is_left |= !is_late;
+            if is_late {
+                askable.insert(packet);
             }
         }
-        for (id, packets) in asked {
-            self.request(id, &packets, now);
+        self.pulling.at_end = askable.count() == 0 && !is_left && known.count() > 0 && end == self.geometry.packets();
+        self.pulling.askable = askable;
+        for feeder in feeders {
+            if let Some(link) = feeder.link.and_then(|id| self.links.get_mut(&id)) {
+                link.receiving.is_behind = feeder.ahead_bytes > BEHIND_PACKETS * u64::from(self.geometry.packet_bytes());
+            }
+        }
+        if now - self.pulling.marked_at >= MARK_EVERY {
+            self.pulling.marked_at = now;
+            self.pulling.known_before = core::mem::replace(&mut self.pulling.known, known);
         }
     }
 
-    /// For each stripe, the packet below which a live feeder has passed over what is missing.
-    fn passed_over_below(&self) -> Vec<Option<u32>> {
-        let stripes = self.feeding.stripes;
-        let below = |stripe: u8| {
-            let link = self.links.get(&self.feeding.feeder(stripe)?)?;
-            let highest = (*link.receiving.pushed.get(usize::from(stripe))?)?;
-            let below = highest.checked_sub(PASSED_OVER * u32::from(stripes))?;
-            (below > self.holdings.first_missing()).then_some(below)
+    /// Packets that are asked for, and whether an answer is still to be waited for.
+    fn asked_elsewhere(&self, now: Time) -> BTreeMap<PacketIndex, bool> {
+        let mut asked: BTreeMap<PacketIndex, (usize, bool)> = BTreeMap::new();
+        for link in self.links.values() {
+            for (packet, request) in &link.receiving.outstanding {
+                let (count, waits) = asked.entry(*packet).or_default();
+                *count += 1;
+                *waits |= request.overdue > now;
+            }
+        }
+        asked.into_iter().map(|(packet, (count, waits))| (packet, waits || count >= ASKED_MAX)).collect()
+    }
+
+    /// The live feeders by stripe, with what they bring.
+    fn feeders(&self, now: Time) -> [Feeder; STRIPES_MAX as usize] {
+        let mut feeders = [Feeder::default(); STRIPES_MAX as usize];
+        for stripe in 0..self.feeding.stripes {
+            let feeder = self.feeding.feeder(stripe);
+            let Some(link) = feeder.and_then(|id| self.links.get(&id)).filter(|link| link.is_open()) else { continue };
+            let stripes = u64::from(link.receiving.subscribed.0.count_ones()).max(1);
+            let mut bytes_per_s = link.receiving.meter.bytes_per_s(now) / stripes;
+            if now - link.receiving.subscribed_at < SOON {
+                // It has just begun: it is given the chance to show what it can do.
+                bytes_per_s = bytes_per_s.max(u64::from(self.geometry.packet_bytes()) * 4);
+            }
+            let is_alive = now - link.receiving.payload_at.max(link.receiving.subscribed_at) < STALLED;
+            let granted_bytes = link.receiving.granted_bytes.saturating_sub(link.receiving.payload_bytes) / stripes;
+            let granted_bytes = if is_alive { granted_bytes } else { 0 };
+            feeders[usize::from(stripe)] = Feeder { link: feeder, bytes_per_s, ahead_bytes: 0, granted_bytes };
+        }
+        feeders
+    }
+
+    /// Of what is worth asking for and this neighbour has: the rarest of the oldest.
+    fn pick(&self, id: LinkId, room: usize) -> Vec<PacketIndex> {
+        let Some(link) = self.links.get(&id) else { return Vec::new() };
+        let fed = link.receiving.subscribed;
+        let has = self.pulling.askable.iter().filter(|packet| link.has.contains(*packet));
+        let may_ask = has.filter(|packet| {
+            let is_fed = fed.contains(self.feeding.stripe_of(packet.get()));
+            !link.receiving.outstanding.contains_key(packet) && (!is_fed || link.receiving.declined.contains(*packet))
+        });
+        let mut picks: Vec<(u8, u32, PacketIndex)> = may_ask
+            .take(LOOK_AHEAD.max(room))
+            .map(|packet| (self.pulling.copies_of(packet), self.pulling.draw(packet), packet))
+            .collect();
+        picks.sort_unstable();
+        picks.truncate(room);
+        picks.into_iter().map(|(_, _, packet)| packet).collect()
+    }
+
+    /// At the end: what this neighbour would bring much sooner than the one that was asked for it.
+    fn pick_slow(&self, id: LinkId, room: usize, now: Time) -> Vec<PacketIndex> {
+        let Some(link) = self.links.get(&id) else { return Vec::new() };
+        let takes = expected_in(link, link.receiving.outstanding.len() + 1, self.geometry.packet_bytes(), now);
+        let mut slow: BTreeMap<PacketIndex, (usize, Time)> = BTreeMap::new();
+        for other in self.links.values() {
+            for (packet, request) in &other.receiving.outstanding {
+                let (count, expected) = slow.entry(*packet).or_insert((0, request.expected));
+                *count += 1;
+                *expected = (*expected).min(request.expected);
+            }
+        }
+        let is_slow = |(packet, (count, expected)): &(PacketIndex, (usize, Time))| {
+            *count < ASKED_MAX
+                && *expected > now + takes * 2
+                && link.has.contains(*packet)
+                && !link.receiving.outstanding.contains_key(packet)
         };
-        (0..stripes).map(below).collect()
+        slow.into_iter().filter(is_slow).map(|(packet, _)| packet).take(room.min(2)).collect()
     }
 
-    fn is_to_be_pulled(&self, packet: PacketIndex, uncovered: StripeMask, frontier: &[Option<u32>]) -> bool {
-        let stripe = self.feeding.stripe_of(packet.get());
-        let passed_over =
-            frontier.get(usize::from(stripe)).copied().flatten().is_some_and(|below| packet.get() < below);
-        (uncovered.contains(stripe) || passed_over)
-            && !self.holdings.has_packet(packet)
-            && !self.links.values().any(|link| link.receiving.outstanding.contains(&packet))
-    }
-
-    /// Of the links with room that have the packet, the one with least outstanding.
-    fn best_source(&self, packet: PacketIndex, room: &BTreeMap<LinkId, usize>) -> Option<LinkId> {
-        let able = room.iter().filter(|(id, _)| self.links.get(id).is_some_and(|link| link.has.contains(packet)));
-        able.max_by_key(|(_, room)| **room).map(|(id, _)| *id)
-    }
-
-    fn request(&mut self, id: LinkId, ascending: &[u32], now: Time) {
-        let packets: Vec<PacketIndex> = ascending.iter().filter_map(|index| self.packet(*index)).collect();
+    /// Asks for packets, and tells their feeders not to push them.
+    fn ask(&mut self, id: LinkId, mut packets: Vec<PacketIndex>, now: Time) {
+        packets.sort_unstable();
+        let packet_bytes = self.geometry.packet_bytes();
         let Some(link) = self.links.get_mut(&id) else { return };
         if link.receiving.outstanding.is_empty() {
             // The lease runs from here; while packets come it is renewed with each.
             link.receiving.payload_at = now;
         }
-        link.receiving.outstanding.extend(packets);
-        for packets in runs_of(ascending).chunks(RUNS_MAX) {
+        for packet in &packets {
+            let takes = expected_in(link, link.receiving.outstanding.len() + 1, packet_bytes, now);
+            let asked = Asked { expected: now + takes, overdue: now + (takes * 2).max(OVERDUE_MIN) };
+            link.receiving.outstanding.insert(*packet, asked);
+            self.pulling.askable.remove(*packet);
+        }
+        let indices: Vec<u32> = packets.iter().map(|packet| packet.get()).collect();
+        for packets in runs_of(&indices).chunks(RUNS_MAX) {
             self.tell_link(id, &LinkMessage::Request { packets: packets.to_vec() });
+        }
+        self.decline(id, &packets);
+    }
+
+    /// Tells the feeders of these packets that another brings them.
+    fn decline(&mut self, asked: LinkId, packets: &[PacketIndex]) {
+        let mut declined: BTreeMap<LinkId, Vec<u32>> = BTreeMap::new();
+        for packet in packets {
+            let Some(id) = self.feeding.feeder(self.feeding.stripe_of(packet.get())).filter(|id| *id != asked) else {
+                continue;
+            };
+            let Some(link) = self.links.get_mut(&id).filter(|link| link.is_open()) else { continue };
+            if link.receiving.declined.insert(*packet) {
+                declined.entry(id).or_default().push(packet.get());
+            }
+        }
+        for (id, packets) in declined {
+            for packets in runs_of(&packets).chunks(RUNS_MAX) {
+                self.tell_link(id, &LinkMessage::Cancel { packets: packets.to_vec() });
+            }
         }
     }
 
@@ -114,8 +370,9 @@ impl Peer {
                 continue;
             }
             let overdue: Vec<u32> =
-                core::mem::take(&mut receiving.outstanding).into_iter().map(PacketIndex::get).collect();
+                core::mem::take(&mut receiving.outstanding).into_keys().map(PacketIndex::get).collect();
             receiving.rests_until = now + REST;
+            self.pulling.forget_plan();
             for packets in runs_of(&overdue).chunks(RUNS_MAX) {
                 self.tell_link(id, &LinkMessage::Cancel { packets: packets.to_vec() });
             }
@@ -124,9 +381,10 @@ impl Peer {
 
     /// A packet is whole: nobody else need bring it.
     pub(super) fn end_requests(&mut self, packet: PacketIndex, from: LinkId) {
+        self.pulling.askable.remove(packet);
         let mut others = Vec::new();
         for (id, link) in &mut self.links {
-            if link.receiving.outstanding.remove(&packet) && *id != from {
+            if link.receiving.outstanding.remove(&packet).is_some() && *id != from {
                 others.push(*id);
             }
         }
@@ -140,19 +398,29 @@ impl Peer {
     pub(super) fn far_refuses(&mut self, id: LinkId, packets: &[Run], now: Time) {
         let Some(link) = self.links.get_mut(&id) else { return };
         let is_refused = |packet: &PacketIndex| packets.iter().any(|run| run.contains(packet.get()));
-        for packet in link.receiving.outstanding.iter().copied().filter(is_refused).collect::<Vec<_>>() {
+        for packet in link.receiving.outstanding.keys().copied().filter(is_refused).collect::<Vec<_>>() {
             link.receiving.outstanding.remove(&packet);
             link.receiving.rests_until = now + REST;
         }
+        self.pulling.forget_plan();
         self.pull(now);
     }
 }
 
-fn take_one(room: &mut BTreeMap<LinkId, usize>, id: LinkId) {
-    if let Some(left) = room.get_mut(&id) {
-        *left -= 1;
-        if *left == 0 {
-            room.remove(&id);
-        }
+/// How many packets may be asked for at a neighbour at a time.
+fn outstanding_max(link: &Link, packet_bytes: u32, now: Time) -> usize {
+    let span = link.round_trip_min.unwrap_or(ROUND_TRIP_ASSUMED) + QUEUE;
+    let bytes = u128::from(link.receiving.meter.bytes_per_s(now)) * span.as_micros() / 1_000_000;
+    ((bytes / u128::from(packet_bytes.max(1))) as usize).clamp(OUTSTANDING_MIN, OUTSTANDING_MAX)
+}
+
+/// How long a neighbour takes for so many packets, as far as can be told.
+fn expected_in(link: &Link, packets: usize, packet_bytes: u32, now: Time) -> Duration {
+    let bytes_per_s = link.receiving.meter.bytes_per_s(now);
+    let round_trip = link.round_trip_min.unwrap_or(ROUND_TRIP_ASSUMED);
+    if bytes_per_s == 0 {
+        return EXPECTED_FIRST + round_trip;
     }
+    let bytes = packets as u64 * u64::from(packet_bytes);
+    round_trip + Duration::from_micros((bytes.saturating_mul(1_000_000) / bytes_per_s).min(60_000_000))
 }

@@ -1,6 +1,7 @@
 //! What comes in: verified, kept, passed on at once, and acknowledged with new credit.
 
-use super::{Event, Life, Output, Peer};
+use super::sending::ANNOUNCE_AFTER;
+use super::{Event, Life, Output, Peer, Reason};
 use crate::ids::{LinkId, WriteId};
 use crate::time::Time;
 use crate::wire::link::{Data, LinkMessage};
@@ -30,12 +31,34 @@ impl Peer {
             self.keep(id, data, now);
         } else {
             self.totals.wasted_bytes += payload_bytes;
+            {
+                let link=&self.links[&id];
+                let stripe=self.feeding.stripe_of(packet.get());
+                let fed=link.receiving.subscribed.contains(stripe);
+                let declined=link.receiving.declined.contains(packet);
+                let asked=link.receiving.outstanding.contains_key(&packet);
+                eprintln!("WASTE fed={fed} declined={declined} asked={asked} whole={} bytes={}", self.holdings.has_packet(packet), payload_bytes);
+            }
             if self.holdings.has_packet(packet) {
                 self.holdings.tree.forget_groups(packet);
             }
         }
         self.grant(id);
-        self.pull(now);
+        if self.links.get(&id).is_some_and(|link| link.receiving.owes_ack()) {
+            self.timers.set_if_unset(Reason::Announce, now + ANNOUNCE_AFTER);
+        }
+        self.pull_from(id, now);
+    }
+
+    /// Tells a sender what came, if that was not told yet: with what is under way it would not know its own speed.
+    pub(super) fn acknowledge(&mut self, id: LinkId) {
+        let Some(link) = self.links.get_mut(&id).filter(|link| link.is_open() && link.receiving.owes_ack()) else {
+            return;
+        };
+        let receiving = &mut link.receiving;
+        receiving.acked_bytes = receiving.payload_bytes;
+        let (received_bytes, limit_bytes) = (receiving.payload_bytes, receiving.granted_bytes);
+        self.tell_link(id, &LinkMessage::Credit { received_bytes, limit_bytes });
     }
 
     /// Notes what a link brought; false if it brought all of it before.
@@ -63,17 +86,8 @@ impl Peer {
         self.outputs.push_back(Output::Write { write, offset_bytes, bytes: data.payload.clone() });
         self.totals.received.add(data.payload.len() as u64, now);
         self.payload_at = Some(now);
-        let stripe = usize::from(self.feeding.stripe_of(packet.get()));
-        if let Some(link) = self.links.get_mut(&id) {
-            let was_pushed = !link.receiving.outstanding.contains(&packet);
-            if let Some(highest) = link.receiving.pushed.get_mut(stripe).filter(|_| was_pushed) {
-                *highest = (*highest).max(Some(packet.get()));
-            }
-            if completed {
-                link.has.insert(packet);
-            }
-        }
         if completed {
+            self.note_has_packet(id, packet);
             self.end_requests(packet, id);
         }
         self.offer(packet, now);

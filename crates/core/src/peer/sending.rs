@@ -9,6 +9,7 @@
 use core::time::Duration;
 
 use super::link::REQUESTED_MAX;
+use super::uplink::UploadLimit;
 use super::linking::runs_of;
 use super::{Life, Peer, Reason};
 use crate::content::PacketIndex;
@@ -22,52 +23,9 @@ const AWAITING_MAX: usize = 4;
 /// Reads under way at once, for all links.
 const READS_MAX: usize = 32;
 /// New packets are announced together, so late.
-const ANNOUNCE_AFTER: Duration = Duration::from_millis(250);
+pub(super) const ANNOUNCE_AFTER: Duration = Duration::from_millis(250);
 /// Proof nodes that room is kept for before the proof is made: more only at the start of a link.
 const PROOF_NODES_EXPECTED: usize = 8;
-/// The upload limit's bucket holds so much, in seconds of the limit, and never less than one packet.
-const BURST_MS: u64 = 250;
-
-/// A person's limit on what is uploaded: a token bucket of bytes.
-#[derive(Debug, Default)]
-pub(super) struct UploadLimit {
-    bytes_per_s: Option<u64>,
-    tokens_bytes: u64,
-    filled_at: Time,
-    /// The link that sent last: the others come first when there are tokens again.
-    last: Option<LinkId>,
-}
-
-impl UploadLimit {
-    /// Whether so many bytes may go now; if not, when. `None`: never.
-    fn allows(&mut self, bytes: u64, now: Time) -> Result<(), Option<Time>> {
-        let Some(rate) = self.bytes_per_s else { return Ok(()) };
-        if rate == 0 {
-            return Err(None);
-        }
-        let burst = (rate.saturating_mul(BURST_MS) / 1_000).max(bytes);
-        let filled = (now - self.filled_at).as_micros() * u128::from(rate) / 1_000_000;
-        let filled = u64::try_from(filled).unwrap_or(u64::MAX);
-        self.tokens_bytes = self.tokens_bytes.saturating_add(filled).min(burst);
-        // Only the time of whole bytes is used up, or frequent calls would never fill the bucket of a low limit.
-        let used_micros = u128::from(filled) * 1_000_000 / u128::from(rate);
-        self.filled_at = self.filled_at + Duration::from_micros(u64::try_from(used_micros).unwrap_or(u64::MAX));
-        match bytes.checked_sub(self.tokens_bytes) {
-            None | Some(0) => Ok(()),
-            Some(lacking) => {
-                let wait_micros = u128::from(lacking) * 1_000_000 / u128::from(rate) + 1;
-                Err(Some(now + Duration::from_micros(u64::try_from(wait_micros).unwrap_or(u64::MAX))))
-            }
-        }
-    }
-
-    fn spend(&mut self, bytes: u64) {
-        if self.bytes_per_s.is_some() {
-            self.tokens_bytes = self.tokens_bytes.saturating_sub(bytes);
-        }
-    }
-}
-
 /// Consecutive groups of a packet, counted from the packet's first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Span {
@@ -90,7 +48,7 @@ enum Sent {
 
 impl Peer {
     pub(super) fn set_upload_limit(&mut self, bytes_per_s: Option<u64>, now: Time) {
-        self.upload = UploadLimit { bytes_per_s, tokens_bytes: 0, filled_at: now, last: None };
+        self.uplink.limit = UploadLimit::new(bytes_per_s, now);
         self.timers.clear(Reason::Upload);
         self.pump_all(now);
     }
@@ -102,13 +60,6 @@ impl Peer {
         }
     }
 
-    pub(super) fn far_credits(&mut self, id: LinkId, limit_bytes: u64, now: Time) {
-        if let Some(link) = self.links.get_mut(&id) {
-            link.sending.credit_limit_bytes = link.sending.credit_limit_bytes.max(limit_bytes);
-            self.pump(id, now);
-        }
-    }
-
     pub(super) fn far_subscribes(&mut self, id: LinkId, stripes: u8, mask: u16, now: Time) {
         if let Some(link) =
             self.links.get_mut(&id).filter(|link| link.sending.subscribed != (stripes, StripeMask(mask)))
@@ -116,6 +67,7 @@ impl Peer {
             link.sending.subscribed = (stripes, StripeMask(mask));
             link.sending.cursor = 0;
             link.sending.fresh.clear();
+            link.sending.declined = crate::content::PacketSet::new(self.geometry);
             self.pump(id, now);
         }
     }
@@ -126,9 +78,10 @@ impl Peer {
         for packet in packets.iter().flat_map(|run| run.first..run.first + run.count) {
             let held = self.packet(packet).filter(|packet| self.holdings.has_packet(*packet));
             let Some(link) = self.links.get_mut(&id) else { return };
-            let may_upload = self.upload.bytes_per_s != Some(0);
+            let may_upload = !self.uplink.limit.is_off();
             match held {
                 Some(packet) if may_upload && link.sending.requested.len() < REQUESTED_MAX => {
+                    link.sending.declined.remove(packet);
                     link.sending.requested.push_back(packet);
                 }
                 _ if refused.len() < REQUESTED_MAX => refused.push(packet),
@@ -146,6 +99,11 @@ impl Peer {
         if let Some(link) = self.links.get_mut(&id) {
             let is_cancelled = |packet: &PacketIndex| packets.iter().any(|run| run.contains(packet.get()));
             link.sending.requested.retain(|packet| !is_cancelled(packet));
+            for packet in packets.iter().flat_map(|run| run.first..run.first.saturating_add(run.count)) {
+                if let Some(packet) = self.geometry.packet(packet) {
+                    link.sending.declined.insert(packet);
+                }
+            }
         }
     }
 
@@ -153,7 +111,8 @@ impl Peer {
     pub(super) fn offer(&mut self, packet: PacketIndex, now: Time) {
         for id in self.links.keys().copied().collect::<Vec<_>>() {
             let Some(link) = self.links.get_mut(&id) else { continue };
-            if !link.is_open() || !link.sending.wants_pushed(packet) || link.has.contains(packet) {
+            let is_declined = link.sending.declined.contains(packet) || link.has.contains(packet);
+            if !link.is_open() || !link.sending.wants_pushed(packet) || is_declined {
                 continue;
             }
             if packet.get() < link.sending.cursor {
@@ -185,29 +144,26 @@ impl Peer {
         }
     }
 
-    /// Sends on all links, beginning after the one that sent last, so that each has its turn at a tight limit.
-    pub(super) fn pump_all(&mut self, now: Time) {
-        let mut ids: Vec<LinkId> = self.links.keys().copied().collect();
-        let begin = ids.partition_point(|id| Some(*id) <= self.upload.last);
-        ids.rotate_left(begin);
-        for id in ids {
-            self.pump(id, now);
+    /// Sends one message on a link, if there is one to send and it may go. `only_first`: only a packet that was sent to
+    /// nobody yet.
+    pub(super) fn send_one(&mut self, id: LinkId, only_first: bool, now: Time) -> bool {
+        let Some(link) = self.links.get(&id).filter(|link| link.is_open()) else { return false };
+        if self.life != Life::Running || link.sending.awaiting.len() >= AWAITING_MAX || self.is_flight_full(now) {
+            return false;
         }
-    }
-
-    /// Sends on one link until it is blocked or nothing is left.
-    pub(super) fn pump(&mut self, id: LinkId, now: Time) {
-        while let Some(link) = self.links.get(&id).filter(|link| link.is_open()) {
-            if self.life != Life::Running || link.sending.awaiting.len() >= AWAITING_MAX {
-                return;
-            }
-            let Some(packet) = self.next_packet(id) else { return };
-            let sent = self.send_packet(id, packet, now);
-            if sent == Sent::Blocked {
-                return;
-            }
-            self.taken(id, packet, sent);
+        let Some(packet) = self.next_packet(id) else { return false };
+        if only_first && self.uplink.sent_once.as_ref().is_some_and(|sent| sent.contains(packet)) {
+            return false;
         }
+        let sent = self.send_packet(id, packet, now);
+        if sent == Sent::Blocked {
+            return false;
+        }
+        self.taken(id, packet, sent);
+        if let Some(once) = &mut self.uplink.sent_once {
+            once.insert(packet);
+        }
+        true
     }
 
     /// The packet to send next: asked for, then newly arrived, then the backlog of the subscription.
@@ -216,14 +172,18 @@ impl Peer {
         if let Some(packet) = link.sending.requested.front() {
             return Some(*packet);
         }
-        if let Some(packet) = link.sending.fresh.first() {
-            return Some(*packet);
+        while let Some(packet) = link.sending.fresh.first().copied() {
+            if !link.has.contains(packet) && !link.sending.declined.contains(packet) {
+                return Some(packet);
+            }
+            link.sending.fresh.remove(&packet);
         }
         if link.sending.subscribed.1.is_empty() {
             return None;
         }
         while let Some(packet) = self.geometry.packet(link.sending.cursor) {
             let is_wanted = link.sending.wants_pushed(packet) && !link.has.contains(packet);
+            let is_wanted = is_wanted && !link.sending.declined.contains(packet);
             if is_wanted && self.holdings.groups_of(packet) & !link.sending.sent.packet_groups(packet) != 0 {
                 return Some(packet);
             }
@@ -264,7 +224,7 @@ impl Peer {
         if !link.sending.may_send(data_overhead_bytes(PROOF_NODES_EXPECTED) + payload_bytes, payload_bytes) {
             return Sent::Blocked;
         }
-        if let Err(at) = self.upload.allows(range.len(), now) {
+        if let Err(at) = self.uplink.limit.allows(range.len(), now) {
             if let Some(at) = at {
                 self.timers.set_if_unset(Reason::Upload, at);
             }
@@ -299,6 +259,7 @@ impl Peer {
         message_bytes: usize,
         now: Time,
     ) {
+        self.count_served(id, payload_bytes as u64, now);
         let Some(link) = self.links.get_mut(&id) else { return };
         for group in groups.filter_map(|index| self.geometry.group(index)) {
             link.sending.sent.insert(group);
@@ -308,8 +269,6 @@ impl Peer {
         link.sending.meter.add(payload_bytes as u64, now);
         self.totals.sent.add(payload_bytes as u64, now);
         self.totals.control_bytes += (message_bytes - payload_bytes) as u64;
-        self.upload.spend(payload_bytes as u64);
-        self.upload.last = Some(id);
     }
 
     /// Puts a packet aside until it is read. Only what is whole and written can be read.
@@ -330,6 +289,7 @@ impl Peer {
     pub(super) fn announce_all(&mut self, _now: Time) {
         for id in self.links.keys().copied().collect::<Vec<_>>() {
             self.announce(id);
+            self.acknowledge(id);
         }
         self.save_journal();
     }

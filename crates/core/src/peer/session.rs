@@ -10,7 +10,8 @@ use rand::Rng;
 use super::{Event, Failure, Life, Output, Peer, Reason};
 use crate::time::Time;
 use crate::wire::tracker::{
-    FromTracker, JOIN_LINKS_MAX, Join, LinkReport, Refusal, Role, Status, StripeMask, ToTracker, VERSION,
+    FromTracker, JOIN_LINKS_MAX, Join, LinkReport, Received, Refusal, Role, STATUS_RECEIVED_MAX, Status, StripeMask, ToTracker,
+    VERSION,
 };
 
 /// An attempt that has not got a welcome is given up after so long.
@@ -21,8 +22,10 @@ const SILENCE_MAX: Duration = Duration::from_secs(30);
 const RETRY_MIN_MS: u64 = 500;
 /// The longest wait between attempts.
 const RETRY_MAX_MS: u64 = 60_000;
-/// Least time between two reports of how this peer fares.
+/// Time between two reports of how this peer fares.
 const STATUS_INTERVAL: Duration = Duration::from_secs(10);
+/// The first so many come sooner: a new peer's place is found by what others measure.
+const STATUS_INTERVALS: [(u32, Duration); 2] = [(6, Duration::from_secs(2)), (14, Duration::from_secs(5))];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 enum State {
@@ -46,6 +49,8 @@ pub(super) struct Session {
     pub(super) ice_servers: Vec<String>,
     swarm_size: (u32, u32),
     packets_told: Option<u32>,
+    statuses: u32,
+    reported_at: Time,
 }
 
 impl Session {
@@ -129,6 +134,7 @@ impl Peer {
         if manifest_wanted {
             self.outputs.push_back(Output::UploadManifest);
         }
+        self.session.reported_at = now;
         self.tell_status(now);
     }
 
@@ -192,9 +198,13 @@ impl Peer {
         if self.life != Life::Running || !self.session.is_up() {
             return;
         }
-        self.timers.set(Reason::Status, now + STATUS_INTERVAL);
+        let times = self.session.statuses;
+        self.session.statuses = times.saturating_add(1);
+        let interval = STATUS_INTERVALS.iter().find(|(until, _)| times < *until).map_or(STATUS_INTERVAL, |(_, at)| *at);
+        self.timers.set(Reason::Status, now + interval);
         let packets_held = self.packets_held();
-        if self.session.packets_told == Some(packets_held) {
+        let received = self.received_lately(now);
+        if self.session.packets_told == Some(packets_held) && received.is_empty() {
             return;
         }
         self.session.packets_told = Some(packets_held);
@@ -202,8 +212,22 @@ impl Peer {
             packets_held,
             down_bytes_per_s: self.totals.received.bytes_per_s(now),
             up_bytes_per_s: self.totals.sent.bytes_per_s(now),
+            received,
         };
         self.tell_tracker(&ToTracker::Status(status));
+    }
+
+    /// What came from whom since this was asked last, and whether more was wanted.
+    fn received_lately(&mut self, now: Time) -> Vec<Received> {
+        let span_ms = (now - self.session.reported_at).as_millis().max(1);
+        self.session.reported_at = now;
+        let open = self.links.values_mut().filter(|link| link.is_open());
+        let reports = open.filter_map(|link| {
+            let (bytes, waited) = link.receiving.take_report();
+            let bytes_per_s = u64::try_from(u128::from(bytes) * 1_000 / span_ms).unwrap_or(u64::MAX);
+            (bytes > 0 || waited).then_some(Received { peer: link.peer, bytes_per_s, waited })
+        });
+        reports.take(STATUS_RECEIVED_MAX).collect()
     }
 
     /// Packets that count as held: all of them only when they are written as well.

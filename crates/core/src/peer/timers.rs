@@ -15,6 +15,8 @@ pub enum Reason {
     Announce,
     /// Look over the links: pings, dead ends, stalled feeders, overdue requests.
     Maintain,
+    /// What is worth asking for may have changed.
+    Pull,
     /// The upload limit allows the next message.
     Upload,
     /// Closing takes too long: stop without it.

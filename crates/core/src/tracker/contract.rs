@@ -13,10 +13,14 @@ pub struct TrackerConfig {
     pub peers_per_swarm_max: usize,
     /// Trees of each swarm's forest, 1 to [`STRIPES_MAX`](crate::wire::tracker::STRIPES_MAX).
     pub stripes: u8,
-    /// Most children of one peer in one stripe, whatever slots it offers.
+    /// Children that a peer gets of which nothing is known yet, in all stripes together.
     pub fan_out_max: u8,
     /// Lateral links planned for each peer, beside the tree.
     pub laterals: u8,
+    /// Neighbours of a peer up to which plans fill.
+    pub links_max: u8,
+    /// How often a forest is put in order by what was measured.
+    pub epoch_ms: u64,
     /// A peer is pinged when it said nothing for so long.
     pub heartbeat_ms: u64,
     /// A peer that said nothing for so long is dropped.
@@ -37,9 +41,11 @@ impl Default for TrackerConfig {
             ice_servers: Vec::new(),
             swarms_max: 10_000,
             peers_per_swarm_max: 100_000,
-            stripes: 4,
-            fan_out_max: 2,
-            laterals: 2,
+            stripes: 8,
+            fan_out_max: 8,
+            laterals: 4,
+            links_max: 24,
+            epoch_ms: 2_000,
             heartbeat_ms: 10_000,
             silence_ms_max: 25_000,
             away_ms_max: 8_000,

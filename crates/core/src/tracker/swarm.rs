@@ -42,7 +42,13 @@ pub(super) struct Swarm {
 
 impl Swarm {
     pub(super) fn new(config: &TrackerConfig) -> Self {
-        let shape = PlannerConfig { stripes: config.stripes, fan_out: config.fan_out_max, laterals: config.laterals };
+        let shape = PlannerConfig {
+            stripes: config.stripes,
+            fan_out: config.fan_out_max,
+            laterals: config.laterals,
+            links_max: config.links_max,
+            epoch: Duration::from_millis(config.epoch_ms),
+        };
         Self {
             planner: Planner::new(shape),
             members: BTreeMap::new(),
@@ -114,7 +120,7 @@ impl Swarm {
             accusers: BTreeSet::new(),
         };
         self.members.insert(peer, member);
-        self.planner.join(peer, join.slots, complete, &join.links, now, rng);
+        self.planner.join(peer, u16::from(join.slots), complete, &join.links, now, rng);
         None
     }
 
@@ -135,6 +141,12 @@ impl Swarm {
     }
 
     pub(super) fn status(&mut self, peer: PeerId, status: &Status, now: Time) {
+        for received in &status.received {
+            // Only neighbours can have got anything from each other.
+            if self.planner.may_signal(peer, received.peer) {
+                self.planner.note_received(received.peer, peer, received.bytes_per_s, received.waited, now);
+            }
+        }
         let Some(member) = self.members.get_mut(&peer) else { return };
         if status.packets_held >= member.packets_total {
             member.complete = true;

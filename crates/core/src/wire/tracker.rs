@@ -16,6 +16,8 @@ pub const MESSAGE_BYTES_MAX: usize = 32 * 1024;
 pub const JOIN_LINKS_MAX: usize = 32;
 /// Most edges in one `plan`.
 pub const PLAN_EDGES_MAX: usize = 64;
+/// Most senders that a `status` tells of.
+pub const STATUS_RECEIVED_MAX: usize = 32;
 /// Most stripes of a forest.
 pub const STRIPES_MAX: u8 = 16;
 /// Longest `agent`, in bytes; a longer one is cut.
@@ -112,7 +114,7 @@ pub struct Join {
     pub packets_held: u32,
     /// Packets in the whole.
     pub packets_total: u32,
-    /// How many children it would feed in each stripe, so how many whole copies it would send at once; 0: it only takes.
+    /// How many children it would feed at most, in all stripes together; 0: it only takes.
     pub slots: u8,
     /// Links that are alive, after a broken socket or a restarted tracker; at most [`JOIN_LINKS_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -128,6 +130,20 @@ pub struct Status {
     pub down_bytes_per_s: u64,
     /// Payload sent lately, bytes a second, as acknowledged.
     pub up_bytes_per_s: u64,
+    /// What came from whom since the last such message; at most [`STATUS_RECEIVED_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub received: Vec<Received>,
+}
+
+/// What a peer got from another lately. What a peer is worth is judged by those who receive from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Received {
+    /// From whom.
+    pub peer: PeerId,
+    /// Payload, bytes a second.
+    pub bytes_per_s: u64,
+    /// Whether more was wanted of it most of the time: then this is what it can do, else it can do that at least.
+    pub waited: bool,
 }
 
 /// What a peer says to its tracker.
@@ -267,6 +283,7 @@ impl ToTracker {
             Self::Join(join) if join.agent.len() > AGENT_BYTES_MAX => Err(DecodeError::Limit("agent")),
             Self::Join(join) if join.packets_held > join.packets_total => Err(DecodeError::Limit("packets_held")),
             Self::Signal { signal, .. } => check_signal(signal).map(|()| message),
+            Self::Status(status) if status.received.len() > STATUS_RECEIVED_MAX => Err(DecodeError::Limit("received")),
             _ => Ok(message),
         }
     }

@@ -1,0 +1,200 @@
+//! What a peer is worth, as others tell it.
+//!
+//! A peer's rate is what its receivers say they got from it ([001]: performance information; design: 'reports of
+//! performance are believed from the receiving side'). While at least half of it went to receivers that waited for
+//! more, its uplink was the limit, and the rate is taken as what it can do; otherwise it can do that much at least. A
+//! peer that claims much and delivers little so sinks by what others tell, whatever it says itself.
+//!
+//! Of the rate `û` comes how many children a peer is given: `R` is what everyone can get if all uplinks work, so one
+//! stripe flows at `r = R/s`, and a peer can feed `û/r` children. Below a fifth of `R` it is a leaf.
+
+use std::collections::BTreeMap;
+
+use super::{Member, Planner};
+use crate::ids::PeerId;
+use crate::time::Time;
+use crate::wire::tracker::StripeMask;
+
+/// Receivers whose word on one sender is kept; at the bound the others' are not heard.
+const REPORTS_MAX: usize = 64;
+/// A report counts for so long.
+const REPORT_AGE_S: u64 = 12;
+/// The share of the mean rate below which a peer is a leaf, in percent.
+const LEAF_PERCENT: u64 = 20;
+/// More slots than this are spread over several stripes.
+const HOME_SLOTS: u16 = 16;
+/// Slots change when they are off by a fifth at least: a small change is not worth moving somebody.
+const HYSTERESIS_PERCENT: u64 = 20;
+
+/// What one receiver told of a sender.
+#[derive(Clone, Copy, Debug)]
+struct Report {
+    bytes_per_s: u64,
+    /// Whether it waited for more.
+    waited: bool,
+    at: Time,
+}
+
+/// What is known of a peer's uplink.
+#[derive(Debug, Default)]
+pub(super) struct Measured {
+    reports: BTreeMap<PeerId, Report>,
+    /// Whether something was told since the last epoch.
+    is_new: bool,
+    /// Bytes a second that it can send; 0: not known.
+    pub(super) bytes_per_s: u64,
+    /// Whether its uplink was ever seen at its limit.
+    pub(super) is_earned: bool,
+    /// What `Planner::spare` has it under.
+    pub(super) listed_spare: u16,
+}
+
+impl Measured {
+    /// Takes in what was told since the last epoch.
+    fn settle(&mut self, now: Time) {
+        if !core::mem::take(&mut self.is_new) {
+            return;
+        }
+        self.reports.retain(|_, report| (now - report.at).as_secs() < REPORT_AGE_S);
+        let all: u64 = self.reports.values().map(|report| report.bytes_per_s).sum();
+        let waiting = self.reports.values().filter(|report| report.waited);
+        let (waited_bytes, waited) = waiting.fold((0, 0), |(sum, n), report| (sum + report.bytes_per_s, n + 1));
+        let is_saturated = waited > 0 && (waited_bytes * 2 >= all || waited * 2 >= self.reports.len());
+        if is_saturated {
+            self.bytes_per_s = if self.is_earned { (self.bytes_per_s + all) / 2 } else { all };
+            self.is_earned = true;
+        } else {
+            self.bytes_per_s = self.bytes_per_s.max(all);
+        }
+    }
+}
+
+impl Member {
+    /// How many children it is given in each stripe of its home.
+    pub(super) fn supply(&self, stripes: u8) -> impl Iterator<Item = (u8, u32)> + use<> {
+        let home = self.home;
+        let share = u32::from(self.slots) / home.0.count_ones().max(1);
+        (0..stripes).filter(move |stripe| home.contains(*stripe)).map(move |stripe| (stripe, share))
+    }
+}
+
+impl Planner {
+    /// A receiver tells what it got from a sender lately.
+    pub fn note_received(&mut self, from: PeerId, by: PeerId, bytes_per_s: u64, waited: bool, now: Time) {
+        let Some(member) = self.members.get_mut(&from) else { return };
+        if member.measured.reports.len() < REPORTS_MAX || member.measured.reports.contains_key(&by) {
+            member.measured.reports.insert(by, Report { bytes_per_s, waited, at: now });
+            member.measured.is_new = true;
+        }
+    }
+
+    /// What a peer's uplink is taken to carry, in bytes a second: what others told, or the mean.
+    pub(super) fn worth(&self, peer: PeerId, mean: u64) -> u64 {
+        let measured = &self.members[&peer].measured;
+        if measured.is_earned { measured.bytes_per_s } else { measured.bytes_per_s.max(mean) }
+    }
+
+    /// The mean of what measured peers' uplinks carry; 0: nobody was measured.
+    pub(super) fn settle_measures(&mut self, now: Time) -> u64 {
+        let (mut sum, mut count) = (0, 0);
+        for member in self.members.values_mut() {
+            member.measured.settle(now);
+            if member.measured.is_earned && member.offered > 0 {
+                sum += u128::from(member.measured.bytes_per_s);
+                count += 1;
+            }
+        }
+        u64::try_from(sum.checked_div(count).unwrap_or(0)).unwrap_or(u64::MAX)
+    }
+
+    /// Gives each measured peer as many children as it can feed.
+    pub(super) fn settle_slots(&mut self, mean: u64, now: Time) {
+        if mean == 0 {
+            return;
+        }
+        for peer in self.members.keys().copied().collect::<Vec<_>>() {
+            let Some(slots) = self.slots_worth(peer, mean) else { continue };
+            let before = u64::from(self.members[&peer].slots);
+            let is_near = slots.abs_diff(before) * 100 <= before * HYSTERESIS_PERCENT;
+            if slots != before && !(is_near && slots > 0) {
+                self.set_slots(peer, slots as u16, now);
+            }
+        }
+    }
+
+    fn slots_worth(&self, peer: PeerId, mean: u64) -> Option<u64> {
+        let member = &self.members[&peer];
+        if !member.measured.is_earned {
+            return None;
+        }
+        let (rate, stripes) = (member.measured.bytes_per_s, u64::from(self.config.stripes));
+        let slots = if member.is_origin {
+            // An origin sends everything once before it sends anything twice.
+            (rate / mean).max(1) * stripes
+        } else if rate * 100 < mean * LEAF_PERCENT {
+            0
+        } else {
+            (rate * stripes + mean / 2) / mean
+        };
+        Some(slots.min(u64::from(member.offered)))
+    }
+
+    /// Gives a peer so many children; those over it are placed elsewhere.
+    pub(super) fn set_slots(&mut self, peer: PeerId, slots: u16, now: Time) {
+        let stripes = self.config.stripes;
+        let Some(member) = self.members.get_mut(&peer) else { return };
+        for (stripe, share) in member.supply(stripes) {
+            self.supply[usize::from(stripe)] -= share;
+        }
+        member.slots = slots;
+        if slots == 0 || member.is_origin {
+            member.home = StripeMask::NONE;
+        }
+        let is_at_home = member.is_origin || slots == 0;
+        let homes = u32::from(slots.div_ceil(HOME_SLOTS)).min(u32::from(stripes));
+        while !is_at_home && self.members[&peer].home.0.count_ones() < homes {
+            let member = &self.members[&peer];
+            let strange = (0..stripes).filter(|stripe| !member.home.contains(*stripe));
+            let Some(stripe) = strange.min_by_key(|stripe| self.supply[usize::from(*stripe)]) else { break };
+            let member = self.members.get_mut(&peer).expect("it was just seen");
+            member.home = member.home.union(StripeMask::one(stripe));
+        }
+        for (stripe, share) in self.members[&peer].supply(stripes) {
+            self.supply[usize::from(stripe)] += share;
+        }
+        self.update(peer);
+        self.shed(peer, now);
+    }
+
+    pub(super) fn add_home(&mut self, peer: PeerId, stripes: StripeMask) {
+        let Some(member) = self.members.get_mut(&peer) else { return };
+        for (stripe, share) in member.supply(self.config.stripes) {
+            self.supply[usize::from(stripe)] -= share;
+        }
+        if !member.is_origin {
+            member.home = member.home.union(stripes);
+        }
+        for (stripe, share) in member.supply(self.config.stripes) {
+            self.supply[usize::from(stripe)] += share;
+        }
+        self.update(peer);
+    }
+
+    /// Places children elsewhere that a peer has beyond its slots: leaves first, since nothing moves with them.
+    fn shed(&mut self, peer: PeerId, now: Time) {
+        let member = &self.members[&peer];
+        let excess = usize::from(member.children.saturating_sub(member.slots));
+        if excess == 0 {
+            return;
+        }
+        let mut children: Vec<(usize, u8, PeerId)> = Vec::new();
+        for stripe in 0..self.config.stripes {
+            let tree = self.tree(stripe);
+            children.extend(tree.children(peer).map(|child| (tree.child_count(child), stripe, child)));
+        }
+        children.sort_unstable();
+        for (_, stripe, child) in children.into_iter().take(excess) {
+            self.place(stripe, child, now);
+        }
+    }
+}

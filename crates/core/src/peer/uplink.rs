@@ -1,0 +1,170 @@
+//! How much of this peer's uplink may be in use, and whose turn it is.
+//!
+//! * *In flight*: what was sent and not acknowledged, over all links, stays within what the uplink carries in about a
+//!   second. More would wait in the channels' buffers, where it can't be taken back when the far end gets it elsewhere,
+//!   and where a group that just came in would have to wait behind it. (The idea of LEDBAT, RFC 6817: keep the queue
+//!   that one causes short; here with the acknowledgements that credit brings.)
+//! * *Turns*: the link that has been served least goes next (start-time fair queueing), so that one that asks for much
+//!   does not starve the others.
+//! * *Origin*: a peer that has had everything from the start sends each packet once before it sends any a second time:
+//!   others can pass on what is out, nobody else can bring what is not.
+//! * *Upload limit*: a person's limit, a token bucket of bytes.
+
+use core::time::Duration;
+
+use super::meter::Meter;
+use super::{Life, Peer};
+use crate::content::PacketSet;
+use crate::ids::LinkId;
+use crate::time::Time;
+
+/// What the uplink carries in so long may be in flight.
+const FLIGHT: Duration = Duration::from_millis(600);
+/// Packets that may be in flight at least.
+const FLIGHT_PACKETS_MIN: u64 = 2;
+/// A far end that has acknowledged nothing for so many times as long as all that may be in flight takes is frozen or
+/// gone: what is on its way to it does not hold up the others.
+const FLIGHTS_MAX: u32 = 4;
+/// The upload limit's bucket holds so much, in seconds of the limit, and never less than one packet.
+const BURST_MS: u64 = 250;
+
+/// The state of the uplink.
+#[derive(Debug, Default)]
+pub(super) struct Uplink {
+    pub(super) limit: UploadLimit,
+    /// Payload as far ends acknowledge it.
+    pub(super) acked: Meter,
+    /// Service that the link which sent last had before: where a link that was idle joins in.
+    served_bytes: u64,
+    /// Packets that were sent to somebody, if each is to be sent once before any is sent again.
+    pub(super) sent_once: Option<PacketSet>,
+}
+
+impl Uplink {
+    /// Bytes that may be in flight, and how long a far end may take to acknowledge them.
+    fn flight_max(&self, packet_bytes: u32, now: Time) -> (u64, Duration) {
+        let bytes_per_s = self.acked.bytes_per_s(now);
+        let carried = u128::from(bytes_per_s) * FLIGHT.as_millis() / 1_000;
+        let carried = u64::try_from(carried).unwrap_or(u64::MAX);
+        let bytes = carried.max(FLIGHT_PACKETS_MIN * u64::from(packet_bytes));
+        let micros = bytes.saturating_mul(1_000_000).checked_div(bytes_per_s).unwrap_or(FLIGHT.as_micros() as u64);
+        (bytes, Duration::from_micros(micros.min(5_000_000)) * FLIGHTS_MAX)
+    }
+}
+
+/// A person's limit on what is uploaded: a token bucket of bytes.
+#[derive(Debug, Default)]
+pub(super) struct UploadLimit {
+    bytes_per_s: Option<u64>,
+    tokens_bytes: u64,
+    filled_at: Time,
+}
+
+impl UploadLimit {
+    pub(super) fn new(bytes_per_s: Option<u64>, now: Time) -> Self {
+        Self { bytes_per_s, tokens_bytes: 0, filled_at: now }
+    }
+
+    /// Whether nothing may be uploaded at all.
+    pub(super) fn is_off(&self) -> bool {
+        self.bytes_per_s == Some(0)
+    }
+
+    /// Whether so many bytes may go now; if not, when. `None`: never.
+    pub(super) fn allows(&mut self, bytes: u64, now: Time) -> Result<(), Option<Time>> {
+        let Some(rate) = self.bytes_per_s else { return Ok(()) };
+        if rate == 0 {
+            return Err(None);
+        }
+        let burst = (rate.saturating_mul(BURST_MS) / 1_000).max(bytes);
+        let filled = (now - self.filled_at).as_micros() * u128::from(rate) / 1_000_000;
+        let filled = u64::try_from(filled).unwrap_or(u64::MAX);
+        self.tokens_bytes = self.tokens_bytes.saturating_add(filled).min(burst);
+        // Only the time of whole bytes is used up, or frequent calls would never fill the bucket of a low limit.
+        let used_micros = u128::from(filled) * 1_000_000 / u128::from(rate);
+        self.filled_at = self.filled_at + Duration::from_micros(u64::try_from(used_micros).unwrap_or(u64::MAX));
+        match bytes.checked_sub(self.tokens_bytes) {
+            None | Some(0) => Ok(()),
+            Some(lacking) => {
+                let wait_micros = u128::from(lacking) * 1_000_000 / u128::from(rate) + 1;
+                Err(Some(now + Duration::from_micros(u64::try_from(wait_micros).unwrap_or(u64::MAX))))
+            }
+        }
+    }
+
+    pub(super) fn spend(&mut self, bytes: u64) {
+        if self.bytes_per_s.is_some() {
+            self.tokens_bytes = self.tokens_bytes.saturating_sub(bytes);
+        }
+    }
+}
+
+impl Peer {
+    /// The far end tells what it got, and what it will take.
+    pub(super) fn far_credits(&mut self, id: LinkId, received_bytes: u64, limit_bytes: u64, now: Time) {
+        let was_full = self.is_flight_full(now);
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let sending = &mut link.sending;
+        sending.credit_limit_bytes = sending.credit_limit_bytes.max(limit_bytes);
+        let received_bytes = received_bytes.min(sending.payload_bytes);
+        let acked = received_bytes.saturating_sub(sending.acked_bytes);
+        if acked > 0 {
+            sending.acked_bytes = received_bytes;
+            sending.acked_at = now;
+            self.uplink.acked.add(acked, now);
+        }
+        if was_full { self.pump_all(now) } else { self.pump(id, now) }
+    }
+
+    /// Whether as much is on its way as the uplink carries in a moment.
+    pub(super) fn is_flight_full(&self, now: Time) -> bool {
+        let (bytes_max, ack_max) = self.uplink.flight_max(self.geometry.packet_bytes(), now);
+        let flight = |link: &super::Link| {
+            let counts = link.is_open() && now - link.sending.acked_at < ack_max;
+            if counts { link.sending.payload_bytes - link.sending.acked_bytes } else { 0 }
+        };
+        let flight_bytes: u64 = self.links.values().map(flight).sum();
+        flight_bytes >= bytes_max
+    }
+
+    /// Sends on all links, in turns, until each is blocked or has nothing.
+    pub(super) fn pump_all(&mut self, now: Time) {
+        if self.life != Life::Running {
+            return;
+        }
+        if self.uplink.sent_once.is_some() {
+            self.take_turns(true, now);
+        }
+        self.take_turns(false, now);
+    }
+
+    fn take_turns(&mut self, only_first: bool, now: Time) {
+        let open = self.links.iter().filter(|(_, link)| link.is_open());
+        let mut turns: Vec<(u64, LinkId)> = open.map(|(id, link)| (link.sending.served_bytes, *id)).collect();
+        turns.sort_unstable();
+        while !turns.is_empty() {
+            turns.retain(|(_, id)| self.send_one(*id, only_first, now));
+        }
+    }
+
+    /// Sends on one link, or, where others may come first, on all.
+    pub(super) fn pump(&mut self, id: LinkId, now: Time) {
+        if self.uplink.sent_once.is_some() {
+            return self.pump_all(now);
+        }
+        while self.send_one(id, false, now) {}
+    }
+
+    /// Counts what a link was served.
+    pub(super) fn count_served(&mut self, id: LinkId, bytes: u64, now: Time) {
+        self.uplink.limit.spend(bytes);
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let sending = &mut link.sending;
+        if sending.payload_bytes == sending.acked_bytes {
+            sending.acked_at = now;
+        }
+        sending.served_bytes = sending.served_bytes.max(self.uplink.served_bytes);
+        self.uplink.served_bytes = sending.served_bytes;
+        sending.served_bytes += bytes;
+    }
+}
