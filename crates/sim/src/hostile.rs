@@ -94,7 +94,7 @@ impl Bender {
             1 => LinkMessage::Subscribe { stripes: self.rng.random_range(1..=16), mask: self.rng.random() },
             2 => LinkMessage::Have { packets: everything },
             3 => LinkMessage::Cancel { packets: everything },
-            _ => LinkMessage::Request { packets: everything },
+            _ => LinkMessage::Request { packets: everything, partial: Vec::new() },
         };
         message.encode()
     }

@@ -139,9 +139,9 @@ impl Holdings {
         (write, offset_bytes, completed)
     }
 
-    /// A write is done. False if there is no such write.
-    pub(super) fn written(&mut self, write: WriteId) -> bool {
-        let Some((packet, bytes)) = self.writes.remove(&write) else { return false };
+    /// A write is done; which packet it belonged to. `None` if there is no such write.
+    pub(super) fn written(&mut self, write: WriteId) -> Option<PacketIndex> {
+        let (packet, bytes) = self.writes.remove(&write)?;
         self.backlog_bytes -= bytes;
         if let Some(count) = self.writing.get_mut(&packet) {
             *count -= 1;
@@ -150,7 +150,12 @@ impl Holdings {
             }
         }
         self.shrink_cache();
-        true
+        Some(packet)
+    }
+
+    /// Whether a part of the packet is being written: it can't be read yet.
+    pub(super) fn is_writing(&self, packet: PacketIndex) -> bool {
+        self.writing.contains_key(&packet)
     }
 
     /// Bytes that wait for the store.

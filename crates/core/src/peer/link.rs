@@ -9,7 +9,7 @@ use crate::ids::PeerId;
 use crate::time::Time;
 use crate::wire::tracker::StripeMask;
 
-/// Credit that a fresh link gets, in packets: one can come while the other is acknowledged.
+/// Credit that a fresh link gets, in packets: enough for a few groups on their way.
 const WINDOW_PACKETS_START: u32 = 2;
 /// A window that is used up in less than so many round trips is doubled.
 const WINDOW_ROUND_TRIPS: u32 = 2;
@@ -273,10 +273,10 @@ impl Receiving {
         self.payload_bytes <= self.granted_bytes
     }
 
-    /// The next limit to tell, if it is worth a message: a quarter of the window is used up.
+    /// The next limit to tell, if it is worth a message: an eighth of the window is used up.
     pub(super) fn next_grant(&mut self) -> Option<u64> {
         let limit = self.payload_bytes + u64::from(self.window_bytes);
-        if limit < self.granted_bytes + u64::from(self.window_bytes / 4) {
+        if limit < self.granted_bytes + u64::from(self.window_bytes / 8) {
             return None;
         }
         self.granted_bytes = limit;

@@ -6,7 +6,8 @@
 //!
 //! * A packet is worth asking for when its stripe has no live feeder; or when it has been known to be about for a
 //!   while, and the feeder lacks it or has so much to push before it that it would come late.
-//! * It is asked for at one neighbour, and declined at the feeder, which then passes it over.
+//! * It is asked for at one neighbour, which refuses if it is busy: only idle uplinks are stolen from. When it begins to
+//!   come, it is declined at the feeder, which then passes it over. What a feeder has begun to send is left to it.
 //! * Each neighbour is asked for as much as it brings in a moment and a round trip: the fast get much, the slow little,
 //!   and what waits at a sender is never much. Of what a neighbour has, the rarest of the oldest missing go first; the
 //!   order among equally rare ones is drawn by each peer for itself, so that neighbours differ and can trade.
@@ -18,21 +19,23 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use rand::Rng;
+
 use super::link::{Asked, ROUND_TRIP_ASSUMED};
 use super::linking::runs_of;
 use super::{Life, Link, Peer, Reason};
 use crate::content::{PacketIndex, PacketSet};
 use crate::ids::LinkId;
 use crate::time::Time;
-use crate::wire::link::{LinkMessage, RUNS_MAX, Run};
+use crate::wire::link::{LinkMessage, PARTIAL_MAX, Partial, RUNS_MAX, Run};
 use crate::wire::tracker::STRIPES_MAX;
 
 /// What is worth asking for is found out so often at most.
 const PLAN_EVERY: Duration = Duration::from_millis(150);
 /// A packet that was known at the last but one mark is about for long enough: its feeder should have brought it.
-const MARK_EVERY: Duration = Duration::from_millis(500);
+const MARK_EVERY: Duration = Duration::from_millis(1_000);
 /// What a feeder brings within so long is left to it.
-const SOON: Duration = Duration::from_millis(1_000);
+const SOON: Duration = Duration::from_millis(2_000);
 /// A feeder that has more packets than this to push of a stripe is behind.
 const BEHIND_PACKETS: u64 = 2;
 /// A feeder that brought nothing for so long is not waited for.
@@ -52,7 +55,9 @@ const OVERDUE_MIN: Duration = Duration::from_millis(2_000);
 const EXPECTED_FIRST: Duration = Duration::from_millis(2_000);
 /// A request unanswered for so long, while nothing at all comes from that link, is taken back.
 const LEASE: Duration = Duration::from_secs(5);
-/// A link that did not bring, or refused, what it was asked for is not asked for so long. It is not forgotten what it
+/// A link that refused is busy, and is not asked for so long; half of it is drawn.
+const BUSY_MS: u64 = 1_000;
+/// A link that did not bring what it was asked for is not asked for so long. It is not forgotten what it
 /// has: it says so once only, and a paused or slow upload ends.
 const REST: Duration = Duration::from_secs(5);
 /// Neighbours that are asked for the same packet.
@@ -128,6 +133,8 @@ struct Feeder {
     ahead_bytes: u64,
     /// Bytes that it may have on their way already.
     granted_bytes: u64,
+    /// It brought nothing lately.
+    is_stalled: bool,
 }
 
 impl Feeder {
@@ -227,7 +234,8 @@ impl Peer {
                     let will_push = link.is_some_and(|link| link.has.contains(packet));
                     let is_declined = link.is_some_and(|link| link.receiving.declined.contains(packet));
                     let is_known = self.pulling.known_before.contains(packet);
-                    is_declined || is_known && (!will_push || feeder.is_late(u64::from(self.geometry.packet_bytes())))
+                    let is_coming = self.holdings.groups_of(packet) != 0 && !feeder.is_stalled;
+                    is_declined || is_known && !is_coming && (!will_push || feeder.is_late(u64::from(self.geometry.packet_bytes())))
                 }
             };
             is_left |= !is_late;
@@ -276,7 +284,7 @@ impl Peer {
             let is_alive = now - link.receiving.payload_at.max(link.receiving.subscribed_at) < STALLED;
             let granted_bytes = link.receiving.granted_bytes.saturating_sub(link.receiving.payload_bytes) / stripes;
             let granted_bytes = if is_alive { granted_bytes } else { 0 };
-            feeders[usize::from(stripe)] = Feeder { link: feeder, bytes_per_s, ahead_bytes: 0, granted_bytes };
+            feeders[usize::from(stripe)] = Feeder { link: feeder, bytes_per_s, ahead_bytes: 0, granted_bytes, is_stalled: !is_alive };
         }
         feeders
     }
@@ -337,27 +345,26 @@ impl Peer {
         }
         let indices: Vec<u32> = packets.iter().map(|packet| packet.get()).collect();
         for packets in runs_of(&indices).chunks(RUNS_MAX) {
-            self.tell_link(id, &LinkMessage::Request { packets: packets.to_vec() });
+            let partial = self.held_in_part(packets);
+            self.tell_link(id, &LinkMessage::Request { packets: packets.to_vec(), partial });
         }
-        self.decline(id, &packets);
     }
 
-    /// Tells the feeders of these packets that another brings them.
-    fn decline(&mut self, asked: LinkId, packets: &[PacketIndex]) {
-        let mut declined: BTreeMap<LinkId, Vec<u32>> = BTreeMap::new();
-        for packet in packets {
-            let Some(id) = self.feeding.feeder(self.feeding.stripe_of(packet.get())).filter(|id| *id != asked) else {
-                continue;
-            };
-            let Some(link) = self.links.get_mut(&id).filter(|link| link.is_open()) else { continue };
-            if link.receiving.declined.insert(*packet) {
-                declined.entry(id).or_default().push(packet.get());
-            }
-        }
-        for (id, packets) in declined {
-            for packets in runs_of(&packets).chunks(RUNS_MAX) {
-                self.tell_link(id, &LinkMessage::Cancel { packets: packets.to_vec() });
-            }
+    fn held_in_part(&self, packets: &[Run]) -> Vec<Partial> {
+        let indices = packets.iter().flat_map(|run| run.first..run.first + run.count);
+        let packets = indices.filter_map(|index| self.packet(index));
+        let partial = packets.map(|packet| Partial { packet: packet.get(), groups: self.holdings.groups_of(packet) });
+        partial.filter(|partial| partial.groups != 0).take(PARTIAL_MAX).collect()
+    }
+
+    /// A packet that was asked for has begun to come: its feeder need not push it.
+    pub(super) fn decline(&mut self, from: LinkId, packet: PacketIndex) {
+        let feeder = self.feeding.feeder(self.feeding.stripe_of(packet.get()));
+        let Some(id) = feeder.filter(|id| *id != from) else { return };
+        let Some(link) = self.links.get_mut(&id).filter(|link| link.is_open()) else { return };
+        if link.receiving.declined.insert(packet) {
+            let packets = vec![Run { first: packet.get(), count: 1 }];
+            self.tell_link(id, &LinkMessage::Cancel { packets });
         }
     }
 
@@ -396,14 +403,15 @@ impl Peer {
 
     /// The far end will not bring these.
     pub(super) fn far_refuses(&mut self, id: LinkId, packets: &[Run], now: Time) {
+        let busy_ms = BUSY_MS / 2 + self.rng.random_range(0..=BUSY_MS / 2);
         let Some(link) = self.links.get_mut(&id) else { return };
         let is_refused = |packet: &PacketIndex| packets.iter().any(|run| run.contains(packet.get()));
         for packet in link.receiving.outstanding.keys().copied().filter(is_refused).collect::<Vec<_>>() {
             link.receiving.outstanding.remove(&packet);
-            link.receiving.rests_until = now + REST;
+            link.receiving.rests_until = now + Duration::from_millis(busy_ms);
         }
         self.pulling.forget_plan();
-        self.pull(now);
+        self.timers.set_if_unset(Reason::Pull, now + PLAN_EVERY);
     }
 }
 

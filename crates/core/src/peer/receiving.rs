@@ -86,6 +86,9 @@ impl Peer {
         self.outputs.push_back(Output::Write { write, offset_bytes, bytes: data.payload.clone() });
         self.totals.received.add(data.payload.len() as u64, now);
         self.payload_at = Some(now);
+        if self.links.get(&id).is_some_and(|link| link.receiving.outstanding.contains_key(&packet)) {
+            self.decline(id, packet);
+        }
         if completed {
             self.note_has_packet(id, packet);
             self.end_requests(packet, id);
@@ -111,8 +114,10 @@ impl Peer {
 
     pub(super) fn written(&mut self, write: WriteId, now: Time) {
         let was_behind = self.holdings.backlog_bytes() >= self.config.store_backlog_bytes_max;
-        if !self.holdings.written(write) {
-            return;
+        let Some(packet) = self.holdings.written(write) else { return };
+        let is_awaited = || self.links.values().any(|link| link.sending.awaiting.contains(&packet));
+        if !self.holdings.is_writing(packet) && is_awaited() {
+            self.read(packet);
         }
         if was_behind {
             for id in self.links.keys().copied().collect::<Vec<_>>() {

@@ -15,7 +15,7 @@ use super::{Life, Peer, Reason};
 use crate::content::PacketIndex;
 use crate::ids::LinkId;
 use crate::time::Time;
-use crate::wire::link::{Data, LinkMessage, RUNS_MAX, Run, data_overhead_bytes};
+use crate::wire::link::{Data, LinkMessage, Partial, RUNS_MAX, Run, data_overhead_bytes};
 use crate::wire::tracker::StripeMask;
 
 /// Packets that one link may wait for to be read.
@@ -72,15 +72,19 @@ impl Peer {
         }
     }
 
-    /// Takes in what the far end asks for. What is not here, or over the bound, is refused at once.
-    pub(super) fn far_requests(&mut self, id: LinkId, packets: &[Run], now: Time) {
+    /// Takes in what the far end asks for. What is not here, or can't be sent soon, is refused at once: a promise that
+    /// is kept late is worse than none.
+    pub(super) fn far_requests(&mut self, id: LinkId, packets: &[Run], partial: &[Partial], now: Time) {
+        self.note_held(id, partial);
+        let mut room = self.answers_max(now);
         let mut refused = Vec::new();
         for packet in packets.iter().flat_map(|run| run.first..run.first + run.count) {
             let held = self.packet(packet).filter(|packet| self.holdings.has_packet(*packet));
             let Some(link) = self.links.get_mut(&id) else { return };
             let may_upload = !self.uplink.limit.is_off();
             match held {
-                Some(packet) if may_upload && link.sending.requested.len() < REQUESTED_MAX => {
+                Some(packet) if may_upload && room > 0 && link.sending.requested.len() < REQUESTED_MAX => {
+                    room -= 1;
                     link.sending.declined.remove(packet);
                     link.sending.requested.push_back(packet);
                 }
@@ -93,6 +97,18 @@ impl Peer {
             self.tell_link(id, &LinkMessage::Refuse { packets: packets.to_vec() });
         }
         self.pump(id, now);
+    }
+
+    /// Groups that the far end holds of packets that it asks for need not go there.
+    fn note_held(&mut self, id: LinkId, partial: &[Partial]) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        for held in partial {
+            let Some(packet) = self.geometry.packet(held.packet) else { continue };
+            let groups = self.geometry.groups_of(packet).enumerate().filter(|(bit, _)| held.groups & (1 << bit) != 0);
+            for group in groups.filter_map(|(_, index)| self.geometry.group(index)) {
+                link.sending.sent.insert(group);
+            }
+        }
     }
 
     pub(super) fn far_cancels(&mut self, id: LinkId, packets: &[Run]) {
@@ -148,10 +164,11 @@ impl Peer {
     /// nobody yet.
     pub(super) fn send_one(&mut self, id: LinkId, only_first: bool, now: Time) -> bool {
         let Some(link) = self.links.get(&id).filter(|link| link.is_open()) else { return false };
-        if self.life != Life::Running || link.sending.awaiting.len() >= AWAITING_MAX || self.is_flight_full(now) {
+        if self.life != Life::Running || link.sending.awaiting.len() >= AWAITING_MAX || self.is_flight_full(true, now) {
             return false;
         }
-        let Some(packet) = self.next_packet(id) else { return false };
+        let may_answer = !self.is_flight_full(false, now);
+        let Some(packet) = self.next_packet(id, may_answer) else { return false };
         if only_first && self.uplink.sent_once.as_ref().is_some_and(|sent| sent.contains(packet)) {
             return false;
         }
@@ -167,10 +184,11 @@ impl Peer {
     }
 
     /// The packet to send next: asked for, then newly arrived, then the backlog of the subscription.
-    fn next_packet(&mut self, id: LinkId) -> Option<PacketIndex> {
+    fn next_packet(&mut self, id: LinkId, may_answer: bool) -> Option<PacketIndex> {
         let link = self.links.get_mut(&id)?;
-        if let Some(packet) = link.sending.requested.front() {
-            return Some(*packet);
+        let asked = link.sending.requested.front().copied().filter(|_| may_answer);
+        if asked.is_some() {
+            return asked;
         }
         while let Some(packet) = link.sending.fresh.first().copied() {
             if !link.has.contains(packet) && !link.sending.declined.contains(packet) {
@@ -217,6 +235,7 @@ impl Peer {
         let Some(span) = longest_run(self.holdings.groups_of(packet) & !link.sending.sent.packet_groups(packet)) else {
             return Sent::Nothing;
         };
+        let span = Span { count: span.count.min(self.uplink.groups_max(self.geometry.group_bytes(), now)), ..span };
         let first = self.geometry.groups_of(packet).start + span.first;
         let Some(group) = self.geometry.group(first) else { return Sent::Nothing };
         let Some(range) = self.geometry.groups_range(group, span.count) else { return Sent::Nothing };
@@ -282,7 +301,9 @@ impl Peer {
         if let Some(link) = self.links.get_mut(&id) {
             link.sending.awaiting.insert(packet);
         }
-        self.read(packet);
+        if !self.holdings.is_writing(packet) {
+            self.read(packet);
+        }
         Sent::Later
     }
 

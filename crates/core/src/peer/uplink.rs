@@ -18,10 +18,17 @@ use crate::content::PacketSet;
 use crate::ids::LinkId;
 use crate::time::Time;
 
+/// A message takes so long on the uplink at most, and never has less than a group: a peer that feeds several sends to
+/// each in turn, and whoever comes last waits for all before it. Large messages cost less, so fast uplinks send them.
+const MESSAGE: Duration = Duration::from_millis(20);
 /// What the uplink carries in so long may be in flight.
-const FLIGHT: Duration = Duration::from_millis(600);
+const FLIGHT: Duration = Duration::from_millis(1_000);
+/// What the uplink carries in so long may be promised to those who ask.
+const ANSWER: Duration = Duration::from_millis(500);
+/// Packets that may be promised at least.
+const ANSWERS_MIN: usize = 4;
 /// Packets that may be in flight at least.
-const FLIGHT_PACKETS_MIN: u64 = 2;
+const FLIGHT_PACKETS_MIN: u64 = 4;
 /// A far end that has acknowledged nothing for so many times as long as all that may be in flight takes is frozen or
 /// gone: what is on its way to it does not hold up the others.
 const FLIGHTS_MAX: u32 = 4;
@@ -41,6 +48,12 @@ pub(super) struct Uplink {
 }
 
 impl Uplink {
+    /// Groups that one message may carry.
+    pub(super) fn groups_max(&self, group_bytes: u32, now: Time) -> u32 {
+        let bytes = u128::from(self.acked.bytes_per_s(now)) * MESSAGE.as_millis() / 1_000;
+        u32::try_from(bytes / u128::from(group_bytes)).unwrap_or(u32::MAX).max(1)
+    }
+
     /// Bytes that may be in flight, and how long a far end may take to acknowledge them.
     fn flight_max(&self, packet_bytes: u32, now: Time) -> (u64, Duration) {
         let bytes_per_s = self.acked.bytes_per_s(now);
@@ -102,7 +115,7 @@ impl UploadLimit {
 impl Peer {
     /// The far end tells what it got, and what it will take.
     pub(super) fn far_credits(&mut self, id: LinkId, received_bytes: u64, limit_bytes: u64, now: Time) {
-        let was_full = self.is_flight_full(now);
+        let was_full = self.is_flight_full(false, now);
         let Some(link) = self.links.get_mut(&id) else { return };
         let sending = &mut link.sending;
         sending.credit_limit_bytes = sending.credit_limit_bytes.max(limit_bytes);
@@ -116,15 +129,25 @@ impl Peer {
         if was_full { self.pump_all(now) } else { self.pump(id, now) }
     }
 
-    /// Whether as much is on its way as the uplink carries in a moment.
-    pub(super) fn is_flight_full(&self, now: Time) -> bool {
+    /// Whether as much is on its way as the uplink carries in a moment. What was asked for goes only while there is half
+    /// of that: it has other ways, and what is pushed has not.
+    pub(super) fn is_flight_full(&self, is_push: bool, now: Time) -> bool {
         let (bytes_max, ack_max) = self.uplink.flight_max(self.geometry.packet_bytes(), now);
         let flight = |link: &super::Link| {
             let counts = link.is_open() && now - link.sending.acked_at < ack_max;
             if counts { link.sending.payload_bytes - link.sending.acked_bytes } else { 0 }
         };
         let flight_bytes: u64 = self.links.values().map(flight).sum();
-        flight_bytes >= bytes_max
+        flight_bytes >= if is_push { bytes_max } else { bytes_max / 2 }
+    }
+
+    /// How many more packets may be promised to those who ask: as many as the uplink carries in a moment, less what is
+    /// promised, and none while what is pushed takes all of it.
+    pub(super) fn answers_max(&self, now: Time) -> usize {
+        let promised: usize = self.links.values().map(|link| link.sending.requested.len()).sum();
+        let carried = u128::from(self.uplink.acked.bytes_per_s(now)) * ANSWER.as_millis() / 1_000;
+        let carried = (carried / u128::from(self.geometry.packet_bytes())) as usize;
+        if self.is_flight_full(true, now) { 0 } else { carried.max(ANSWERS_MIN).saturating_sub(promised) }
     }
 
     /// Sends on all links, in turns, until each is blocked or has nothing.

@@ -24,6 +24,18 @@ const DATA_HEAD_BYTES: usize = 1 + 4 + 1 + 1;
 /// Bytes of one proof node: level, index, hash.
 const PROOF_NODE_BYTES: usize = 1 + 4 + 32;
 
+/// Most packets that one request tells to be held in part.
+pub const PARTIAL_MAX: usize = 128;
+
+/// A packet that is held in part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partial {
+    /// Which.
+    pub packet: u32,
+    /// Groups of it that are held: bit `i` is its group `i`.
+    pub groups: u8,
+}
+
 /// Consecutive packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run {
@@ -84,10 +96,12 @@ pub enum LinkMessage {
         /// The new limit; never less than before.
         limit_bytes: u64,
     },
-    /// Send me these packets.
+    /// Send me these packets, if you can do so soon; else refuse.
     Request {
         /// Which.
         packets: Vec<Run>,
+        /// Of some of them, what I hold already: at most [`PARTIAL_MAX`].
+        partial: Vec<Partial>,
     },
     /// I no longer need these packets from you.
     Cancel {
@@ -184,7 +198,15 @@ impl LinkMessage {
                 out.put_u64_le(*received_bytes);
                 out.put_u64_le(*limit_bytes);
             }
-            Self::Request { packets } => put_kind_and_runs(&mut out, kind::REQUEST, packets),
+            Self::Request { packets, partial } => {
+                put_kind_and_runs(&mut out, kind::REQUEST, packets);
+                debug_assert!(partial.len() <= PARTIAL_MAX);
+                out.put_u8(partial.len() as u8);
+                for partial in partial {
+                    out.put_u32_le(partial.packet);
+                    out.put_u8(partial.groups);
+                }
+            }
             Self::Cancel { packets } => put_kind_and_runs(&mut out, kind::CANCEL, packets),
             Self::Refuse { packets } => put_kind_and_runs(&mut out, kind::REFUSE, packets),
             Self::Data(data) => put_data(&mut out, data),
@@ -215,7 +237,10 @@ impl LinkMessage {
             kind::HAVE => Self::Have { packets: get_runs(&mut input, geometry)? },
             kind::SUBSCRIBE => decode_subscribe(&mut input)?,
             kind::CREDIT => Self::Credit { received_bytes: get_u64(&mut input)?, limit_bytes: get_u64(&mut input)? },
-            kind::REQUEST => Self::Request { packets: get_runs(&mut input, geometry)? },
+            kind::REQUEST => {
+                let packets = get_runs(&mut input, geometry)?;
+                Self::Request { packets, partial: get_partial(&mut input, geometry)? }
+            }
             kind::CANCEL => Self::Cancel { packets: get_runs(&mut input, geometry)? },
             kind::REFUSE => Self::Refuse { packets: get_runs(&mut input, geometry)? },
             kind::DATA => return decode_data(input, geometry).map(Self::Data),
@@ -231,9 +256,9 @@ impl LinkMessage {
         match self {
             Self::Hello { agent, have, .. } => 64 + agent.len() + have.len() * 8,
             Self::Have { packets }
-            | Self::Request { packets }
             | Self::Cancel { packets }
             | Self::Refuse { packets } => 3 + packets.len() * 8,
+            Self::Request { packets, partial } => 4 + packets.len() * 8 + partial.len() * 5,
             Self::Data(data) => data_overhead_bytes(data.proof.len()) + data.payload.len(),
             _ => 17,
         }
@@ -320,6 +345,19 @@ fn put_runs(out: &mut BytesMut, runs: &[Run]) {
         out.put_u32_le(run.first);
         out.put_u32_le(run.count);
     }
+}
+
+fn get_partial(input: &mut Bytes, geometry: &Geometry) -> Result<Vec<Partial>, DecodeError> {
+    let count = usize::from(get_u8(input)?);
+    if count > PARTIAL_MAX {
+        return Err(DecodeError::Limit("count of partial packets"));
+    }
+    let mut partial = Vec::with_capacity(count);
+    for _ in 0..count {
+        let packet = geometry.packet(get_u32(input)?).ok_or(DecodeError::Index)?.get();
+        partial.push(Partial { packet, groups: get_u8(input)? });
+    }
+    Ok(partial)
 }
 
 fn get_runs(input: &mut Bytes, geometry: &Geometry) -> Result<Vec<Run>, DecodeError> {

@@ -51,7 +51,9 @@ impl Planner {
             }
             let gives_way = |other: &&Interior| {
                 let depth_now = tree.depth(other.peer);
-                depth_now.is_some_and(|other| other < depth) && one.worth * 100 >= other.worth * FASTER_PERCENT
+                depth_now.is_some_and(|other| other < depth)
+                    && one.worth > 0
+                    && one.worth * 100 >= other.worth * FASTER_PERCENT
             };
             if let Some(other) = sinking.next_if(gives_way) {
                 self.take_place(stripe, one.peer, other.peer, now);

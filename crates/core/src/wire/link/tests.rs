@@ -51,7 +51,7 @@ fn message() -> impl Strategy<Value = LinkMessage> {
         (1_u8..=16, any::<u16>()).prop_map(|(stripes, mask)| LinkMessage::Subscribe { stripes, mask }),
         (any::<u64>(), any::<u64>())
             .prop_map(|(received_bytes, limit_bytes)| LinkMessage::Credit { received_bytes, limit_bytes }),
-        runs().prop_map(|packets| LinkMessage::Request { packets }),
+        (runs(), partial()).prop_map(|(packets, partial)| LinkMessage::Request { packets, partial }),
         runs().prop_map(|packets| LinkMessage::Cancel { packets }),
         runs().prop_map(|packets| LinkMessage::Refuse { packets }),
         data(),
@@ -101,7 +101,7 @@ fn limits_hold() {
     let beyond = vec![Run { first: geometry().packets() - 1, count: 2 }];
     assert_eq!(decode(&LinkMessage::Have { packets: beyond }.encode()), Err(DecodeError::Index));
     let overflow = vec![Run { first: u32::MAX, count: u32::MAX }];
-    assert_eq!(decode(&LinkMessage::Request { packets: overflow }.encode()), Err(DecodeError::Index));
+    assert_eq!(decode(&LinkMessage::Request { packets: overflow, partial: Vec::new() }.encode()), Err(DecodeError::Index));
     assert_eq!(decode(&[2, 0xff, 0xff]), Err(DecodeError::Limit("count of runs")));
     assert_eq!(decode(&vec![2; CONTROL_BYTES_MAX + 1]), Err(DecodeError::Limit("length")));
     assert_eq!(decode(&[3, 0, 1, 0]), Err(DecodeError::Limit("stripes")));
