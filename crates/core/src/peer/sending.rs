@@ -307,7 +307,8 @@ impl Peer {
         Sent::Later
     }
 
-    pub(super) fn announce_all(&mut self, _now: Time) {
+    pub(super) fn announce_all(&mut self, now: Time) {
+        self.look_at_uplink(now);
         for id in self.links.keys().copied().collect::<Vec<_>>() {
             self.announce(id);
             self.acknowledge(id);

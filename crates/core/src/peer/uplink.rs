@@ -22,7 +22,7 @@ use crate::time::Time;
 /// each in turn, and whoever comes last waits for all before it. Large messages cost less, so fast uplinks send them.
 const MESSAGE: Duration = Duration::from_millis(20);
 /// What the uplink carries in so long may be in flight.
-const FLIGHT: Duration = Duration::from_millis(1_000);
+const FLIGHT: Duration = Duration::from_millis(500);
 /// What the uplink carries in so long may be promised to those who ask.
 const ANSWER: Duration = Duration::from_millis(500);
 /// Packets that may be promised at least.
@@ -43,6 +43,9 @@ pub(super) struct Uplink {
     pub(super) acked: Meter,
     /// Service that the link which sent last had before: where a link that was idle joins in.
     served_bytes: u64,
+    /// Looks since the tracker was told last, and those at which as much was in flight as may be.
+    looks: u32,
+    looks_full: u32,
     /// Packets that were sent to somebody, if each is to be sent once before any is sent again.
     pub(super) sent_once: Option<PacketSet>,
 }
@@ -139,6 +142,19 @@ impl Peer {
         };
         let flight_bytes: u64 = self.links.values().map(flight).sum();
         flight_bytes >= if is_push { bytes_max } else { bytes_max / 2 }
+    }
+
+    /// Looks whether the uplink is at its limit; several times a second while anything goes on.
+    pub(super) fn look_at_uplink(&mut self, now: Time) {
+        let is_full = self.is_flight_full(true, now);
+        self.uplink.looks += 1;
+        self.uplink.looks_full += u32::from(is_full);
+    }
+
+    /// Whether the uplink was at its limit most of the time since this was asked last.
+    pub(super) fn take_uplink_report(&mut self) -> bool {
+        let (looks, full) = (core::mem::take(&mut self.uplink.looks), core::mem::take(&mut self.uplink.looks_full));
+        full * 2 > looks
     }
 
     /// How many more packets may be promised to those who ask: as many as the uplink carries in a moment, less what is

@@ -45,7 +45,7 @@ impl Default for TrackerConfig {
             fan_out_max: 8,
             laterals: 4,
             links_max: 24,
-            epoch_ms: 200_000,
+            epoch_ms: 1_000,
             heartbeat_ms: 10_000,
             silence_ms_max: 25_000,
             away_ms_max: 8_000,

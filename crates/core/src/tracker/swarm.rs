@@ -141,6 +141,7 @@ impl Swarm {
     }
 
     pub(super) fn status(&mut self, peer: PeerId, status: &Status, now: Time) {
+        self.planner.note_limited(peer, status.limited);
         for received in &status.received {
             // Only neighbours can have got anything from each other.
             if self.planner.may_signal(peer, received.peer) {

@@ -130,6 +130,9 @@ pub struct Status {
     pub down_bytes_per_s: u64,
     /// Payload sent lately, bytes a second, as acknowledged.
     pub up_bytes_per_s: u64,
+    /// Whether my uplink was at its limit most of the time since the last such message.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub limited: bool,
     /// What came from whom since the last such message; at most [`STATUS_RECEIVED_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub received: Vec<Received>,

@@ -39,12 +39,16 @@ struct Report {
 #[derive(Debug, Default)]
 pub(super) struct Measured {
     reports: BTreeMap<PeerId, Report>,
+    /// Whether it says that its uplink is at its limit.
+    is_limited: bool,
     /// Whether something was told since the last epoch.
     is_new: bool,
     /// Bytes a second that it can send; 0: not known.
     pub(super) bytes_per_s: u64,
     /// Whether its uplink was ever seen at its limit.
     pub(super) is_earned: bool,
+    /// Whether it was not at its limit when others told last.
+    pub(super) has_more: bool,
     /// What `Planner::spare` has it under.
     pub(super) listed_spare: u16,
 }
@@ -52,6 +56,7 @@ pub(super) struct Measured {
 impl Measured {
     /// Takes in what was told since the last epoch.
     fn settle(&mut self, now: Time) {
+        self.has_more = false;
         if !core::mem::take(&mut self.is_new) {
             return;
         }
@@ -59,12 +64,13 @@ impl Measured {
         let all: u64 = self.reports.values().map(|report| report.bytes_per_s).sum();
         let waiting = self.reports.values().filter(|report| report.waited);
         let (waited_bytes, waited) = waiting.fold((0, 0), |(sum, n), report| (sum + report.bytes_per_s, n + 1));
-        let is_saturated = waited > 0 && (waited_bytes * 2 >= all || waited * 2 >= self.reports.len());
+        let is_saturated = self.is_limited || waited > 0 && (waited_bytes * 2 >= all || waited * 2 >= self.reports.len());
         if is_saturated {
             self.bytes_per_s = if self.is_earned { (self.bytes_per_s + all) / 2 } else { all };
             self.is_earned = true;
         } else {
             self.bytes_per_s = self.bytes_per_s.max(all);
+            self.has_more = all > 0;
         }
     }
 }
@@ -88,6 +94,14 @@ impl Planner {
         }
     }
 
+    /// A peer says whether its uplink is at its limit. It is believed: to say so makes less of it, to deny it makes
+    /// nothing more of it than what others say they got.
+    pub fn note_limited(&mut self, peer: PeerId, is_limited: bool) {
+        if let Some(member) = self.members.get_mut(&peer) {
+            member.measured.is_limited = is_limited;
+        }
+    }
+
     /// What a peer's uplink is taken to carry, in bytes a second: what others told, or the mean.
     pub(super) fn worth(&self, peer: PeerId, mean: u64) -> u64 {
         let measured = &self.members[&peer].measured;
@@ -99,7 +113,7 @@ impl Planner {
         let (mut sum, mut count) = (0, 0);
         for member in self.members.values_mut() {
             member.measured.settle(now);
-            if member.measured.is_earned && member.offered > 0 {
+            if member.measured.bytes_per_s > 0 && member.offered > 0 {
                 sum += u128::from(member.measured.bytes_per_s);
                 count += 1;
             }
@@ -124,7 +138,11 @@ impl Planner {
 
     fn slots_worth(&self, peer: PeerId, mean: u64) -> Option<u64> {
         let member = &self.members[&peer];
-        if !member.measured.is_earned {
+        if member.measured.has_more && member.children >= member.slots && !member.is_origin {
+            // It feeds all it is given and has more: it is tried with half as many again.
+            return Some((u64::from(member.slots) * 3).div_ceil(2).min(u64::from(member.offered)));
+        }
+        if !member.measured.is_earned || member.measured.has_more {
             return None;
         }
         let (rate, stripes) = (member.measured.bytes_per_s, u64::from(self.config.stripes));
