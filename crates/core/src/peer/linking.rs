@@ -260,7 +260,6 @@ impl Peer {
 
     /// Closes a link that failed, and reports it if the plan has it.
     pub(super) fn drop_link(&mut self, id: LinkId, reason: &str, now: Time) {
-        eprintln!("DROP {reason}");
         self.outputs.push_back(Output::CloseLink { link: id });
         self.link_gone(id, reason.to_owned(), now);
     }
@@ -293,7 +292,6 @@ impl Peer {
     }
 
     fn link_gone(&mut self, id: LinkId, reason: String, now: Time) {
-        let reason2 = reason.clone();
         let Some(link) = self.links.remove(&id) else { return };
         self.forget_copies(&link);
         if link.is_open() {
@@ -304,7 +302,6 @@ impl Peer {
         }
         // A good-bye is a loss as well where the plan has the edge: nobody else would mend it.
         let is_loss = link.state != State::Closing || link.said_goodbye;
-        if is_loss { eprintln!("LOSS {now:?} {}", reason2); }
         if is_loss && self.feeding.is_neighbour(link.peer) && self.link_to(link.peer).is_none() {
             self.tell_tracker(&ToTracker::Lost { peer: link.peer });
         }

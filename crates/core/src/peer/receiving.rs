@@ -31,14 +31,6 @@ impl Peer {
             self.keep(id, data, now);
         } else {
             self.totals.wasted_bytes += payload_bytes;
-            {
-                let link=&self.links[&id];
-                let stripe=self.feeding.stripe_of(packet.get());
-                let fed=link.receiving.subscribed.contains(stripe);
-                let declined=link.receiving.declined.contains(packet);
-                let asked=link.receiving.outstanding.contains_key(&packet);
-                eprintln!("WASTE fed={fed} declined={declined} asked={asked} whole={} bytes={}", self.holdings.has_packet(packet), payload_bytes);
-            }
             if self.holdings.has_packet(packet) {
                 self.holdings.tree.forget_groups(packet);
             }

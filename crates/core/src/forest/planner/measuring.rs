@@ -8,6 +8,7 @@
 //! Of the rate `û` comes how many children a peer is given: `R` is what everyone can get if all uplinks work, so one
 //! stripe flows at `r = R/s`, and a peer can feed `û/r` children. Below a fifth of `R` it is a leaf.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use super::{Member, Planner};
@@ -17,14 +18,16 @@ use crate::wire::tracker::StripeMask;
 
 /// Receivers whose word on one sender is kept; at the bound the others' are not heard.
 const REPORTS_MAX: usize = 64;
+/// So long after it came, a peer is not judged: its links are being made.
+const YOUNG: Duration = Duration::from_millis(2_500);
 /// A report counts for so long.
 const REPORT_AGE_S: u64 = 12;
 /// The share of the mean rate below which a peer is a leaf, in percent.
 const LEAF_PERCENT: u64 = 20;
 /// More slots than this are spread over several stripes.
 const HOME_SLOTS: u16 = 16;
-/// Slots change when they are off by a fifth at least: a small change is not worth moving somebody.
-const HYSTERESIS_PERCENT: u64 = 20;
+/// Slots change when they are off by more than a quarter: a small change is not worth moving somebody.
+const HYSTERESIS_PERCENT: u64 = 25;
 
 /// What one receiver told of a sender.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +42,8 @@ struct Report {
 #[derive(Debug, Default)]
 pub(super) struct Measured {
     reports: BTreeMap<PeerId, Report>,
+    /// When it was looked at first.
+    since: Option<Time>,
     /// Whether it says that its uplink is at its limit.
     is_limited: bool,
     /// Whether something was told since the last epoch.
@@ -57,7 +62,8 @@ impl Measured {
     /// Takes in what was told since the last epoch.
     fn settle(&mut self, now: Time) {
         self.has_more = false;
-        if !core::mem::take(&mut self.is_new) {
+        let since = *self.since.get_or_insert(now);
+        if now - since < YOUNG || !core::mem::take(&mut self.is_new) {
             return;
         }
         self.reports.retain(|_, report| (now - report.at).as_secs() < REPORT_AGE_S);
@@ -66,7 +72,8 @@ impl Measured {
         let (waited_bytes, waited) = waiting.fold((0, 0), |(sum, n), report| (sum + report.bytes_per_s, n + 1));
         let is_saturated = self.is_limited || waited > 0 && (waited_bytes * 2 >= all || waited * 2 >= self.reports.len());
         if is_saturated {
-            self.bytes_per_s = if self.is_earned { (self.bytes_per_s + all) / 2 } else { all };
+            // What it could do lately it can do still; what it could do long ago is forgotten by and by.
+            self.bytes_per_s = if self.is_earned { all.max(self.bytes_per_s - self.bytes_per_s / 5) } else { all };
             self.is_earned = true;
         } else {
             self.bytes_per_s = self.bytes_per_s.max(all);

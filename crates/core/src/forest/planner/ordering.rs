@@ -29,9 +29,6 @@ impl Planner {
     pub(super) fn put_in_order(&mut self, now: Time) {
         let mean = self.settle_measures(now);
         self.settle_slots(mean, now);
-        let mut by: std::collections::BTreeMap<u64,(u32,u32,u32,u32,u32)> = Default::default();
-        for m in self.members.values() { let k = if m.measured.is_earned { [0,1,2,5,10,20,50,100].iter().rev().find(|x| m.measured.bytes_per_s*8/1_000_000 >= **x).copied().unwrap() } else { 1000 + m.measured.bytes_per_s*8/5_000_000*5 }; let e=by.entry(k).or_default(); e.0+=1; e.1+=u32::from(m.slots); e.2+=u32::from(m.children); e.3+=m.home.0.count_ones(); e.4 += m.measured.has_more as u32; }
-        eprintln!("EPOCH {now:?} n {} mean {} orphans {} by {by:?}", self.len(), mean*8/1_000_000, self.orphans.len());
         let moves = (self.len() / PEERS_A_MOVE).max(MOVES_MIN);
         for stripe in 0..self.config.stripes {
             self.order_stripe(stripe, mean, moves, now);
