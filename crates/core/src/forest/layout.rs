@@ -19,7 +19,7 @@ pub enum Layout {
         /// Positions below each.
         fan_out: usize,
     },
-    /// Figure 4 of [001]: level `l` has `fan_outˡ` positions, and above offset `o` of it is offset
+    /// Figure 4 of \[001\]: level `l` has `fan_outˡ` positions, and above offset `o` of it is offset
     /// `o mod fan_outˡ⁻¹` of the level before. This is what comes out when everyone takes the first `fan_out` of its
     /// ranked list as children and deals the rest to them in turn.
     Stride {
@@ -36,7 +36,7 @@ struct Level {
 }
 
 impl Layout {
-    /// The binary heap of [000].
+    /// The binary heap of \[000\].
     pub const BINARY: Self = Self::Heap { fan_out: 2 };
 
     /// How many positions are below each; between 1 and [`FAN_OUT_MAX`].
@@ -171,7 +171,7 @@ impl Shape {
 mod tests {
     use super::*;
 
-    /// The recursion of [001], told by hand: take the first N of the list as children, deal the rest to them.
+    /// The recursion of \[001\], told by hand: take the first N of the list as children, deal the rest to them.
     fn deal(list: &[usize], fan_out: usize, parent: Option<usize>, parents: &mut [Option<usize>]) {
         let (children, rest) = list.split_at(fan_out.min(list.len()));
         for (number, child) in children.iter().enumerate() {

@@ -10,8 +10,8 @@
 //! are still incomplete: with them it repairs what its parents do not bring.
 //!
 //! * `tree`: one stripe: parents, children, depths, free slots.
-//! * [`OrderedTree`]: one tree in heap order by a key ([000], [001]); [`Layout`]: how its positions form a tree.
-//! * [`ReplicaGroups`]: groups that exchange subfiles, in multicast trees ([004]).
+//! * [`OrderedTree`]: one tree in heap order by a key (\[000\], \[001\]); [`Layout`]: how its positions form a tree.
+//! * [`ReplicaGroups`]: groups that exchange subfiles, in multicast trees (\[004\]).
 //! * [`Planner`]: all stripes of one swarm, laterals, and which edges a change opens and closes.
 
 mod layout;

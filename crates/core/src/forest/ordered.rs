@@ -1,15 +1,15 @@
-//! One ordered tree: the connection structure of [000] and the relays of [001].
+//! One ordered tree: the connection structure of \[000\] and the relays of \[001\].
 //!
-//! *[000].* Clients are nodes of an ordered binary tree and what connections they have follows from where they are
+//! *\[000\].* Clients are nodes of an ordered binary tree and what connections they have follows from where they are
 //! (claims 3 and 6). The tree is an incomplete binary heap, ordered by network connection speed or any other
 //! characteristic (claims 7 to 11): a newcomer takes the position after the last and rises, the last fills the hole of
 //! one who goes and sinks or rises. [`Layout::BINARY`]; the claims place clients only, so the source is above the root.
 //!
-//! *[001].* A main server serves the `N` fastest terminals, 2 to 5, and each relay the `N` fastest of its share; the
+//! *\[001\].* A main server serves the `N` fastest terminals, 2 to 5, and each relay the `N` fastest of its share; the
 //! ranked list is dealt to them in turn (figure 4: 39 terminals, `N = 3`). [`Layout::Stride`]; built from the ranked
 //! list the tree is figure 4 itself, and kept in heap order afterwards, as who is faster must be earlier in its branch.
 //! Where a transfer fails, the terminal "is moved down the target list" and the next fastest of its subset promoted:
-//! [`OrderedTree::demote`]. Terminals that do not relay are leaves, as [001] has it, while the others suffice.
+//! [`OrderedTree::demote`]. Terminals that do not relay are leaves, as \[001\] has it, while the others suffice.
 //!
 //! Both are groups of one in the terms of [`ReplicaGroups`], and this is a thin face of it: one stripe, number 0.
 
@@ -22,8 +22,8 @@ const LEAVES_TRIED: usize = 64;
 
 /// A tree in heap order by key, the greatest key nearest to the source.
 ///
-/// Equal keys are told apart by the peer's id. With `L` levels, which is the logarithm of how many there are to the base
-/// of the fan-out `f`, an operation moves at most `L` peers where all relay, else `2·L` (a swap: two), and closes and
+/// Equal keys are told apart by the peer's id. With `L` levels, the logarithm of how many there are to the base of the
+/// fan-out `f`, an operation moves at most `L` peers where all relay, else `2·L` (a swap: two), and closes and
 /// opens at most `f + 1` edges for each, and as many for the place of one who goes.
 #[derive(Clone, Debug)]
 pub struct OrderedTree<K> {
@@ -37,7 +37,7 @@ impl<K: Ord + Copy> OrderedTree<K> {
         Self { nodes: ReplicaGroups::with_shape(shape, Handover::Corresponding) }
     }
 
-    /// With these peers, who all relay, put to their places at once: the ranked list of [001].
+    /// With these peers, who all relay, put to their places at once: the ranked list of \[001\].
     pub fn build(layout: Layout, peers: impl IntoIterator<Item = (PeerId, K)>) -> Self {
         let mut tree = Self::new(layout);
         tree.nodes.insert_ranked(peers);
@@ -118,7 +118,7 @@ impl<K: Ord + Copy> OrderedTree<K> {
 
     /// The peer's parent cannot reach it: it is swapped with the best of its children that `may_rise`, so that another
     /// tries to reach it; a leaf is swapped with a later, else an earlier, leaf of another parent. `None`, and nothing
-    /// changed, if there is nobody: then the source has to feed it ("reported back to the main server", [001]).
+    /// changed, if there is nobody: then the source has to feed it ("reported back to the main server", \[001\]).
     ///
     /// The caller knows which pairs have failed before, so `may_rise` is what makes the next call try the next option.
     pub fn demote(&mut self, peer: PeerId, may_rise: impl Fn(PeerId) -> bool) -> Option<Rewiring> {

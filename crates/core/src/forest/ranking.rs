@@ -4,8 +4,8 @@
 //! things always hold:
 //!
 //! * *Order*: nobody in a group ranks above anybody in the group that feeds it. With groups of one this is the heap of
-//!   [000] claims 6 to 11.
-//! * *Zones*: those who relay stand before those who only take. [001] puts terminals that do not relay "at the end of
+//!   \[000\] claims 6 to 11.
+//! * *Zones*: those who relay stand before those who only take. \[001\] puts terminals that do not relay "at the end of
 //!   lists of target terminals", where they are leaves as long as the others suffice.
 //!
 //! A *rank* belongs to a position and is its peer's key until two peers are swapped by hand. They exchange their ranks

@@ -1,6 +1,6 @@
-//! Groups that exchange subfiles: the structure of [004].
+//! Groups that exchange subfiles: the structure of \[004\].
 //!
-//! The content is dealt to `n` stripes, the equal subfiles of [004] claims 1 to 4; `n` is how many connections can
+//! The content is dealt to `n` stripes, the equal subfiles of \[004\] claims 1 to 4; `n` is how many connections can
 //! work at once (claims 5 and 6). Peers stand in groups of `n`. Stripe `i` comes to a group through its node `i`, the
 //! stripe's *carrier* there, which passes it on to all others of the group while it is still receiving (claims 1, 7
 //! and 8). From group to group a stripe goes in one of two ways, [`Handover`].
@@ -66,10 +66,10 @@ pub struct Rewiring {
 /// How a stripe goes from a group to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handover {
-    /// From node `i` to node `i`, which passes it on in its group ([004] claims 13 and 14). Costs a node one upload
+    /// From node `i` to node `i`, which passes it on in its group (\[004\] claims 13 and 14). Costs a node one upload
     /// of its stripe for each group below.
     Corresponding,
-    /// From node `i` to every node ([004] claim 12). One step shorter below the first group, for `n` times the uploads.
+    /// From node `i` to every node (\[004\] claim 12). One step shorter below the first group, `n` times the uploads.
     Every,
 }
 

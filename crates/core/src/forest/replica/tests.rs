@@ -1,4 +1,4 @@
-//! The claims of [004] by example, and random lives against a slow and obvious reference.
+//! The claims of \[004\] by example, and random lives against a slow and obvious reference.
 
 use core::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -94,6 +94,26 @@ fn claim_16_a_secondary_tree_is_fed_once_the_group_above_has_everything() {
     groups.remove(id(0));
     assert!(groups.iter().skip(8).take(4).all(|peer| (0..4).all(|stripe| groups.parent(stripe, peer).is_some())));
     groups.check();
+}
+
+#[test]
+fn a_secondary_tree_that_emptied_waits_again_unless_the_group_above_still_has_everything() {
+    for group_breaks in [false, true] {
+        let mut groups = groups(ReplicaConfig { primary: 1, ..CHAIN }, 8);
+        for node in 0..4 {
+            groups.complete(id(node));
+        }
+        if group_breaks {
+            // Node 7, which has nothing, takes the place.
+            groups.remove(id(0));
+        }
+        let below: Vec<_> = groups.iter().skip(4).collect();
+        assert!(below.iter().all(|peer| groups.parent(1, *peer).is_some()));
+        below.into_iter().rev().for_each(|peer| _ = groups.remove(peer));
+        groups.insert(id(9), Reverse(99), true);
+        assert_eq!(groups.parent(1, id(9)).is_none(), group_breaks);
+        groups.check();
+    }
 }
 
 #[test]
