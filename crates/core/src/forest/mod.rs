@@ -10,9 +10,18 @@
 //! are still incomplete: with them it repairs what its parents do not bring.
 //!
 //! * `tree`: one stripe: parents, children, depths, free slots.
+//! * [`OrderedTree`]: one tree in heap order by a key (\[000\], \[001\]); [`Layout`]: how its positions form a tree.
+//! * [`ReplicaGroups`]: groups that exchange subfiles, in multicast trees (\[004\]).
 //! * [`Planner`]: all stripes of one swarm, laterals, and which edges a change opens and closes.
 
+mod layout;
+mod ordered;
 mod planner;
+mod ranking;
+mod replica;
 mod tree;
 
+pub use layout::{FAN_OUT_MAX, Layout};
+pub use ordered::OrderedTree;
 pub use planner::{Change, Neighbour, Planner, PlannerConfig};
+pub use replica::{Feed, Feeder, Handover, ReplicaConfig, ReplicaGroups, Rewiring};
