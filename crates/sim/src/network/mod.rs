@@ -26,7 +26,7 @@
 mod end;
 mod line;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -105,19 +105,22 @@ pub(crate) struct Network {
     lines: Vec<Line>,
     ends: Vec<End>,
     links: BTreeMap<(NodeId, LinkId), EndId>,
-    /// Pairs, smaller first, that can't connect.
-    unreachable: BTreeSet<(NodeId, NodeId)>,
+    /// So many percent of all pairs can't connect; which, is drawn from the seed.
+    unreachable_percent: u64,
+    unreachable_seed: u64,
     pub(crate) effects: Effects,
 }
 
 impl Network {
     pub(crate) fn new(seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
         Self {
-            rng: ChaCha8Rng::seed_from_u64(seed),
+            unreachable_percent: 0,
+            unreachable_seed: rng.random(),
+            rng,
             lines: Vec::new(),
             ends: Vec::new(),
             links: BTreeMap::new(),
-            unreachable: BTreeSet::new(),
             effects: Effects::default(),
         }
     }
@@ -132,12 +135,20 @@ impl Network {
         self.lines[node.0 as usize].spec
     }
 
-    pub(crate) fn forbid(&mut self, one: NodeId, other: NodeId) {
-        self.unreachable.insert((one.min(other), one.max(other)));
+    /// From now on a line has its full rates, or half of them. What is going out keeps its rate.
+    pub(crate) fn set_full(&mut self, node: NodeId, is_full: bool) {
+        self.lines[node.0 as usize].set_full(is_full);
     }
 
+    pub(crate) fn forbid_some(&mut self, percent: u32) {
+        self.unreachable_percent = u64::from(percent);
+    }
+
+    /// Drawn anew each time, from the pair: a table of all pairs would be too large.
     fn is_reachable(&self, one: NodeId, other: NodeId) -> bool {
-        !self.unreachable.contains(&(one.min(other), one.max(other)))
+        let pair = u64::from(one.min(other).0) << 32 | u64::from(one.max(other).0);
+        let mut draw = ChaCha8Rng::seed_from_u64(self.unreachable_seed ^ pair);
+        draw.random_range(0..100) >= self.unreachable_percent
     }
 
     fn delay(&self, one: NodeId, other: NodeId) -> Duration {

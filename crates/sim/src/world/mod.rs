@@ -78,6 +78,7 @@ enum Happening {
     ToTracker(ToHost),
     FromTracker(NodeId, ConnectionId, FromHost),
     Act(Action),
+    Swing { id: NodeId, is_full: bool, half_period: Duration },
     Talk(NodeId),
     Look,
 }
@@ -190,9 +191,18 @@ impl World {
         self.waiting.push(Waiting { condition, action, from });
     }
 
-    /// The two can't connect.
-    pub fn forbid(&mut self, one: NodeId, other: NodeId) {
-        self.network.forbid(one, other);
+    /// So many percent of all pairs can't connect.
+    pub fn forbid_some(&mut self, percent: u32) {
+        self.network.forbid_some(percent);
+    }
+
+    /// A peer's line falls to half its rates and back for ever, each time for `half_period`; it becomes full at
+    /// `full_at`.
+    pub fn oscillate(&mut self, id: NodeId, half_period: Duration, full_at: Time) {
+        let half_at_start = full_at < Time::ZERO + half_period;
+        self.network.set_full(id, !half_at_start);
+        let first = if half_at_start { full_at } else { Time::ZERO + (full_at - (Time::ZERO + half_period)) };
+        self.queue.push(first, Happening::Swing { id, is_full: half_at_start, half_period });
     }
 
     /// What a peer's line can do.
@@ -338,6 +348,11 @@ impl World {
                 self.actions_left -= 1;
                 self.act(action);
             }
+            Happening::Swing { id, is_full, half_period } => {
+                self.network.set_full(id, is_full);
+                let next = Happening::Swing { id, is_full: !is_full, half_period };
+                self.queue.push(self.now + half_period, next);
+            }
             Happening::Talk(id) => self.talk(id),
             Happening::Look => self.look(),
         }
@@ -388,7 +403,10 @@ impl World {
         }
         let seed = self.rng.random();
         let mut store = Store::new(self.content.clone(), kept);
-        let peer = Peer::new(config, seed, self.now);
+        let mut peer = Peer::new(config, seed, self.now);
+        if let Some(limit) = self.node(id).spec.upload_bytes_per_s_max {
+            peer.handle_input(Input::UploadLimit { bytes_per_s: Some(limit) }, self.now);
+        }
         self.names.insert(peer.id(), id);
         let now = self.now;
         let node = self.node_mut(id);
