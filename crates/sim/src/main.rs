@@ -4,21 +4,22 @@ use std::io::Write;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use pleach_sim::report::Report;
 use pleach_sim::scenario::{SCENARIOS, Scenario, Size};
+use pleach_sim::topology::{TOPOLOGIES, Topology};
 use pleach_sim::world::WorldConfig;
 
 /// Simulates a swarm: the real engine over a modelled network, replayed from a seed.
 #[derive(Debug, Parser)]
-#[command(version, after_help = scenarios())]
+#[command(version, after_help = tables())]
 struct Args {
     /// What happens; see below
     #[arg(long, default_value = "equal")]
     scenario: String,
     /// How peers are arranged
-    #[arg(long, value_enum, default_value_t = Topology::Tree)]
-    topology: Topology,
+    #[arg(long, default_value = "forest")]
+    topology: String,
     /// Peers beside the source
     #[arg(long, default_value_t = 100)]
     peers: u32,
@@ -36,27 +37,25 @@ struct Args {
     json: bool,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Topology {
-    /// The tracker's planner as it is
-    Tree,
-}
-
-fn scenarios() -> String {
-    let rows = SCENARIOS.iter().map(|scenario| format!("  {:<16} {}\n", scenario.name, scenario.about));
-    format!("Scenarios:\n{}", rows.collect::<String>())
+fn tables() -> String {
+    let row = |name: &str, about: &str| format!("  {name:<16} {about}\n");
+    let scenarios: String = SCENARIOS.iter().map(|scenario| row(scenario.name, scenario.about)).collect();
+    let topologies: String = TOPOLOGIES.iter().map(|topology| row(topology.name, topology.about)).collect();
+    format!("Scenarios:\n{scenarios}\nTopologies:\n{topologies}")
 }
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     eprintln!("seed {}", args.seed);
     let scenario = Scenario::named(&args.scenario)
-        .with_context(|| format!("there is no scenario {:?}\n{}", args.scenario, scenarios()))?;
+        .with_context(|| format!("there is no scenario {:?}\n{}", args.scenario, tables()))?;
+    let topology = Topology::named(&args.topology)
+        .with_context(|| format!("there is no topology {:?}\n{}", args.topology, tables()))?;
     let size = Size { peers: args.peers, packets: args.packets, seed: args.seed };
-    let config = WorldConfig { cache_bytes: args.cache_kib * 1024, ..WorldConfig::new(args.seed, 0) };
+    let mut config = WorldConfig { cache_bytes: args.cache_kib * 1024, ..WorldConfig::new(args.seed, 0) };
+    topology.set_up(&mut config);
     let started = Instant::now();
-    let Topology::Tree = args.topology;
-    let report = Report::of(scenario, "tree", size, scenario.build(size, config));
+    let report = Report::of(scenario, topology.name, size, scenario.build(size, config));
     let wall_s = started.elapsed().as_secs_f64();
     eprintln!("{:.1} s simulated in {wall_s:.1} s", report.simulated_s);
     let text = if args.json { serde_json::to_string(&report)? + "\n" } else { report.to_string() };

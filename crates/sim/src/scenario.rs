@@ -148,10 +148,11 @@ impl Scenario {
     /// Makes the world. `config` has all but seed and size.
     pub fn build(&self, size: Size, config: WorldConfig) -> Built {
         let size_bytes = u64::from(size.packets) * u64::from(PACKET_BYTES);
+        let is_baseline = config.stand_in.is_some();
         let world = World::new(WorldConfig { seed: size.seed, size_bytes, ..config });
         let rng = ChaCha8Rng::seed_from_u64(size.seed ^ 0x7363_656e);
         let (members, passers_by, honest) = (Vec::new(), Vec::new(), Vec::new());
-        let mut builder = Builder { scenario: self, rng, world, members, passers_by, honest };
+        let mut builder = Builder { scenario: self, is_baseline, rng, world, members, passers_by, honest };
         let source = builder.add_source();
         for number in 0..size.peers {
             builder.add_peer(number);
@@ -170,6 +171,7 @@ struct Present {
 /// A world in the making.
 struct Builder<'a> {
     scenario: &'a Scenario,
+    is_baseline: bool,
     rng: ChaCha8Rng,
     world: World,
     members: Vec<Present>,
@@ -256,7 +258,7 @@ impl Builder<'_> {
         let expected_s = self.rates(source, size_bytes).discrete_s();
         let faults_end = self.add_faults(source, expected_s);
         let rates = self.rates(source, size_bytes);
-        let patience = PATIENCE + Duration::from_secs_f64(PATIENCE_RATIO * rates.discrete_s());
+        let patience = PATIENCE + Duration::from_secs_f64(self.patience_s(&rates));
         Built {
             originals: self.members.iter().map(|present| present.id).collect(),
             world: self.world,
@@ -265,6 +267,13 @@ impl Builder<'_> {
             rates,
             deadline: faults_end + patience,
         }
+    }
+
+    /// A baseline may take as long as the source would alone.
+    fn patience_s(&self, rates: &Rates) -> f64 {
+        let alone_s = rates.peers.len() as f64 * rates.size_bytes as f64 / rates.source.up;
+        let patience_s = PATIENCE_RATIO * rates.discrete_s();
+        if self.is_baseline { patience_s.max(2.0 * alone_s) } else { patience_s }
     }
 
     /// Enters what goes wrong; returns when the last of it, or of the arrivals, is over.

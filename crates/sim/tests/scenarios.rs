@@ -2,11 +2,18 @@
 
 use pleach_sim::report::Report;
 use pleach_sim::scenario::{SCENARIOS, Scenario, Size};
+use pleach_sim::topology::Topology;
 use pleach_sim::world::WorldConfig;
 
 fn run(name: &str, size: Size, config: WorldConfig) -> Report {
+    run_over("forest", name, size, config)
+}
+
+fn run_over(topology: &str, name: &str, size: Size, mut config: WorldConfig) -> Report {
     let scenario = Scenario::named(name).expect("the scenario exists");
-    Report::of(scenario, "tree", size, scenario.build(size, config))
+    let topology = Topology::named(topology).expect("the topology exists");
+    topology.set_up(&mut config);
+    Report::of(scenario, topology.name, size, scenario.build(size, config))
 }
 
 fn assert_good(report: &Report) {
@@ -37,6 +44,27 @@ fn every_scenario_ends_well() {
             assert!(report.control_bytes_per_payload_byte < 0.05, "{report}");
         }
     }
+}
+
+#[test]
+fn baselines_end_well_too() {
+    // Without its source, or a way to it, nobody is served directly.
+    let is_hopeless = |scenario: &&Scenario| ["source-leaves", "unreachable"].contains(&scenario.name);
+    for topology in ["direct", "mesh"] {
+        for scenario in SCENARIOS.iter().filter(|scenario| topology == "mesh" || !is_hopeless(scenario)) {
+            let size = Size { peers: 24, packets: 12, seed: 1 };
+            assert_good(&run_over(topology, scenario.name, size, WorldConfig::new(1, 0)));
+        }
+    }
+}
+
+#[test]
+fn a_source_serves_more_than_it_has_links_for_in_turns() {
+    let size = Size { peers: 70, packets: 4, seed: 1 };
+    let report = run_over("direct", "equal", size, WorldConfig::new(1, 0));
+    assert_good(&report);
+    assert!(report.source_copies >= 70.0, "nobody else gave anything: {report}");
+    assert!(report.links_live_max <= 64, "{report}");
 }
 
 #[test]

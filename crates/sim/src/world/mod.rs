@@ -32,6 +32,7 @@ use crate::check::{Digest, Safety};
 use crate::content::TrueContent;
 use crate::network::{LineSpec, NetEvent, Network, NodeId};
 use crate::queue::Queue;
+use crate::stand_in::Shape;
 use crate::store::{Kept, Store};
 use crate::tracker_host::{FromHost, HostTotals, TRACKER_DELAY, ToHost, TrackerHost};
 use node::{Engine, Node, Stage};
@@ -56,6 +57,8 @@ pub struct WorldConfig {
     pub size_bytes: u64,
     /// The tracker's shape.
     pub tracker: TrackerConfig,
+    /// A baseline in the tracker's place.
+    pub stand_in: Option<Shape>,
     /// Each engine's cache.
     pub cache_bytes: usize,
     /// Whether the digest has payload in it as well: twice the work.
@@ -65,7 +68,14 @@ pub struct WorldConfig {
 impl WorldConfig {
     /// The engine's defaults.
     pub fn new(seed: u64, size_bytes: u64) -> Self {
-        Self { seed, size_bytes, tracker: TrackerConfig::default(), cache_bytes: 8 << 20, digest_payload: false }
+        Self {
+            seed,
+            size_bytes,
+            tracker: TrackerConfig::default(),
+            stand_in: None,
+            cache_bytes: 8 << 20,
+            digest_payload: false,
+        }
     }
 }
 
@@ -133,7 +143,7 @@ impl World {
     pub fn new(config: WorldConfig) -> Self {
         let content = TrueContent::new(config.size_bytes, config.seed);
         let mut rng = ChaCha8Rng::seed_from_u64(config.seed ^ 0x706c_6561_6368);
-        let mut tracker = TrackerHost::new(config.tracker.clone(), content.manifest().id());
+        let mut tracker = TrackerHost::new(config.tracker.clone(), config.stand_in, content.manifest().id());
         tracker.start(rng.random(), Time::ZERO);
         let mut queue = Queue::new();
         queue.push(Time::ZERO, Happening::Look);
