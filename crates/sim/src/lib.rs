@@ -24,6 +24,7 @@
 //! * [`bounds`]: how fast it could have been
 //! * [`report`]: what a run came to
 
+mod bits;
 pub mod bounds;
 pub mod check;
 mod content;

@@ -32,6 +32,9 @@ struct Args {
     /// Each engine's cache, in KiB; the engine's own default is 8192, which many peers together do not have
     #[arg(long, default_value_t = 1024)]
     cache_kib: usize,
+    /// Check and hash no outputs: for large runs
+    #[arg(long)]
+    unchecked: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -52,7 +55,11 @@ fn main() -> anyhow::Result<()> {
     let topology = Topology::named(&args.topology)
         .with_context(|| format!("there is no topology {:?}\n{}", args.topology, tables()))?;
     let size = Size { peers: args.peers, packets: args.packets, seed: args.seed };
-    let mut config = WorldConfig { cache_bytes: args.cache_kib * 1024, ..WorldConfig::new(args.seed, 0) };
+    let mut config = WorldConfig {
+        cache_bytes: args.cache_kib * 1024,
+        is_checked: !args.unchecked,
+        ..WorldConfig::new(args.seed, 0)
+    };
     topology.set_up(&mut config);
     let started = Instant::now();
     let report = Report::of(scenario, topology.name, size, scenario.build(size, config));

@@ -26,7 +26,6 @@
 mod end;
 mod line;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -104,7 +103,8 @@ pub(crate) struct Network {
     rng: ChaCha8Rng,
     lines: Vec<Line>,
     ends: Vec<End>,
-    links: BTreeMap<(NodeId, LinkId), EndId>,
+    /// By node: its links that are not over, in the order of their names.
+    links: Vec<Vec<(LinkId, EndId)>>,
     /// So many percent of all pairs can't connect; which, is drawn from the seed.
     unreachable_percent: u64,
     unreachable_seed: u64,
@@ -120,7 +120,7 @@ impl Network {
             rng,
             lines: Vec::new(),
             ends: Vec::new(),
-            links: BTreeMap::new(),
+            links: Vec::new(),
             effects: Effects::default(),
         }
     }
@@ -128,6 +128,7 @@ impl Network {
     /// Adds a peer's line; peers are numbered in this order.
     pub(crate) fn add_line(&mut self, spec: LineSpec) {
         self.lines.push(Line::new(spec));
+        self.links.push(Vec::new());
     }
 
     /// What a line can do.
@@ -169,15 +170,22 @@ impl Network {
 
     /// Links of a peer that are open.
     pub(crate) fn open_links(&self, node: NodeId) -> Vec<LinkId> {
-        let of_node = self.links.range((node, LinkId(0))..=(node, LinkId(u32::MAX)));
-        of_node.filter(|(_, end)| self.end(**end).state == State::Open).map(|((_, link), _)| *link).collect()
+        let of_node = self.links[node.0 as usize].iter();
+        of_node.filter(|(_, end)| self.end(*end).state == State::Open).map(|(link, _)| *link).collect()
+    }
+
+    fn end_of(&self, node: NodeId, link: LinkId) -> Option<EndId> {
+        let of_node = &self.links[node.0 as usize];
+        let place = of_node.binary_search_by_key(&link, |(other, _)| *other).ok()?;
+        Some(of_node[place].1)
     }
 
     /// The engine asks for a link.
     pub(crate) fn open_link(&mut self, node: NodeId, link: LinkId, dial: bool, now: Time) {
         let end = EndId(self.ends.len() as u32);
         self.ends.push(End::new(node, link));
-        self.links.insert((node, link), end);
+        let of_node = &mut self.links[node.0 as usize];
+        of_node.insert(of_node.partition_point(|(other, _)| *other < link), (link, end));
         if dial {
             self.describe(end, Signal::Offer { sdp: name(end) }, now);
         }
@@ -194,7 +202,7 @@ impl Network {
 
     /// The engine hands over what the far end signalled.
     pub(crate) fn apply_signal(&mut self, node: NodeId, link: LinkId, signal: &Signal, now: Time) {
-        let Some(&end) = self.links.get(&(node, link)) else { return };
+        let Some(end) = self.end_of(node, link) else { return };
         match signal {
             Signal::Offer { sdp } if self.far_end(sdp).is_some() => {
                 self.describe(end, Signal::Answer { sdp: name(end) }, now);
@@ -233,7 +241,7 @@ impl Network {
 
     /// The engine sends.
     pub(crate) fn send(&mut self, node: NodeId, link: LinkId, message: Bytes, now: Time) -> Result<(), Misuse> {
-        let Some(&id) = self.links.get(&(node, link)) else { return Err(format!("sends on {link:?}, which is none")) };
+        let Some(id) = self.end_of(node, link) else { return Err(format!("sends on {link:?}, which is none")) };
         let end = self.end_mut(id);
         match end.state {
             State::Open => end.buffer(message),
@@ -259,7 +267,7 @@ impl Network {
 
     /// The engine closes.
     pub(crate) fn close_link(&mut self, node: NodeId, link: LinkId, now: Time) {
-        let Some(&id) = self.links.get(&(node, link)) else { return };
+        let Some(id) = self.end_of(node, link) else { return };
         let end = self.end_mut(id);
         match end.state {
             State::Setup => self.noticed(id, "closed"),
@@ -275,8 +283,7 @@ impl Network {
 
     /// The peer is gone without a word.
     pub(crate) fn kill(&mut self, node: NodeId, now: Time) {
-        let of_node = self.links.range((node, LinkId(0))..=(node, LinkId(u32::MAX)));
-        for id in of_node.map(|(_, end)| *end).collect::<Vec<_>>() {
+        for (_, id) in std::mem::take(&mut self.links[node.0 as usize]) {
             self.end_mut(id).close();
             if let Some(far) = self.end(id).far {
                 self.notice_later(far, now);
@@ -286,7 +293,7 @@ impl Network {
 
     /// A link dies, and both ends will notice.
     pub(crate) fn break_link(&mut self, node: NodeId, link: LinkId, now: Time) {
-        let Some(&id) = self.links.get(&(node, link)) else { return };
+        let Some(id) = self.end_of(node, link) else { return };
         let ends = [Some(id), self.end(id).far];
         for end in ends.into_iter().flatten() {
             self.end_mut(end).broken = true;
@@ -441,7 +448,7 @@ impl Network {
         }
         end.close();
         let (node, link) = (end.node, end.link);
-        self.links.remove(&(node, link));
+        self.links[node.0 as usize].retain(|(other, _)| *other != link);
         self.effects.inputs.push((node, Input::LinkClosed { link, reason: reason.to_owned() }));
     }
 }

@@ -205,11 +205,11 @@ impl World {
         if node.finished.is_some() && !matches!(node.spec.begin, Begin::Everything) {
             self.safety.breach(Some(id), "is complete twice", now);
         }
-        node.finished.get_or_insert(now);
         let leaves_after = node.spec.leaves_after.filter(|_| node.stage == Stage::Alive);
-        if !matches!(node.spec.begin, Begin::Everything) {
-            self.finished_count += 1;
-        }
+        self.finished_count += usize::from(!matches!(node.spec.begin, Begin::Everything));
+        self.change(id, |node| {
+            node.finished.get_or_insert(now);
+        });
         if !is_whole {
             self.safety.breach(Some(id), "is complete before everything is written", now);
         }

@@ -63,6 +63,9 @@ pub struct WorldConfig {
     pub cache_bytes: usize,
     /// Whether the digest has payload in it as well: twice the work.
     pub digest_payload: bool,
+    /// Whether every output is checked and hashed. Without, a run is faster, its digest empty, and only its end tells
+    /// whether it went well.
+    pub is_checked: bool,
 }
 
 impl WorldConfig {
@@ -75,6 +78,7 @@ impl WorldConfig {
             stand_in: None,
             cache_bytes: 8 << 20,
             digest_payload: false,
+            is_checked: true,
         }
     }
 }
@@ -134,6 +138,8 @@ pub struct World {
     holders: Vec<u32>,
     groups_out: u32,
     finished_count: usize,
+    /// Peers that the run waits for.
+    awaited: usize,
     safety: Safety,
     digest: Digest,
 }
@@ -162,8 +168,9 @@ impl World {
             holders: vec![0; content.geometry().groups() as usize],
             groups_out: 0,
             finished_count: 0,
-            safety: Safety::new(content.clone()),
-            digest: Digest::new(config.digest_payload),
+            awaited: 0,
+            safety: Safety::new(config.is_checked, content.clone()),
+            digest: Digest::new(config.is_checked, config.digest_payload),
             content,
             rng,
             config,
@@ -181,7 +188,9 @@ impl World {
     pub fn add_unborn(&mut self, spec: NodeSpec) -> NodeId {
         let id = NodeId(self.nodes.len() as u32);
         self.network.add_line(spec.line);
-        self.nodes.push(Node::new(spec, self.rng.random()));
+        let node = Node::new(spec, self.rng.random());
+        self.awaited += usize::from(node.is_awaited());
+        self.nodes.push(node);
         id
     }
 
@@ -311,11 +320,7 @@ impl World {
     /// all of them have.
     pub fn run(&mut self, deadline: Time) -> bool {
         while !self.is_over() {
-            let Some((at, what)) = self.queue.pop() else { return self.is_over() };
-            if at > deadline {
-                self.queue.push(at, what);
-                return false;
-            }
+            let Some((at, what)) = self.queue.pop_until(deadline) else { return false };
             self.now = at;
             self.happen(what);
         }
@@ -324,11 +329,7 @@ impl World {
 
     /// Runs on to a moment, whatever happens.
     pub fn run_until(&mut self, moment: Time) {
-        while let Some((at, what)) = self.queue.pop() {
-            if at > moment {
-                self.queue.push(at, what);
-                break;
-            }
+        while let Some((at, what)) = self.queue.pop_until(moment) {
             self.now = at;
             self.happen(what);
         }
@@ -336,7 +337,16 @@ impl World {
     }
 
     fn is_over(&self) -> bool {
-        self.actions_left == 0 && self.waiting.is_empty() && !self.nodes.iter().any(Node::is_awaited)
+        self.actions_left == 0 && self.waiting.is_empty() && self.awaited == 0
+    }
+
+    /// Changes a peer, and counts it if the run no longer waits for it.
+    fn change<T>(&mut self, id: NodeId, change: impl FnOnce(&mut Node) -> T) -> T {
+        let node = &mut self.nodes[id.0 as usize];
+        let was_awaited = node.is_awaited();
+        let result = change(node);
+        self.awaited = self.awaited + usize::from(node.is_awaited()) - usize::from(was_awaited);
+        result
     }
 
     fn node(&self, id: NodeId) -> &Node {
@@ -412,22 +422,24 @@ impl World {
             config.slots = slots;
         }
         let seed = self.rng.random();
-        let mut store = Store::new(self.content.clone(), kept);
+        let mut store = Store::new(self.content.clone(), kept, self.config.is_checked);
         let mut peer = Peer::new(config, seed, self.now);
         if let Some(limit) = self.node(id).spec.upload_bytes_per_s_max {
             peer.handle_input(Input::UploadLimit { bytes_per_s: Some(limit) }, self.now);
         }
         self.names.insert(peer.id(), id);
         let now = self.now;
-        let node = self.node_mut(id);
-        node.stage = Stage::Alive;
-        node.born = Some(now);
-        if matches!(node.spec.begin, Begin::Everything) {
+        let has_all = matches!(self.node(id).spec.begin, Begin::Everything);
+        if has_all {
             store.accept_all();
-            node.finished = Some(now);
         }
-        node.engine = Some(Engine { peer, store, socket: None, timer_at: None });
-        if node.bender.is_talker() {
+        self.change(id, |node| {
+            node.stage = Stage::Alive;
+            node.born = Some(now);
+            node.finished = has_all.then_some(now);
+            node.engine = Some(Engine { peer, store, socket: None, timer_at: None });
+        });
+        if self.node(id).bender.is_talker() {
             self.queue.push(now + TALK, Happening::Talk(id));
         }
         self.drain(id);
@@ -437,10 +449,7 @@ impl World {
         let content = &self.content;
         match &self.node(id).spec.begin {
             Begin::Empty => (Kept::default(), Start::Empty),
-            Begin::Everything => {
-                let groups = vec![true; content.geometry().groups() as usize];
-                (Kept { groups, record: Vec::new() }, Start::Complete(content.tree().clone()))
-            }
+            Begin::Everything => (Kept::default(), Start::Complete(content.tree().clone())),
             Begin::Kept(kept) => (kept.clone(), self.resume(kept)),
             Begin::Again(before) => {
                 let kept = self.node(*before).kept.clone().unwrap_or_default();
@@ -462,7 +471,7 @@ impl World {
 
     fn leave(&mut self, id: NodeId) {
         if self.node(id).stage == Stage::Alive {
-            self.node_mut(id).stage = Stage::Leaving;
+            self.change(id, |node| node.stage = Stage::Leaving);
             self.due.push_back((id, Input::Stop));
         }
     }
@@ -470,16 +479,14 @@ impl World {
     fn kill(&mut self, id: NodeId) {
         let now = self.now;
         let delay = self.tracker_delay(id);
+        self.change(id, |node| node.stage = Stage::Gone);
         let node = self.node_mut(id);
-        node.stage = Stage::Gone;
         let Some(engine) = node.engine.take() else { return };
         node.last = Some(engine.peer.stats(now));
         node.kept = Some(engine.store.keep());
         if !matches!(node.spec.begin, Begin::Everything) {
-            for group in 0..self.holders.len() as u32 {
-                if engine.store.has_accepted(group) {
-                    self.count_holder(group, false);
-                }
+            for group in engine.store.accepted().iter() {
+                self.count_holder(group, false);
             }
         }
         if let Some(connection) = engine.socket {
