@@ -22,7 +22,8 @@
 //! * [`topology`]: arrangements of the peers by name, as a table; `stand_in`: the baselines among them
 //! * [`world`]: one run: peers, script, loop; the way in for tests that need something special
 //! * [`bounds`]: how fast it could have been
-//! * [`report`]: what a run came to
+//! * [`report`]: what a run came to; [`runs`]: several of them, and their medians
+//! * [`settings`]: the tracker's numbers by name, for sweeps
 
 mod bits;
 pub mod bounds;
@@ -32,7 +33,9 @@ mod hostile;
 mod network;
 mod queue;
 pub mod report;
+pub mod runs;
 pub mod scenario;
+pub mod settings;
 mod stand_in;
 mod store;
 pub mod topology;

@@ -6,7 +6,9 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use clap::Parser;
 use pleach_sim::report::Report;
+use pleach_sim::runs::Runs;
 use pleach_sim::scenario::{SCENARIOS, Scenario, Size};
+use pleach_sim::settings;
 use pleach_sim::topology::{TOPOLOGIES, Topology};
 use pleach_sim::world::WorldConfig;
 
@@ -17,7 +19,7 @@ struct Args {
     /// What happens; see below
     #[arg(long, default_value = "equal")]
     scenario: String,
-    /// How peers are arranged
+    /// How peers are arranged; see below
     #[arg(long, default_value = "forest")]
     topology: String,
     /// Peers beside the source
@@ -29,9 +31,18 @@ struct Args {
     /// Everything is drawn from it; the same seed gives the same run
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// So many runs, from the seed on, two at a time; prints their medians, or a line of JSON each
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    runs: u64,
     /// Each engine's cache, in KiB; the engine's own default is 8192, which many peers together do not have
     #[arg(long, default_value_t = 1024)]
     cache_kib: usize,
+    /// One of the tracker's numbers, for sweeps
+    #[arg(long, value_name = "KEY=VALUE", hide = true)]
+    set: Vec<String>,
+    /// Let small groups stand for those of the standard size: for large runs; needs the feature `coarse`
+    #[arg(long)]
+    coarse: bool,
     /// Check and hash no outputs: for large runs
     #[arg(long)]
     unchecked: bool,
@@ -47,28 +58,66 @@ fn tables() -> String {
     format!("Scenarios:\n{scenarios}\nTopologies:\n{topologies}")
 }
 
+/// What all runs share.
+struct Setup {
+    scenario: &'static Scenario,
+    topology: &'static Topology,
+    peers: u32,
+    packets: u32,
+    config: WorldConfig,
+}
+
+impl Setup {
+    fn new(args: &Args) -> anyhow::Result<Self> {
+        let scenario = Scenario::named(&args.scenario)
+            .with_context(|| format!("there is no scenario {:?}\n{}", args.scenario, tables()))?;
+        let topology = Topology::named(&args.topology)
+            .with_context(|| format!("there is no topology {:?}\n{}", args.topology, tables()))?;
+        if args.coarse && !cfg!(feature = "coarse") {
+            bail!("coarse runs are not built in: cargo run --release -p pleach-sim --features coarse -- …");
+        }
+        let mut config = WorldConfig {
+            cache_bytes: args.cache_kib * 1024,
+            is_checked: !args.unchecked,
+            is_coarse: args.coarse,
+            ..WorldConfig::new(args.seed, 0)
+        };
+        topology.set_up(&mut config);
+        for assignment in &args.set {
+            settings::set(&mut config.tracker, assignment)?;
+        }
+        Ok(Self { scenario, topology, peers: args.peers, packets: args.packets, config })
+    }
+
+    fn run(&self, seed: u64) -> Report {
+        let started = Instant::now();
+        let size = Size { peers: self.peers, packets: self.packets, seed };
+        let report =
+            Report::of(self.scenario, self.topology.name, size, self.scenario.build(size, self.config.clone()));
+        eprintln!("{:.1} s simulated in {:.1} s", report.simulated_s, started.elapsed().as_secs_f64());
+        report
+    }
+}
+
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     eprintln!("seed {}", args.seed);
-    let scenario = Scenario::named(&args.scenario)
-        .with_context(|| format!("there is no scenario {:?}\n{}", args.scenario, tables()))?;
-    let topology = Topology::named(&args.topology)
-        .with_context(|| format!("there is no topology {:?}\n{}", args.topology, tables()))?;
-    let size = Size { peers: args.peers, packets: args.packets, seed: args.seed };
-    let mut config = WorldConfig {
-        cache_bytes: args.cache_kib * 1024,
-        is_checked: !args.unchecked,
-        ..WorldConfig::new(args.seed, 0)
-    };
-    topology.set_up(&mut config);
-    let started = Instant::now();
-    let report = Report::of(scenario, topology.name, size, scenario.build(size, config));
-    let wall_s = started.elapsed().as_secs_f64();
-    eprintln!("{:.1} s simulated in {wall_s:.1} s", report.simulated_s);
-    let text = if args.json { serde_json::to_string(&report)? + "\n" } else { report.to_string() };
-    std::io::stdout().write_all(text.as_bytes())?;
-    if !report.is_good() {
-        bail!("the run failed: replay it with the same arguments");
+    let setup = Setup::new(&args)?;
+    let runs = Runs::of(args.seed, args.runs, |seed| setup.run(seed));
+    std::io::stdout().write_all(text_of(&runs, args.json)?.as_bytes())?;
+    if !runs.are_good() {
+        bail!("a run failed: replay it with the same arguments");
     }
     Ok(())
+}
+
+fn text_of(runs: &Runs, as_json: bool) -> anyhow::Result<String> {
+    Ok(match &runs.reports[..] {
+        reports if as_json => reports
+            .iter()
+            .map(|report| Ok(serde_json::to_string(report)? + "\n"))
+            .collect::<Result<_, serde_json::Error>>()?,
+        [report] => report.to_string(),
+        _ => runs.to_string(),
+    })
 }

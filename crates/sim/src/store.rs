@@ -137,7 +137,8 @@ impl Store {
         }
         self.under_way.insert(write, (groups.clone(), bytes.len()));
         self.backlog_bytes += bytes.len();
-        let takes = WRITE_LATENCY + Duration::from_micros(bytes.len() as u64 * 1_000_000 / WRITE_BYTES_PER_S);
+        let true_bytes = bytes.len() as u64 * u64::from(self.content.bytes_per_byte());
+        let takes = WRITE_LATENCY + Duration::from_micros(true_bytes * 1_000_000 / WRITE_BYTES_PER_S);
         Ok(Accepted { takes, news, completed_packet: self.has_packet_of(groups.start) })
     }
 

@@ -32,10 +32,12 @@ use bytes::Bytes;
 use pleach_core::ids::LinkId;
 use pleach_core::peer::Input;
 use pleach_core::time::Time;
+use pleach_core::wire::link::LinkMessage;
 use pleach_core::wire::signal::Signal;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::content::TrueContent;
 pub(crate) use end::Item;
 use end::{End, State};
 use line::Line;
@@ -101,6 +103,7 @@ pub(crate) type Misuse = String;
 #[derive(Debug)]
 pub(crate) struct Network {
     rng: ChaCha8Rng,
+    content: TrueContent,
     lines: Vec<Line>,
     ends: Vec<End>,
     /// By node: its links that are not over, in the order of their names.
@@ -112,12 +115,13 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, content: TrueContent) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         Self {
             unreachable_percent: 0,
             unreachable_seed: rng.random(),
             rng,
+            content,
             lines: Vec::new(),
             ends: Vec::new(),
             links: Vec::new(),
@@ -239,12 +243,31 @@ impl Network {
         }
     }
 
+    /// Room in the engine's bytes.
+    fn told_room(&self, room_bytes: usize) -> usize {
+        room_bytes / self.content.bytes_per_byte() as usize
+    }
+
+    /// What a message takes on the lines: in a coarse run its payload stands for more than it has.
+    fn wire_bytes(&self, message: &Bytes) -> usize {
+        let bytes_per_byte = self.content.bytes_per_byte() as usize;
+        // Shorter ones can't hold a group, and are most.
+        if bytes_per_byte == 1 || message.len() < self.content.geometry().group_bytes() as usize {
+            return message.len();
+        }
+        match LinkMessage::decode(message, &self.content.geometry()) {
+            Ok(LinkMessage::Data(data)) => message.len() + data.payload.len() * (bytes_per_byte - 1),
+            _ => message.len(),
+        }
+    }
+
     /// The engine sends.
     pub(crate) fn send(&mut self, node: NodeId, link: LinkId, message: Bytes, now: Time) -> Result<(), Misuse> {
+        let wire_bytes = self.wire_bytes(&message);
         let Some(id) = self.end_of(node, link) else { return Err(format!("sends on {link:?}, which is none")) };
         let end = self.end_mut(id);
         match end.state {
-            State::Open => end.buffer(message),
+            State::Open => end.buffer(message, wire_bytes),
             State::Closed => return Ok(()),
             State::Setup | State::Closing => return Err(format!("sends on {link:?}, which is not open")),
         }
@@ -315,7 +338,7 @@ impl Network {
             NetEvent::WentOut { node, end, bytes } => self.went_out(node, end, bytes, now),
             NetEvent::Arriving { end, item, last_byte } => {
                 let line = &mut self.lines[self.ends[end.0 as usize].node.0 as usize];
-                let at = line.take_in(item.len_bytes(), last_byte, now);
+                let at = line.take_in(item.wire_bytes(), last_byte, now);
                 self.later(at, NetEvent::Arrived { end, item });
             }
             NetEvent::Arrived { end, item } => self.arrived(end, item),
@@ -351,6 +374,7 @@ impl Network {
         if end.state == State::Setup {
             let room_bytes = end.open();
             let (node, link) = (end.node, end.link);
+            let room_bytes = self.told_room(room_bytes);
             self.effects.inputs.push((node, Input::LinkOpen { link, room_bytes }));
         }
     }
@@ -365,21 +389,21 @@ impl Network {
         let end = &mut self.ends[id.0 as usize];
         let Some(item) = end.waiting.front().filter(|_| !end.has_turn) else { return };
         end.has_turn = true;
-        end.share = self.lines[end.node.0 as usize].enter(id, end.share, item.len_bytes());
+        end.share = self.lines[end.node.0 as usize].enter(id, end.share, item.wire_bytes());
     }
 
     /// Lets the next message go out, if the uplink is free.
     fn send_next(&mut self, node: NodeId, now: Time) {
         while !self.lines[node.0 as usize].sending {
             let ends = &self.ends;
-            let bytes_of = |id: EndId| ends[id.0 as usize].waiting.front().map_or(0, Item::len_bytes);
+            let bytes_of = |id: EndId| ends[id.0 as usize].waiting.front().map_or(0, Item::wire_bytes);
             let Some(id) = self.lines[node.0 as usize].next_turn(bytes_of) else { return };
             let end = self.end_mut(id);
             let item = end.waiting.pop_front();
             end.has_turn = false;
             self.enter_turn(id);
             match item {
-                Some(item @ Item::Message(_)) => self.send_out(id, item, now),
+                Some(item @ Item::Message { .. }) => self.send_out(id, item, now),
                 Some(Item::Close) => self.close_went_out(id, now),
                 None => {}
             }
@@ -388,7 +412,7 @@ impl Network {
 
     fn send_out(&mut self, id: EndId, item: Item, now: Time) {
         let (node, far) = (self.end(id).node, self.end(id).far);
-        let bytes = item.len_bytes();
+        let bytes = item.wire_bytes();
         let line = &mut self.lines[node.0 as usize];
         line.sending = true;
         let gone = now + line.up_time(bytes);
@@ -405,6 +429,7 @@ impl Network {
         let end = self.end_mut(id);
         let link = end.link;
         if let Some(room_bytes) = end.gone_out(bytes) {
+            let room_bytes = self.told_room(room_bytes);
             self.effects.inputs.push((node, Input::LinkRoom { link, room_bytes }));
         }
     }
@@ -431,11 +456,11 @@ impl Network {
             return;
         }
         match item {
-            Item::Message(message) if end.state == State::Open => {
+            Item::Message { message, .. } if end.state == State::Open => {
                 let input = Input::LinkMessage { link: end.link, message };
                 self.effects.inputs.push((end.node, input));
             }
-            Item::Message(_) => {}
+            Item::Message { .. } => {}
             Item::Close => self.noticed(id, "the other end closed it"),
         }
     }

@@ -61,6 +61,9 @@ pub struct WorldConfig {
     pub stand_in: Option<Shape>,
     /// Each engine's cache.
     pub cache_bytes: usize,
+    /// Whether small groups stand for those of the standard size: much faster and smaller, and not quite exact. What it
+    /// leaves out is told at [`TrueContent`]. Needs the feature `coarse`.
+    pub is_coarse: bool,
     /// Whether the digest has payload in it as well: twice the work.
     pub digest_payload: bool,
     /// Whether every output is checked and hashed. Without, a run is faster, its digest empty, and only its end tells
@@ -77,6 +80,7 @@ impl WorldConfig {
             tracker: TrackerConfig::default(),
             stand_in: None,
             cache_bytes: 8 << 20,
+            is_coarse: false,
             digest_payload: false,
             is_checked: true,
         }
@@ -112,7 +116,7 @@ pub struct Fate {
     pub links_live_max: usize,
     /// Links that it began to open.
     pub links_opened: usize,
-    /// What its engine counted.
+    /// What its engine counted; payload as the bytes that it stands for.
     pub stats: Stats,
 }
 
@@ -147,14 +151,14 @@ pub struct World {
 impl World {
     /// A world with a tracker and nobody else.
     pub fn new(config: WorldConfig) -> Self {
-        let content = TrueContent::new(config.size_bytes, config.seed);
+        let content = TrueContent::new(config.size_bytes, config.seed, config.is_coarse);
         let mut rng = ChaCha8Rng::seed_from_u64(config.seed ^ 0x706c_6561_6368);
         let mut tracker = TrackerHost::new(config.tracker.clone(), config.stand_in, content.manifest().id());
         tracker.start(rng.random(), Time::ZERO);
         let mut queue = Queue::new();
         queue.push(Time::ZERO, Happening::Look);
         Self {
-            network: Network::new(rng.random()),
+            network: Network::new(rng.random(), content.clone()),
             tracker,
             now: Time::ZERO,
             queue,
@@ -266,10 +270,14 @@ impl World {
     /// How a peer fares, or fared when it went; `None` before it started.
     pub fn fate(&self, id: NodeId) -> Option<Fate> {
         let node = self.node(id);
-        let stats = match &node.engine {
+        let mut stats = match &node.engine {
             Some(engine) => engine.peer.stats(self.now),
             None => node.last.clone()?,
         };
+        let payload = [&mut stats.received_bytes, &mut stats.sent_bytes, &mut stats.wasted_bytes];
+        for bytes in payload {
+            *bytes *= u64::from(self.content.bytes_per_byte());
+        }
         Some(Fate {
             born: node.born?,
             first_packet: node.first_packet,
@@ -417,7 +425,10 @@ impl World {
         let (kept, start) = self.beginning(id);
         let mut config = PeerConfig::new(self.content.manifest().clone(), start);
         config.agent = format!("sim {}", id.0);
-        config.cache_bytes = self.config.cache_bytes;
+        let bytes_per_byte = self.content.bytes_per_byte();
+        config.cache_bytes = self.config.cache_bytes / bytes_per_byte as usize;
+        config.window_bytes_max /= bytes_per_byte;
+        config.store_backlog_bytes_max /= bytes_per_byte as usize;
         if let Some(slots) = self.node(id).spec.slots {
             config.slots = slots;
         }
