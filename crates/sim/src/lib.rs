@@ -23,6 +23,7 @@
 //! * [`world`]: one run: peers, script, loop; the way in for tests that need something special
 //! * [`bounds`]: how fast it could have been
 //! * [`report`]: what a run came to; [`runs`]: several of them, and their medians
+//! * [`record`], [`plot`]: a run as a picture
 //! * [`settings`]: the tracker's numbers by name, for sweeps
 
 mod bits;
@@ -31,7 +32,9 @@ pub mod check;
 mod content;
 mod hostile;
 mod network;
+pub mod plot;
 mod queue;
+pub mod record;
 pub mod report;
 pub mod runs;
 pub mod scenario;

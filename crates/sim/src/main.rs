@@ -1,6 +1,7 @@
 //! Runs one scenario and tells what it came to.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -40,6 +41,9 @@ struct Args {
     /// One of the tracker's numbers, for sweeps
     #[arg(long, value_name = "KEY=VALUE", hide = true)]
     set: Vec<String>,
+    /// Draw the first run as an SVG: how it went on, and who fed whom in the middle
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
     /// Let small groups stand for those of the standard size: for large runs; needs the feature `coarse`
     #[arg(long)]
     coarse: bool,
@@ -65,6 +69,7 @@ struct Setup {
     peers: u32,
     packets: u32,
     config: WorldConfig,
+    plot: Option<(u64, PathBuf)>,
 }
 
 impl Setup {
@@ -83,19 +88,25 @@ impl Setup {
             ..WorldConfig::new(args.seed, 0)
         };
         topology.set_up(&mut config);
+        let plot = args.plot.clone().map(|path| (args.seed, path));
         for assignment in &args.set {
             settings::set(&mut config.tracker, assignment)?;
         }
-        Ok(Self { scenario, topology, peers: args.peers, packets: args.packets, config })
+        Ok(Self { scenario, topology, peers: args.peers, packets: args.packets, config, plot })
     }
 
-    fn run(&self, seed: u64) -> Report {
+    fn run(&self, seed: u64) -> anyhow::Result<Report> {
         let started = Instant::now();
         let size = Size { peers: self.peers, packets: self.packets, seed };
-        let report =
-            Report::of(self.scenario, self.topology.name, size, self.scenario.build(size, self.config.clone()));
+        let plot = self.plot.as_ref().filter(|(first, _)| *first == seed).map(|(_, path)| path);
+        let config = WorldConfig { is_recorded: plot.is_some(), ..self.config.clone() };
+        let built = self.scenario.build(size, config);
+        let (report, picture) = Report::with_picture(self.scenario, self.topology.name, size, built);
         eprintln!("{:.1} s simulated in {:.1} s", report.simulated_s, started.elapsed().as_secs_f64());
-        report
+        if let (Some(path), Some(picture)) = (plot, picture) {
+            std::fs::write(path, picture).with_context(|| format!("the picture can't be written to {path:?}"))?;
+        }
+        Ok(report)
     }
 }
 
@@ -103,7 +114,7 @@ fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     eprintln!("seed {}", args.seed);
     let setup = Setup::new(&args)?;
-    let runs = Runs::of(args.seed, args.runs, |seed| setup.run(seed));
+    let runs = Runs::of(args.seed, args.runs, |seed| setup.run(seed))?;
     std::io::stdout().write_all(text_of(&runs, args.json)?.as_bytes())?;
     if !runs.are_good() {
         bail!("a run failed: replay it with the same arguments");

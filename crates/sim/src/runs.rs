@@ -17,8 +17,8 @@ pub struct Runs {
 }
 
 impl Runs {
-    /// Runs the seeds from `first` on.
-    pub fn of(first: u64, count: u64, run: impl Fn(u64) -> Report + Sync) -> Self {
+    /// Runs the seeds from `first` on; the first error of a run is the error of all.
+    pub fn of<E: Send>(first: u64, count: u64, run: impl Fn(u64) -> Result<Report, E> + Sync) -> Result<Self, E> {
         let next = AtomicU64::new(0);
         let done = Mutex::new(Vec::new());
         let work = || {
@@ -36,9 +36,10 @@ impl Runs {
                 scope.spawn(work);
             }
         });
-        let mut reports = done.into_inner().expect("no run panics with the lock");
+        let done: Vec<Result<Report, E>> = done.into_inner().expect("no run panics with the lock");
+        let mut reports = done.into_iter().collect::<Result<Vec<Report>, E>>()?;
         reports.sort_by_key(|report| report.seed);
-        Self { reports }
+        Ok(Self { reports })
     }
 
     /// Whether all went well.

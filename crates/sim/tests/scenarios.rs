@@ -74,6 +74,32 @@ fn a_small_cache_costs_reads_only() {
     assert_good(&run("mixed", size, config));
 }
 
+/// A picture changes nothing, and says of each peer who it is.
+#[test]
+fn a_picture_is_whole_and_costs_nothing() {
+    let size = Size { peers: 30, packets: 24, seed: 3 };
+    let scenario = Scenario::named("mixed").expect("the scenario exists");
+    let config = WorldConfig { is_recorded: true, ..WorldConfig::new(3, 0) };
+    let (report, picture) = Report::with_picture(scenario, "forest", size, scenario.build(size, config));
+    assert_eq!(report.digest, run("mixed", size, WorldConfig::new(3, 0)).digest);
+    let picture = picture.expect("it was asked for");
+    assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
+    for part in ["fluid bound", "discrete", "stripe 3", "source", "peer 30,", "prefers-color-scheme: dark"] {
+        assert!(picture.contains(part), "{part} is missing");
+    }
+    assert!(!picture.contains("NaN") && !picture.contains("inf"), "all numbers are numbers");
+}
+
+#[test]
+fn without_checks_a_run_is_the_same() {
+    let size = Size { peers: 30, packets: 24, seed: 3 };
+    let unchecked = WorldConfig { is_checked: false, ..WorldConfig::new(3, 0) };
+    let (checked, unchecked) = (run("mixed", size, WorldConfig::new(3, 0)), run("mixed", size, unchecked));
+    let without_digest = |report: Report| Report { digest: String::new(), ..report };
+    let json = |report: Report| serde_json::to_string(&without_digest(report)).expect("a report is plain data");
+    assert_eq!(json(checked), json(unchecked));
+}
+
 #[test]
 fn the_report_has_all_fields_of_its_format() {
     let report = run("equal", Size { peers: 3, packets: 4, seed: 1 }, WorldConfig::new(1, 0));

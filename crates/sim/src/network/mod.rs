@@ -184,6 +184,12 @@ impl Network {
         Some(of_node[place].1)
     }
 
+    /// Who is at the other end of a link.
+    pub(crate) fn far_node(&self, node: NodeId, link: LinkId) -> Option<NodeId> {
+        let far = self.end(self.end_of(node, link)?).far?;
+        Some(self.end(far).node)
+    }
+
     /// The engine asks for a link.
     pub(crate) fn open_link(&mut self, node: NodeId, link: LinkId, dial: bool, now: Time) {
         let end = EndId(self.ends.len() as u32);

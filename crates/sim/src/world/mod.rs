@@ -32,6 +32,7 @@ use crate::check::{Digest, Safety};
 use crate::content::TrueContent;
 use crate::network::{LineSpec, NetEvent, Network, NodeId};
 use crate::queue::Queue;
+use crate::record::{Look, Record, Standing};
 use crate::stand_in::Shape;
 use crate::store::{Kept, Store};
 use crate::tracker_host::{FromHost, HostTotals, TRACKER_DELAY, ToHost, TrackerHost};
@@ -69,6 +70,8 @@ pub struct WorldConfig {
     /// Whether every output is checked and hashed. Without, a run is faster, its digest empty, and only its end tells
     /// whether it went well.
     pub is_checked: bool,
+    /// Whether what a picture needs is remembered.
+    pub is_recorded: bool,
 }
 
 impl WorldConfig {
@@ -83,6 +86,7 @@ impl WorldConfig {
             is_coarse: false,
             digest_payload: false,
             is_checked: true,
+            is_recorded: false,
         }
     }
 }
@@ -144,6 +148,9 @@ pub struct World {
     finished_count: usize,
     /// Peers that the run waits for.
     awaited: usize,
+    /// Groups written by peers that began without everything, all together.
+    groups_written: u64,
+    record: Option<Record>,
     safety: Safety,
     digest: Digest,
 }
@@ -173,6 +180,8 @@ impl World {
             groups_out: 0,
             finished_count: 0,
             awaited: 0,
+            groups_written: 0,
+            record: config.is_recorded.then(Record::default),
             safety: Safety::new(config.is_checked, content.clone()),
             digest: Digest::new(config.is_checked, config.digest_payload),
             content,
@@ -584,12 +593,35 @@ impl World {
             self.tracker.sample();
         }
         self.looks += 1;
+        self.record_look();
         let waiting = std::mem::take(&mut self.waiting);
         let (due, waiting) = waiting.into_iter().partition(|waiting: &Waiting| self.is_due(waiting));
         self.waiting = waiting;
         for Waiting { action, .. } in due {
             self.act(action);
         }
+    }
+
+    /// Remembers how far all are; and once, when half of it is there, who feeds whom.
+    fn record_look(&mut self) {
+        let Some(record) = &mut self.record else { return };
+        record.look(Look { at: self.now, finished: self.finished_count, groups: self.groups_written });
+        let takers = self.nodes.iter().filter(|node| !matches!(node.spec.begin, Begin::Everything)).count();
+        let is_half = self.groups_written * 2 >= takers as u64 * self.holders.len() as u64;
+        if record.moment.is_none() && is_half {
+            let numbered = (0..).map(NodeId).zip(&self.nodes).filter(|(_, node)| node.engine.is_some());
+            let standing = |(id, node): (NodeId, &Node)| Standing {
+                node: id,
+                up_bytes_per_s: node.spec.line.up_bytes_per_s,
+                is_source: matches!(node.spec.begin, Begin::Everything),
+            };
+            record.take_moment(self.now, numbered.map(standing).collect());
+        }
+    }
+
+    /// What was remembered for a picture, if it was to be.
+    pub fn record(&self) -> Option<&Record> {
+        self.record.as_ref()
     }
 
     fn is_due(&self, waiting: &Waiting) -> bool {
