@@ -28,7 +28,7 @@ use pleach_core::tracker::{Event as TrackerEvent, TrackerConfig};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::check::{Digest, Safety};
+use crate::check::{self, Digest, Safety};
 use crate::content::TrueContent;
 use crate::network::{LineSpec, NetEvent, Network, NodeId};
 use crate::queue::Queue;
@@ -300,32 +300,18 @@ impl World {
 
     /// Honest peers that are there and do not have everything, each with a word on why.
     pub fn stuck(&self) -> Vec<String> {
-        let numbered = (0..).map(NodeId).zip(&self.nodes).filter(|(_, node)| node.is_awaited());
-        numbered.map(|(id, _)| self.describe(id)).collect()
+        check::stuck(self)
     }
 
-    fn describe(&self, id: NodeId) -> String {
-        let Some(Fate { stats, .. }) = self.fate(id) else { return format!("peer {} has not started", id.0) };
-        let links: Vec<String> = stats
-            .links
-            .iter()
-            .map(|link| {
-                let far = self.names.get(&link.peer).map_or(u32::MAX, |far| far.0);
-                format!(
-                    "{}:{:?} has {} in {} out {}",
-                    far, link.role, link.packets_held, link.received_bytes, link.sent_bytes
-                )
-            })
-            .collect();
-        let up = if stats.tracker_up { "up" } else { "down" };
-        format!(
-            "peer {} {:?} has {} of {}, tracker {up}, links [{}]",
-            id.0,
-            stats.phase,
-            stats.have_bytes,
-            stats.size_bytes,
-            links.join(", ")
-        )
+    /// The same, by number.
+    pub(crate) fn awaited(&self) -> Vec<NodeId> {
+        let numbered = (0..).map(NodeId).zip(&self.nodes);
+        numbered.filter(|(_, node)| node.is_awaited()).map(|(id, _)| id).collect()
+    }
+
+    /// Who is called this in the swarm.
+    pub(crate) fn named(&self, peer: PeerId) -> Option<NodeId> {
+        self.names.get(&peer).copied()
     }
 
     /// Whether the peer is there.
