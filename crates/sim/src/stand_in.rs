@@ -64,6 +64,8 @@ pub(crate) struct StandIn {
     rng: ChaCha8Rng,
     connections: BTreeMap<ConnectionId, Option<PeerId>>,
     members: BTreeMap<PeerId, Member>,
+    /// Members that had everything when they came: few, where members may be many.
+    sources: BTreeSet<PeerId>,
     /// Members in an order that allows a draw.
     order: Vec<PeerId>,
     /// Of a direct arrangement: those who wait for their turn.
@@ -81,6 +83,7 @@ impl StandIn {
             rng: ChaCha8Rng::from_seed(seed),
             connections: BTreeMap::new(),
             members: BTreeMap::new(),
+            sources: BTreeSet::new(),
             order: Vec::new(),
             queue: VecDeque::new(),
             outputs: VecDeque::new(),
@@ -126,7 +129,7 @@ impl StandIn {
         let swarm = SwarmStats {
             swarm: pleach_core::ids::ContentId::from_bytes([0; 32]),
             peers: self.members.len(),
-            seeders: self.members.values().filter(|member| member.is_source).count(),
+            seeders: self.sources.len(),
             depth: usize::from(self.shape == Shape::Direct && self.members.len() > 1),
         };
         TrackerStats {
@@ -178,6 +181,9 @@ impl StandIn {
             avoid: BTreeSet::new(),
             order: self.order.len(),
         };
+        if member.is_source {
+            self.sources.insert(peer);
+        }
         self.members.insert(peer, member);
         self.order.push(peer);
         let welcome = FromTracker::Welcome {
@@ -188,12 +194,11 @@ impl StandIn {
             manifest_wanted: false,
         };
         self.send(connection, &welcome);
-        self.send(connection, &FromTracker::Swarm { peers: self.members.len() as u32, seeders: self.sources() });
+        self.send(
+            connection,
+            &FromTracker::Swarm { peers: self.members.len() as u32, seeders: self.sources.len() as u32 },
+        );
         self.arrange(peer, join);
-    }
-
-    fn sources(&self) -> u32 {
-        self.members.values().filter(|member| member.is_source).count() as u32
     }
 
     /// Finds a new member its neighbours; what it is linked with already, after a restart, comes first.
@@ -218,23 +223,26 @@ impl StandIn {
         }
     }
 
-    /// Gives those who wait to sources that have room.
+    /// Gives those who wait to sources that have room; who can reach none of these goes on waiting.
     fn serve_next(&mut self) {
-        let sources = self.members.iter().filter(|(_, member)| member.is_source);
-        let mut room: Vec<(PeerId, usize)> =
-            sources.map(|(id, source)| (*id, CHILDREN_MAX.saturating_sub(source.neighbours.len()))).collect();
-        for peer in std::mem::take(&mut self.queue) {
+        let room_of = |source: &PeerId| CHILDREN_MAX.saturating_sub(self.members[source].neighbours.len());
+        let mut room: BTreeMap<PeerId, usize> =
+            self.sources.iter().map(|source| (*source, room_of(source))).filter(|(_, room)| *room > 0).collect();
+        let mut unserved = VecDeque::new();
+        while !room.is_empty() {
+            let Some(peer) = self.queue.pop_front() else { break };
             let Some(member) = self.members.get(&peer) else { continue };
-            let able = room.iter_mut().filter(|(source, room)| *room > 0 && !member.avoid.contains(source));
-            match able.max_by_key(|(_, room)| *room) {
-                Some((source, room)) => {
-                    *room -= 1;
-                    let source = *source;
-                    self.connect(peer, source);
-                }
-                None => self.queue.push_back(peer),
-            }
+            let able = room.iter().filter(|(source, _)| !member.avoid.contains(source));
+            let Some(source) = able.max_by_key(|(_, room)| **room).map(|(source, _)| *source) else {
+                unserved.push_back(peer);
+                continue;
+            };
+            self.connect(peer, source);
+            room.entry(source).and_modify(|room| *room -= 1);
+            room.retain(|_, room| *room > 0);
         }
+        unserved.append(&mut self.queue);
+        self.queue = unserved;
     }
 
     fn draw_neighbour(&mut self, peer: PeerId) {
@@ -358,6 +366,7 @@ impl StandIn {
     /// Takes a member out; those who were its neighbours.
     fn take_out(&mut self, peer: PeerId) -> BTreeSet<PeerId> {
         let Some(member) = self.members.remove(&peer) else { return BTreeSet::new() };
+        self.sources.remove(&peer);
         self.order.swap_remove(member.order);
         if let Some(moved) = self.order.get(member.order).and_then(|moved| self.members.get_mut(moved)) {
             moved.order = member.order;
