@@ -9,8 +9,10 @@
 //!
 //! What it leaves out:
 //!
-//! * Constants in bytes inside the engine are not scaled. The credit that a fresh link gets is as much as it can ever
-//!   have, instead of a sixteenth of that.
+//! * Constants in bytes inside the engine are not scaled, and the credit that a fresh link gets is one. A sixteenth of
+//!   the bound for credit would be all of it at once: a slow peer would be asked for 4 MiB on the first go, and the last
+//!   peers would wait for that. So every link has a fixed credit of 512 KiB (what it stands for), where a fine run begins
+//!   with 256 KiB and lets fast links have up to 4 MiB.
 //! * An engine counts its messages' heads and proofs against the room it was told, where they weigh 16 times as much as
 //!   they should: 1 to 2 % of a whole packet, up to 7 % of a single group.
 //! * Rates that engines measure, and tell the tracker, are a sixteenth of the true ones; all alike.
