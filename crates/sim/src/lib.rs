@@ -8,7 +8,7 @@
 //! but from generators that the run's seed begets, and no collection without an order is walked, so a seed gives the
 //! same run to the byte, on any machine: what was seen once can be looked at again.
 //!
-//! It never stands in for the engine. What it models is what lies between: lines with rates and delays, links that take
+//! It never stands in for the peer's engine, and for the tracker's only where a baseline is asked for. What it models is what lies between: lines with rates and delays, links that take
 //! time to open, break, or never open (`network`), stores that take time to write (`store`), a tracker that can be
 //! restarted, peers that come, go, are killed, and lie (`hostile`). The modules say what their models leave out.
 //!
@@ -19,23 +19,34 @@
 //! asked for too: everyone who is left gets everything within a bound of simulated time.
 //!
 //! * [`scenario`]: runs by name, as a table
+//! * [`topology`]: arrangements of the peers by name, as a table; `stand_in`: the baselines among them
 //! * [`world`]: one run: peers, script, loop; the way in for tests that need something special
 //! * [`bounds`]: how fast it could have been
-//! * [`report`]: what a run came to
+//! * [`report`]: what a run came to; [`runs`]: several of them, and their medians
+//! * [`record`], [`plot`]: a run as a picture
+//! * [`settings`]: the tracker's numbers by name, for sweeps
 
+mod bits;
 pub mod bounds;
 pub mod check;
 mod content;
 mod hostile;
 mod network;
+pub mod plot;
 mod queue;
+pub mod record;
 pub mod report;
+pub mod runs;
 pub mod scenario;
+pub mod settings;
+mod stand_in;
 mod store;
+pub mod topology;
 mod tracker_host;
 pub mod world;
 
 pub use content::TrueContent;
 pub use hostile::Conduct;
 pub use network::{LineSpec, NodeId};
+pub use stand_in::Shape;
 pub use store::Kept;

@@ -5,6 +5,7 @@ use std::fmt;
 use pleach_core::time::Time;
 use serde::Serialize;
 
+use crate::plot;
 use crate::scenario::{Built, Scenario, Size};
 use crate::world::Fate;
 
@@ -74,7 +75,12 @@ const STUCK_MAX: usize = 10;
 
 impl Report {
     /// Runs a scenario to its end.
-    pub fn of(scenario: &Scenario, topology: &str, size: Size, mut built: Built) -> Self {
+    pub fn of(scenario: &Scenario, topology: &str, size: Size, built: Built) -> Self {
+        Self::with_picture(scenario, topology, size, built).0
+    }
+
+    /// Runs a scenario to its end; with a picture, if the world was to remember what it needs.
+    pub fn with_picture(scenario: &Scenario, topology: &str, size: Size, mut built: Built) -> (Self, Option<String>) {
         let finished = built.world.run(built.deadline);
         let world = &built.world;
         let fates: Vec<Fate> = built.honest.iter().filter_map(|id| world.fate(*id)).collect();
@@ -89,7 +95,7 @@ impl Report {
         let received = sum(|fate| fate.stats.received_bytes).max(1.0);
         let totals = world.tracker_totals();
         let peer_minutes = (seconds(world.now()) / 60.0 * with_source.len() as f64).max(f64::MIN_POSITIVE);
-        Self {
+        let report = Self {
             scenario: scenario.name.to_owned(),
             topology: topology.to_owned(),
             peers: size.peers,
@@ -120,7 +126,9 @@ impl Report {
             digest: world.digest(),
             breaches: world.breaches().to_vec(),
             stuck: world.stuck().into_iter().take(STUCK_MAX).collect(),
-        }
+        };
+        let picture = world.record().map(|record| plot::svg(&report, record));
+        (report, picture)
     }
 
     /// Whether everyone finished and nothing was found wrong.

@@ -12,7 +12,7 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::bounds::Rates;
+use crate::bounds::{Member, Rates, Swing};
 use crate::hostile::Conduct;
 use crate::network::{LineSpec, NodeId};
 use crate::world::{Action, Condition, NodeSpec, World, WorldConfig};
@@ -25,6 +25,8 @@ pub enum Lines {
     /// 40 % with 1/16, 40 % with 10/100, 20 % with 50/200 Mbit/s up/down; the source with 20 up. Round trips of 10 to
     /// 120 ms.
     Mixed,
+    /// As [`Lines::Mixed`], but the source has a quarter of the peers' mean uplink.
+    SlowSource,
 }
 
 /// What goes wrong.
@@ -44,6 +46,10 @@ pub enum Fault {
     Liars(u32),
     /// Whoever has everything leaves at once; only the source stays.
     LeaveWhenDone,
+    /// So many percent give nothing: they join with no slots, and their upload is off.
+    LeafOnly(u32),
+    /// Each peer's rates, both ways, fall to half and back again and again.
+    Oscillating,
 }
 
 /// When the peers come.
@@ -51,7 +57,7 @@ pub enum Fault {
 pub enum Arrival {
     /// With the source.
     AtOnce,
-    /// A tenth with the source, the others 20 s later, all within one second.
+    /// All within one second, when the source has been there a little.
     Flash,
 }
 
@@ -69,11 +75,14 @@ pub struct Scenario {
 
 /// All of them.
 #[rustfmt::skip]
-pub const SCENARIOS: [Scenario; 9] = [
+pub const SCENARIOS: [Scenario; 12] = [
     row("equal",           Lines::Equal, Arrival::AtOnce, Fault::None,            "10 Mbit/s both ways for everyone"),
     row("mixed",           Lines::Mixed, Arrival::AtOnce, Fault::None,            "40 % 1/16, 40 % 10/100, 20 % 50/200 Mbit/s; source 20 up"),
+    row("leaf-only",       Lines::Mixed, Arrival::AtOnce, Fault::LeafOnly(30),    "mixed; 30 % give nothing"),
+    row("slow-source",     Lines::SlowSource, Arrival::AtOnce, Fault::None,       "mixed; the source has a quarter of the mean uplink"),
+    row("oscillating",     Lines::Mixed, Arrival::AtOnce, Fault::Oscillating,     "mixed; each peer's rates halve and double every 20 s"),
     row("churn",           Lines::Mixed, Arrival::AtOnce, Fault::Churn(10),       "mixed; 10 % leave a minute and as many come"),
-    row("flash",           Lines::Mixed, Arrival::Flash,  Fault::None,            "mixed; nine tenths come within one second"),
+    row("flash",           Lines::Mixed, Arrival::Flash,  Fault::None,            "mixed; all come within one second"),
     row("source-leaves",   Lines::Mixed, Arrival::AtOnce, Fault::SourceKilled,    "mixed; the source is killed after one copy"),
     row("leave-when-done", Lines::Mixed, Arrival::AtOnce, Fault::LeaveWhenDone,   "mixed; whoever has everything leaves"),
     row("liars",           Lines::Mixed, Arrival::AtOnce, Fault::Liars(5),        "mixed; 5 % send bad groups"),
@@ -85,11 +94,17 @@ const fn row(name: &'static str, lines: Lines, arrival: Arrival, fault: Fault, a
     Scenario { name, about, lines, arrival, fault }
 }
 
+/// Lines of [`Lines::Mixed`], up and down, in a fixed round, so that shares are exact; who is placed where is left to the
+/// engine's ids.
+const MIXED_MBIT: [(u64, u64); 5] = [(1, 16), (10, 100), (50, 200), (10, 100), (1, 16)];
+const MBIT_BYTES_PER_S: u64 = 1_000_000 / 8;
 /// Peers that come at once come within so much, so that not all say the same at the same microsecond.
 const AT_ONCE_MS: u64 = 100;
-/// When the crowd of [`Arrival::Flash`] comes, and within what time.
-const FLASH_MS: u64 = 20_000;
+/// When the crowd of [`Arrival::Flash`] begins to come, and within what time all of it is there.
+const FLASH_MS: u64 = 1_000;
 const FLASH_SPREAD_MS: u64 = 1_000;
+/// How long a peer of [`Fault::Oscillating`] has its full rates, and how long half of them.
+const SWING: Duration = Duration::from_secs(20);
 /// How long the tracker is away.
 const TRACKER_AWAY: Duration = Duration::from_secs(5);
 /// Liveness: after the last fault everyone must have finished within so much, and so many times the reference.
@@ -133,24 +148,34 @@ impl Scenario {
     /// Makes the world. `config` has all but seed and size.
     pub fn build(&self, size: Size, config: WorldConfig) -> Built {
         let size_bytes = u64::from(size.packets) * u64::from(PACKET_BYTES);
+        let is_baseline = config.stand_in.is_some();
         let world = World::new(WorldConfig { seed: size.seed, size_bytes, ..config });
         let rng = ChaCha8Rng::seed_from_u64(size.seed ^ 0x7363_656e);
-        let mut builder = Builder { scenario: self, rng, world, members: Vec::new(), honest: Vec::new() };
+        let (members, passers_by, honest) = (Vec::new(), Vec::new(), Vec::new());
+        let mut builder = Builder { scenario: self, is_baseline, rng, world, members, passers_by, honest };
         let source = builder.add_source();
         for number in 0..size.peers {
-            builder.add_peer(number, size.peers);
+            builder.add_peer(number);
         }
         builder.world_with_faults(source, size_bytes)
     }
 }
 
+/// One who is there, and not scheduled to leave.
+#[derive(Clone, Copy, Debug)]
+struct Present {
+    id: NodeId,
+    line: Member,
+}
+
 /// A world in the making.
 struct Builder<'a> {
     scenario: &'a Scenario,
+    is_baseline: bool,
     rng: ChaCha8Rng,
     world: World,
-    /// Those who are there and not scheduled to leave.
-    members: Vec<(NodeId, LineSpec)>,
+    members: Vec<Present>,
+    passers_by: Vec<Member>,
     honest: Vec<NodeId>,
 }
 
@@ -159,6 +184,10 @@ impl Builder<'_> {
         let line = match self.scenario.lines {
             Lines::Equal => LineSpec::mbit(10, 10, 10),
             Lines::Mixed => LineSpec::mbit(20, 200, 10),
+            Lines::SlowSource => {
+                let mean_up = MIXED_MBIT.iter().map(|(up, _)| up * MBIT_BYTES_PER_S).sum::<u64>() / 5;
+                LineSpec { up_bytes_per_s: mean_up / 4, ..LineSpec::mbit(20, 200, 10) }
+            }
         };
         self.world.add(NodeSpec::source(line), Time::ZERO)
     }
@@ -166,42 +195,60 @@ impl Builder<'_> {
     fn draw_line(&mut self, number: u32) -> LineSpec {
         match self.scenario.lines {
             Lines::Equal => LineSpec::mbit(10, 10, 10),
-            Lines::Mixed => {
-                // Exact shares, in a fixed round of five; who is placed where is left to the engine's ids.
-                let (up, down) = [(1, 16), (10, 100), (50, 200), (10, 100), (1, 16)][number as usize % 5];
+            Lines::Mixed | Lines::SlowSource => {
+                let (up, down) = MIXED_MBIT[number as usize % MIXED_MBIT.len()];
                 let delay_us = self.rng.random_range(2_500..30_000);
                 LineSpec { delay: Duration::from_micros(delay_us), ..LineSpec::mbit(up, down, 0) }
             }
         }
     }
 
-    fn add_peer(&mut self, number: u32, of: u32) {
+    fn add_peer(&mut self, number: u32) {
         let line = self.draw_line(number);
         let mut spec = NodeSpec::new(line);
+        let mut member = member_of(line);
         let starts_ms = match self.scenario.arrival {
-            Arrival::Flash if number >= of.div_ceil(10) => FLASH_MS + self.rng.random_range(0..FLASH_SPREAD_MS),
-            _ => self.rng.random_range(0..AT_ONCE_MS),
+            Arrival::Flash => FLASH_MS + self.rng.random_range(0..FLASH_SPREAD_MS),
+            Arrival::AtOnce => self.rng.random_range(0..AT_ONCE_MS),
         };
+        if self.scenario.arrival == Arrival::Flash {
+            member.from_s = starts_ms as f64 / 1e3;
+        }
         match self.scenario.fault {
             // One in so many, so that a small swarm has one too.
             Fault::Liars(percent) if number % (100 / percent) == 2 => spec.conduct = Conduct::Liar,
             Fault::LeaveWhenDone => spec.leaves_after = Some(Duration::ZERO),
+            // Whole rounds of all lines, so that as many of each kind give nothing.
+            Fault::LeafOnly(percent) if number / MIXED_MBIT.len() as u32 * 7 % 10 < percent / 10 => {
+                spec.slots = Some(0);
+                spec.upload_bytes_per_s_max = Some(0);
+                member.up = 0.0;
+            }
             _ => {}
         }
         let is_honest = spec.conduct == Conduct::Honest;
         let id = self.world.add(spec, Time::from_millis(starts_ms));
+        if self.scenario.fault == Fault::Oscillating {
+            member.swing = Some(self.let_swing(id));
+        }
         if is_honest {
             self.honest.push(id);
-            self.members.push((id, line));
+            self.members.push(Present { id, line: member });
         }
     }
 
-    /// The rates of those who are there to the end.
+    fn let_swing(&mut self, id: NodeId) -> Swing {
+        let full_at = Time::from_micros(self.rng.random_range(0..2 * SWING.as_micros() as u64));
+        self.world.oscillate(id, SWING, full_at);
+        Swing { half_period_s: SWING.as_secs_f64(), full_at_s: seconds(full_at) }
+    }
+
+    /// The rates of those who are there to the end, and of those who are not.
     fn rates(&self, source: NodeId, size_bytes: u64) -> Rates {
-        let line = |(_, line): &(NodeId, LineSpec)| (line.up_bytes_per_s, line.down_bytes_per_s);
         Rates {
-            source_up: self.world.line(source).up_bytes_per_s,
-            peers: self.members.iter().map(line).collect(),
+            source: member_of(self.world.line(source)),
+            peers: self.members.iter().map(|present| present.line).collect(),
+            passers_by: self.passers_by.clone(),
             size_bytes,
             packet_bytes: u64::from(PACKET_BYTES),
         }
@@ -209,13 +256,11 @@ impl Builder<'_> {
 
     fn world_with_faults(mut self, source: NodeId, size_bytes: u64) -> Built {
         let expected_s = self.rates(source, size_bytes).discrete_s();
-        let came = self.members.clone();
         let faults_end = self.add_faults(source, expected_s);
         let rates = self.rates(source, size_bytes);
-        self.members.retain(|member| came.contains(member));
-        let patience = PATIENCE + Duration::from_secs_f64(PATIENCE_RATIO * rates.discrete_s());
+        let patience = PATIENCE + Duration::from_secs_f64(self.patience_s(&rates));
         Built {
-            originals: self.members.iter().map(|(id, _)| *id).collect(),
+            originals: self.members.iter().map(|present| present.id).collect(),
             world: self.world,
             source,
             honest: self.honest,
@@ -224,10 +269,20 @@ impl Builder<'_> {
         }
     }
 
+    /// A baseline may take as long as the source would alone.
+    fn patience_s(&self, rates: &Rates) -> f64 {
+        let alone_s = rates.peers.len() as f64 * rates.size_bytes as f64 / rates.source.up;
+        let patience_s = PATIENCE_RATIO * rates.discrete_s();
+        if self.is_baseline { patience_s.max(2.0 * alone_s) } else { patience_s }
+    }
+
     /// Enters what goes wrong; returns when the last of it, or of the arrivals, is over.
     fn add_faults(&mut self, source: NodeId, expected_s: f64) -> Time {
         match self.scenario.fault {
-            Fault::None | Fault::Liars(_) | Fault::LeaveWhenDone => Time::from_millis(FLASH_MS + FLASH_SPREAD_MS),
+            // Rates go on changing, but that is no fault that must end: the bound knows of it.
+            Fault::None | Fault::Liars(_) | Fault::LeaveWhenDone | Fault::LeafOnly(_) | Fault::Oscillating => {
+                Time::from_millis(FLASH_MS + FLASH_SPREAD_MS)
+            }
             Fault::Churn(percent) => self.add_churn(percent, expected_s),
             Fault::SourceKilled => {
                 self.world.when(Condition::OneCopyOut, Action::Kill(source));
@@ -241,7 +296,7 @@ impl Builder<'_> {
                 at + TRACKER_AWAY
             }
             Fault::Unreachable(percent) => {
-                self.forbid_pairs(source, percent);
+                self.world.forbid_some(percent);
                 Time::ZERO
             }
         }
@@ -251,31 +306,31 @@ impl Builder<'_> {
     fn add_churn(&mut self, percent: u32, expected_s: f64) -> Time {
         let lasts_s = (2.0 * expected_s).max(60.0);
         let count = (self.members.len() as f64 * f64::from(percent) / 100.0 * lasts_s / 60.0).round() as u32;
+        self.members.shuffle(&mut self.rng);
         for number in 0..count {
             let at = Time::from_micros((self.rng.random_range(0.02..1.0) * lasts_s * 1e6) as u64);
             self.let_one_go(at, number);
             let line = self.draw_line(number);
             let id = self.world.add(NodeSpec::new(line), at);
             self.honest.push(id);
+            self.passers_by.push(Member { from_s: seconds(at), ..member_of(line) });
         }
         Time::from_micros((lasts_s * 1e6) as u64)
     }
 
     fn let_one_go(&mut self, at: Time, number: u32) {
-        self.members.shuffle(&mut self.rng);
-        if let Some((id, _)) = self.members.pop() {
+        if let Some(Present { id, line }) = self.members.pop() {
             self.world.at(at, if number.is_multiple_of(2) { Action::Kill(id) } else { Action::Leave(id) });
+            self.passers_by.push(Member { until_s: seconds(at), ..line });
         }
     }
+}
 
-    fn forbid_pairs(&mut self, source: NodeId, percent: u32) {
-        let everyone: Vec<NodeId> = std::iter::once(source).chain(self.honest.iter().copied()).collect();
-        for (i, one) in everyone.iter().enumerate() {
-            for other in &everyone[i + 1..] {
-                if self.rng.random_ratio(percent, 100) {
-                    self.world.forbid(*one, *other);
-                }
-            }
-        }
-    }
+/// A line as the bounds see it.
+fn member_of(line: LineSpec) -> Member {
+    Member::constant(line.up_bytes_per_s, line.down_bytes_per_s)
+}
+
+fn seconds(at: Time) -> f64 {
+    at.as_micros() as f64 / 1e6
 }

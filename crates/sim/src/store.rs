@@ -12,6 +12,7 @@ use bytes::{Bytes, BytesMut};
 use pleach_core::content::{GROUPS_PER_PACKET, HashTree};
 use pleach_core::ids::WriteId;
 
+use crate::bits::Bits;
 use crate::content::TrueContent;
 
 /// A write takes so long, and as long as its bytes take at [`WRITE_BYTES_PER_S`].
@@ -33,11 +34,12 @@ pub struct Kept {
 #[derive(Debug)]
 pub(crate) struct Store {
     content: TrueContent,
-    /// By group: verified by the engine, which has asked to write it.
-    accepted: Vec<bool>,
-    /// By group: written.
-    written: Vec<bool>,
-    accepted_count: u32,
+    /// Groups verified by the engine, which has asked to write them.
+    accepted: Bits,
+    /// Groups that are written.
+    written: Bits,
+    /// Whether each write is compared with the true content.
+    is_checked: bool,
     under_way: BTreeMap<WriteId, (std::ops::Range<u32>, usize)>,
     pub(crate) backlog_bytes: usize,
     pub(crate) record: Vec<u8>,
@@ -53,26 +55,27 @@ pub(crate) struct Accepted {
 }
 
 impl Store {
-    pub(crate) fn new(content: TrueContent, kept: Kept) -> Self {
-        let groups = content.geometry().groups() as usize;
-        let mut written = kept.groups;
-        written.resize(groups, false);
-        let accepted = vec![false; groups];
+    pub(crate) fn new(content: TrueContent, kept: Kept, is_checked: bool) -> Self {
+        let groups = content.geometry().groups();
+        let mut written = Bits::none(groups);
+        for (group, _) in (0..).zip(kept.groups).filter(|(_, is)| *is) {
+            written.insert(group);
+        }
         Self {
             content,
-            accepted,
+            accepted: Bits::none(groups),
             written,
-            accepted_count: 0,
+            is_checked,
             under_way: BTreeMap::new(),
             backlog_bytes: 0,
             record: kept.record,
         }
     }
 
-    /// The engine knows all that lies here to be good: it is the source.
+    /// The engine knows all of it to be here: it is the source.
     pub(crate) fn accept_all(&mut self) {
+        self.written = Bits::all(self.written.len());
         self.accepted.clone_from(&self.written);
-        self.accepted_count = self.accepted.iter().filter(|is| **is).count() as u32;
     }
 
     /// The engine has checked what lies here: every packet that is whole and whose hash the record knows counts. Returns
@@ -83,33 +86,37 @@ impl Store {
         let mut groups = Vec::new();
         for packet in geometry.all_packets().filter(|packet| tree.knows_packet(*packet)) {
             let of_packet = geometry.groups_of(packet);
-            if of_packet.clone().all(|group| self.written[group as usize]) {
+            if of_packet.clone().all(|group| self.written.contains(group)) {
                 bytes += geometry.packet_range(packet).len();
                 groups.extend(of_packet);
             }
         }
         for group in &groups {
-            self.accepted[*group as usize] = true;
+            self.accepted.insert(*group);
         }
-        self.accepted_count += groups.len() as u32;
         (groups, bytes)
     }
 
     pub(crate) fn has_accepted(&self, group: u32) -> bool {
-        self.accepted.get(group as usize).copied().unwrap_or(false)
+        self.accepted.contains(group)
     }
 
     pub(crate) fn groups_accepted(&self) -> u32 {
-        self.accepted_count
+        self.accepted.count()
+    }
+
+    pub(crate) fn accepted(&self) -> &Bits {
+        &self.accepted
     }
 
     pub(crate) fn is_whole(&self) -> bool {
-        self.written.iter().all(|is| *is)
+        self.written.is_all()
     }
 
     /// Starts a write; an error says what is wrong with it.
     pub(crate) fn write(&mut self, write: WriteId, offset_bytes: u64, bytes: &Bytes) -> Result<Accepted, String> {
-        if self.content.slice(offset_bytes, bytes.len()).as_ref() != Some(bytes) || bytes.is_empty() {
+        let is_true = || self.content.slice(offset_bytes, bytes.len()).as_ref() == Some(bytes);
+        if bytes.is_empty() || (self.is_checked && !is_true()) {
             return Err(format!("writes {} bytes at {offset_bytes} that are not the content's", bytes.len()));
         }
         let geometry = self.content.geometry();
@@ -126,18 +133,18 @@ impl Store {
             return Err(format!("writes again what it has, at {offset_bytes}"));
         }
         for group in &news {
-            self.accepted[*group as usize] = true;
+            self.accepted.insert(*group);
         }
-        self.accepted_count += news.len() as u32;
         self.under_way.insert(write, (groups.clone(), bytes.len()));
         self.backlog_bytes += bytes.len();
-        let takes = WRITE_LATENCY + Duration::from_micros(bytes.len() as u64 * 1_000_000 / WRITE_BYTES_PER_S);
+        let true_bytes = bytes.len() as u64 * u64::from(self.content.bytes_per_byte());
+        let takes = WRITE_LATENCY + Duration::from_micros(true_bytes * 1_000_000 / WRITE_BYTES_PER_S);
         Ok(Accepted { takes, news, completed_packet: self.has_packet_of(groups.start) })
     }
 
     fn has_packet_of(&self, group: u32) -> bool {
         let first = group / GROUPS_PER_PACKET * GROUPS_PER_PACKET;
-        let end = (first + GROUPS_PER_PACKET).min(self.accepted.len() as u32);
+        let end = (first + GROUPS_PER_PACKET).min(self.accepted.len());
         (first..end).all(|group| self.has_accepted(group))
     }
 
@@ -146,7 +153,7 @@ impl Store {
         let Some((groups, len_bytes)) = self.under_way.remove(&write) else { return };
         self.backlog_bytes -= len_bytes;
         for group in groups {
-            self.written[group as usize] = true;
+            self.written.insert(group);
         }
     }
 
@@ -156,14 +163,14 @@ impl Store {
         let bytes = self.content.slice(offset_bytes, len_bytes as usize)?;
         let group_bytes = u64::from(self.content.geometry().group_bytes());
         let end_bytes = offset_bytes + u64::from(len_bytes);
-        let groups = (offset_bytes / group_bytes) as usize..end_bytes.div_ceil(group_bytes) as usize;
-        if self.written[groups.clone()].iter().all(|is| *is) {
+        let groups = (offset_bytes / group_bytes) as u32..end_bytes.div_ceil(group_bytes) as u32;
+        if groups.clone().all(|group| self.written.contains(group)) {
             return Some((bytes, true));
         }
         let mut holed = BytesMut::from(&bytes[..]);
-        for group in groups.filter(|group| !self.written[*group]) {
-            let start = (group as u64 * group_bytes).saturating_sub(offset_bytes) as usize;
-            let end = ((group as u64 + 1) * group_bytes - offset_bytes).min(bytes.len() as u64) as usize;
+        for group in groups.filter(|group| !self.written.contains(*group)) {
+            let start = (u64::from(group) * group_bytes).saturating_sub(offset_bytes) as usize;
+            let end = ((u64::from(group) + 1) * group_bytes - offset_bytes).min(bytes.len() as u64) as usize;
             holed[start..end].fill(0);
         }
         Some((holed.freeze(), false))
@@ -171,6 +178,7 @@ impl Store {
 
     /// What stays when the peer is gone.
     pub(crate) fn keep(&self) -> Kept {
-        Kept { groups: self.written.clone(), record: self.record.clone() }
+        let groups = (0..self.written.len()).map(|group| self.written.contains(group)).collect();
+        Kept { groups, record: self.record.clone() }
     }
 }

@@ -1,4 +1,4 @@
-//! The tracker's side of the sockets: the real tracker, which may be killed and started again.
+//! The tracker's side of the sockets: the real tracker, or a baseline's stand-in, which may be killed and started again.
 //!
 //! Frames take the peer's delay and a little more, in order. They are small and do not compete with what flows between
 //! peers.
@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use pleach_core::ids::ConnectionId;
 use pleach_core::time::Time;
-use pleach_core::tracker::{Event, Input, Output, Tracker, TrackerConfig};
+use pleach_core::tracker::{Event, Input, Output, Tracker, TrackerConfig, TrackerStats};
 
 use crate::network::NodeId;
+use crate::stand_in::{Shape, StandIn};
 
 /// One way from the middle of the network to the tracker.
 pub(crate) const TRACKER_DELAY: Duration = Duration::from_millis(2);
@@ -45,12 +46,57 @@ pub(crate) struct HostTotals {
     pub(crate) depth_max: usize,
 }
 
+/// Who arranges the peers.
+#[derive(Debug)]
+enum Arranger {
+    Tracker(Box<Tracker>),
+    StandIn(Box<StandIn>),
+}
+
+impl Arranger {
+    fn handle_input(&mut self, input: Input, now: Time) {
+        match self {
+            Self::Tracker(tracker) => tracker.handle_input(input, now),
+            Self::StandIn(stand_in) => stand_in.handle_input(input, now),
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Time) {
+        match self {
+            Self::Tracker(tracker) => tracker.handle_timeout(now),
+            Self::StandIn(stand_in) => stand_in.handle_timeout(now),
+        }
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        match self {
+            Self::Tracker(tracker) => tracker.poll_output(),
+            Self::StandIn(stand_in) => stand_in.poll_output(),
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Time> {
+        match self {
+            Self::Tracker(tracker) => tracker.poll_timeout().map(|(at, _)| at),
+            Self::StandIn(stand_in) => stand_in.poll_timeout(),
+        }
+    }
+
+    fn stats(&self) -> TrackerStats {
+        match self {
+            Self::Tracker(tracker) => tracker.stats(),
+            Self::StandIn(stand_in) => stand_in.stats(),
+        }
+    }
+}
+
 /// The tracker, if it runs, and its sockets.
 #[derive(Debug)]
 pub(crate) struct TrackerHost {
     config: TrackerConfig,
+    stand_in: Option<Shape>,
     content: pleach_core::ids::ContentId,
-    tracker: Option<Tracker>,
+    tracker: Option<Arranger>,
     sockets: BTreeMap<ConnectionId, NodeId>,
     timer_at: Option<Time>,
     pub(crate) totals: HostTotals,
@@ -61,9 +107,10 @@ pub(crate) struct TrackerHost {
 }
 
 impl TrackerHost {
-    pub(crate) fn new(config: TrackerConfig, content: pleach_core::ids::ContentId) -> Self {
+    pub(crate) fn new(config: TrackerConfig, stand_in: Option<Shape>, content: pleach_core::ids::ContentId) -> Self {
         Self {
             config,
+            stand_in,
             content,
             tracker: None,
             sockets: BTreeMap::new(),
@@ -75,7 +122,10 @@ impl TrackerHost {
     }
 
     pub(crate) fn start(&mut self, seed: [u8; 32], now: Time) {
-        self.tracker = Some(Tracker::new(self.config.clone(), seed, now));
+        self.tracker = Some(match self.stand_in {
+            Some(shape) => Arranger::StandIn(Box::new(StandIn::new(shape, seed, now))),
+            None => Arranger::Tracker(Box::new(Tracker::new(self.config.clone(), seed, now))),
+        });
     }
 
     pub(crate) fn kill(&mut self) {
@@ -110,7 +160,7 @@ impl TrackerHost {
             ToHost::ManifestUploaded => tracker.handle_input(Input::ManifestHeld(self.content), now),
             ToHost::Timer => {
                 self.timer_at = None;
-                if tracker.poll_timeout().is_some_and(|(at, _)| at <= now) {
+                if tracker.poll_timeout().is_some_and(|at| at <= now) {
                     tracker.handle_timeout(now);
                 }
             }
@@ -119,7 +169,7 @@ impl TrackerHost {
     }
 
     fn drain(&mut self) {
-        while let Some(output) = self.tracker.as_mut().and_then(Tracker::poll_output) {
+        while let Some(output) = self.tracker.as_mut().and_then(Arranger::poll_output) {
             match output {
                 Output::Send { connection, text } => self.send(connection, text),
                 Output::Close { connection } => {
@@ -148,7 +198,7 @@ impl TrackerHost {
 
     /// When to come again, if that has not been entered yet.
     pub(crate) fn new_timer(&mut self, now: Time) -> Option<Time> {
-        let (at, _) = self.tracker.as_ref()?.poll_timeout()?;
+        let at = self.tracker.as_ref()?.poll_timeout()?;
         let at = at.max(now);
         if self.timer_at.is_some_and(|entered| entered <= at) {
             return None;
@@ -159,14 +209,14 @@ impl TrackerHost {
 
     /// Looks at the forest.
     pub(crate) fn sample(&mut self) {
-        let stats = self.tracker.as_ref().map(Tracker::stats).unwrap_or_default();
+        let stats = self.tracker.as_ref().map(Arranger::stats).unwrap_or_default();
         let depth = stats.swarms.iter().map(|swarm| swarm.depth).max().unwrap_or(0);
         self.totals.depth_max = self.totals.depth_max.max(depth);
     }
 
     /// Peers that the tracker knows.
     pub(crate) fn members(&self) -> usize {
-        let stats = self.tracker.as_ref().map(Tracker::stats).unwrap_or_default();
+        let stats = self.tracker.as_ref().map(Arranger::stats).unwrap_or_default();
         stats.swarms.iter().map(|swarm| swarm.peers).sum()
     }
 }

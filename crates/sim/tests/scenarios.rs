@@ -2,11 +2,18 @@
 
 use pleach_sim::report::Report;
 use pleach_sim::scenario::{SCENARIOS, Scenario, Size};
+use pleach_sim::topology::Topology;
 use pleach_sim::world::WorldConfig;
 
 fn run(name: &str, size: Size, config: WorldConfig) -> Report {
+    run_over("forest", name, size, config)
+}
+
+fn run_over(topology: &str, name: &str, size: Size, mut config: WorldConfig) -> Report {
     let scenario = Scenario::named(name).expect("the scenario exists");
-    Report::of(scenario, "tree", size, scenario.build(size, config))
+    let topology = Topology::named(topology).expect("the topology exists");
+    topology.set_up(&mut config);
+    Report::of(scenario, topology.name, size, scenario.build(size, config))
 }
 
 fn assert_good(report: &Report) {
@@ -40,10 +47,57 @@ fn every_scenario_ends_well() {
 }
 
 #[test]
+fn baselines_end_well_too() {
+    // Without its source, or a way to it, nobody is served directly.
+    let is_hopeless = |scenario: &&Scenario| ["source-leaves", "unreachable"].contains(&scenario.name);
+    for topology in ["direct", "mesh"] {
+        for scenario in SCENARIOS.iter().filter(|scenario| topology == "mesh" || !is_hopeless(scenario)) {
+            let size = Size { peers: 24, packets: 12, seed: 1 };
+            assert_good(&run_over(topology, scenario.name, size, WorldConfig::new(1, 0)));
+        }
+    }
+}
+
+#[test]
+fn a_source_serves_more_than_it_has_links_for_in_turns() {
+    let size = Size { peers: 70, packets: 4, seed: 1 };
+    let report = run_over("direct", "equal", size, WorldConfig::new(1, 0));
+    assert_good(&report);
+    assert!(report.source_copies >= 70.0, "nobody else gave anything: {report}");
+    assert!(report.links_live_max <= 64, "{report}");
+}
+
+#[test]
 fn a_small_cache_costs_reads_only() {
     let size = Size { peers: 12, packets: 48, seed: 5 };
     let config = WorldConfig { cache_bytes: 64 * 1024, ..WorldConfig::new(5, 0) };
     assert_good(&run("mixed", size, config));
+}
+
+/// A picture changes nothing, and says of each peer who it is.
+#[test]
+fn a_picture_is_whole_and_costs_nothing() {
+    let size = Size { peers: 30, packets: 24, seed: 3 };
+    let scenario = Scenario::named("mixed").expect("the scenario exists");
+    let config = WorldConfig { is_recorded: true, ..WorldConfig::new(3, 0) };
+    let (report, picture) = Report::with_picture(scenario, "forest", size, scenario.build(size, config));
+    assert_eq!(report.digest, run("mixed", size, WorldConfig::new(3, 0)).digest);
+    let picture = picture.expect("it was asked for");
+    assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
+    for part in ["fluid bound", "discrete", "stripe 3", "source", "peer 30,", "prefers-color-scheme: dark"] {
+        assert!(picture.contains(part), "{part} is missing");
+    }
+    assert!(!picture.contains("NaN") && !picture.contains("inf"), "all numbers are numbers");
+}
+
+#[test]
+fn without_checks_a_run_is_the_same() {
+    let size = Size { peers: 30, packets: 24, seed: 3 };
+    let unchecked = WorldConfig { is_checked: false, ..WorldConfig::new(3, 0) };
+    let (checked, unchecked) = (run("mixed", size, WorldConfig::new(3, 0)), run("mixed", size, unchecked));
+    let without_digest = |report: Report| Report { digest: String::new(), ..report };
+    let json = |report: Report| serde_json::to_string(&without_digest(report)).expect("a report is plain data");
+    assert_eq!(json(checked), json(unchecked));
 }
 
 #[test]

@@ -2,10 +2,12 @@
 //!
 //! * `safety`: of every output, at any time, whatever the faults.
 //! * `digest`: one number for all outputs and their times.
-//! * Liveness, that everyone left finishes after the last fault, is asked at the end: [`crate::world::World::stuck`].
+//! * `liveness`: at the end, that everyone left finished after the last fault.
 
 mod digest;
+mod liveness;
 mod safety;
 
 pub(crate) use digest::Digest;
+pub(crate) use liveness::stuck;
 pub(crate) use safety::{OUTPUTS_MAX, Safety};

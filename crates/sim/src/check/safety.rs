@@ -18,6 +18,7 @@ use pleach_core::time::Time;
 use pleach_core::wire::link::{CONTROL_BYTES_MAX, Data, LinkMessage};
 use pleach_core::wire::tracker::{MESSAGE_BYTES_MAX, ToTracker};
 
+use crate::bits::Bits;
 use crate::content::TrueContent;
 use crate::network::NodeId;
 use crate::store::Store;
@@ -33,12 +34,14 @@ struct Ledger {
     payload_bytes: u64,
     limit_bytes: u64,
     room_bytes: usize,
-    sent_groups: Vec<bool>,
+    sent_groups: Option<Bits>,
 }
 
 /// The checker.
 #[derive(Debug)]
 pub(crate) struct Safety {
+    /// Without, only what others find is noted here.
+    is_on: bool,
     content: TrueContent,
     geometry: Geometry,
     ledgers: BTreeMap<(NodeId, LinkId), Ledger>,
@@ -47,9 +50,9 @@ pub(crate) struct Safety {
 }
 
 impl Safety {
-    pub(crate) fn new(content: TrueContent) -> Self {
+    pub(crate) fn new(is_on: bool, content: TrueContent) -> Self {
         let geometry = content.geometry();
-        Self { content, geometry, ledgers: BTreeMap::new(), breaches: Vec::new(), breach_count: 0 }
+        Self { is_on, content, geometry, ledgers: BTreeMap::new(), breaches: Vec::new(), breach_count: 0 }
     }
 
     pub(crate) fn breach(&mut self, node: Option<NodeId>, what: impl std::fmt::Display, now: Time) {
@@ -66,6 +69,9 @@ impl Safety {
 
     /// An engine is told something.
     pub(crate) fn input(&mut self, node: NodeId, input: &Input) {
+        if !self.is_on {
+            return;
+        }
         match input {
             Input::LinkOpen { link, room_bytes } => {
                 self.ledgers.insert((node, *link), Ledger { room_bytes: *room_bytes, ..Ledger::default() });
@@ -91,6 +97,9 @@ impl Safety {
 
     /// An honest engine says something. `store` is as it was before.
     pub(crate) fn output(&mut self, node: NodeId, output: &Output, store: &Store, now: Time) {
+        if !self.is_on {
+            return;
+        }
         let found = match output {
             Output::SendLink { link, message } => self.check_message(node, *link, message, store),
             Output::SendTracker(text) if text.len() > MESSAGE_BYTES_MAX => Err("a frame is too long".to_owned()),
@@ -147,9 +156,9 @@ impl Safety {
             return Err(format!("sends {message_bytes} on {link:?}, where there is room for {}", ledger.room_bytes));
         }
         ledger.room_bytes -= message_bytes;
-        ledger.sent_groups.resize(self.geometry.groups() as usize, false);
+        let sent_groups = ledger.sent_groups.get_or_insert_with(|| Bits::none(self.geometry.groups()));
         for group in groups {
-            if std::mem::replace(&mut ledger.sent_groups[group as usize], true) {
+            if !sent_groups.insert(group) {
                 return Err(format!("sends group {group} twice on {link:?}"));
             }
         }

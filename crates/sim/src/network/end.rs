@@ -23,15 +23,19 @@ pub(super) enum State {
 /// What travels on a channel, in order.
 #[derive(Clone, Debug)]
 pub(crate) enum Item {
-    Message(Bytes),
+    Message {
+        message: Bytes,
+        /// What it takes on the lines.
+        wire_bytes: usize,
+    },
     /// The sender has closed.
     Close,
 }
 
 impl Item {
-    pub(super) fn len_bytes(&self) -> usize {
+    pub(super) fn wire_bytes(&self) -> usize {
         match self {
-            Self::Message(message) => message.len(),
+            Self::Message { wire_bytes, .. } => *wire_bytes,
             Self::Close => 0,
         }
     }
@@ -79,10 +83,10 @@ impl End {
         HIGH_WATER_BYTES
     }
 
-    pub(super) fn buffer(&mut self, message: Bytes) {
-        self.buffered_bytes += message.len();
-        self.told_bytes = self.told_bytes.saturating_sub(message.len());
-        self.waiting.push_back(Item::Message(message));
+    pub(super) fn buffer(&mut self, message: Bytes, wire_bytes: usize) {
+        self.buffered_bytes += wire_bytes;
+        self.told_bytes = self.told_bytes.saturating_sub(wire_bytes);
+        self.waiting.push_back(Item::Message { message, wire_bytes });
     }
 
     /// A message has gone out: the room to tell, if the buffer is low and the engine knows of much less.

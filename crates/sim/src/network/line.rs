@@ -33,7 +33,9 @@ impl LineSpec {
 /// A line at work.
 #[derive(Debug)]
 pub(super) struct Line {
+    /// As it is now.
     pub(super) spec: LineSpec,
+    full: LineSpec,
     /// Whether a message is going out.
     pub(super) sending: bool,
     /// Ends that have something to send, by the byte of fair service at which their next message would be through.
@@ -46,7 +48,13 @@ pub(super) struct Line {
 
 impl Line {
     pub(super) fn new(spec: LineSpec) -> Self {
-        Self { spec, sending: false, turns: BTreeSet::new(), served: 0, down_free: Time::ZERO }
+        Self { spec, full: spec, sending: false, turns: BTreeSet::new(), served: 0, down_free: Time::ZERO }
+    }
+
+    pub(super) fn set_full(&mut self, is_full: bool) {
+        let half = |rate: u64| if is_full { rate } else { rate / 2 };
+        self.spec.up_bytes_per_s = half(self.full.up_bytes_per_s);
+        self.spec.down_bytes_per_s = half(self.full.down_bytes_per_s);
     }
 
     /// An end has a message of so many bytes to send; `share` is where its last one left it. Where this one leaves it.

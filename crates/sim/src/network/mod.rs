@@ -26,17 +26,18 @@
 mod end;
 mod line;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
 use pleach_core::ids::LinkId;
 use pleach_core::peer::Input;
 use pleach_core::time::Time;
+use pleach_core::wire::link::LinkMessage;
 use pleach_core::wire::signal::Signal;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::content::TrueContent;
 pub(crate) use end::Item;
 use end::{End, State};
 use line::Line;
@@ -102,22 +103,28 @@ pub(crate) type Misuse = String;
 #[derive(Debug)]
 pub(crate) struct Network {
     rng: ChaCha8Rng,
+    content: TrueContent,
     lines: Vec<Line>,
     ends: Vec<End>,
-    links: BTreeMap<(NodeId, LinkId), EndId>,
-    /// Pairs, smaller first, that can't connect.
-    unreachable: BTreeSet<(NodeId, NodeId)>,
+    /// By node: its links that are not over, in the order of their names.
+    links: Vec<Vec<(LinkId, EndId)>>,
+    /// So many percent of all pairs can't connect; which, is drawn from the seed.
+    unreachable_percent: u64,
+    unreachable_seed: u64,
     pub(crate) effects: Effects,
 }
 
 impl Network {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, content: TrueContent) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
         Self {
-            rng: ChaCha8Rng::seed_from_u64(seed),
+            unreachable_percent: 0,
+            unreachable_seed: rng.random(),
+            rng,
+            content,
             lines: Vec::new(),
             ends: Vec::new(),
-            links: BTreeMap::new(),
-            unreachable: BTreeSet::new(),
+            links: Vec::new(),
             effects: Effects::default(),
         }
     }
@@ -125,6 +132,7 @@ impl Network {
     /// Adds a peer's line; peers are numbered in this order.
     pub(crate) fn add_line(&mut self, spec: LineSpec) {
         self.lines.push(Line::new(spec));
+        self.links.push(Vec::new());
     }
 
     /// What a line can do.
@@ -132,12 +140,20 @@ impl Network {
         self.lines[node.0 as usize].spec
     }
 
-    pub(crate) fn forbid(&mut self, one: NodeId, other: NodeId) {
-        self.unreachable.insert((one.min(other), one.max(other)));
+    /// From now on a line has its full rates, or half of them. What is going out keeps its rate.
+    pub(crate) fn set_full(&mut self, node: NodeId, is_full: bool) {
+        self.lines[node.0 as usize].set_full(is_full);
     }
 
+    pub(crate) fn forbid_some(&mut self, percent: u32) {
+        self.unreachable_percent = u64::from(percent);
+    }
+
+    /// Drawn anew each time, from the pair: a table of all pairs would be too large.
     fn is_reachable(&self, one: NodeId, other: NodeId) -> bool {
-        !self.unreachable.contains(&(one.min(other), one.max(other)))
+        let pair = u64::from(one.min(other).0) << 32 | u64::from(one.max(other).0);
+        let mut draw = ChaCha8Rng::seed_from_u64(self.unreachable_seed ^ pair);
+        draw.random_range(0..100) >= self.unreachable_percent
     }
 
     fn delay(&self, one: NodeId, other: NodeId) -> Duration {
@@ -158,15 +174,28 @@ impl Network {
 
     /// Links of a peer that are open.
     pub(crate) fn open_links(&self, node: NodeId) -> Vec<LinkId> {
-        let of_node = self.links.range((node, LinkId(0))..=(node, LinkId(u32::MAX)));
-        of_node.filter(|(_, end)| self.end(**end).state == State::Open).map(|((_, link), _)| *link).collect()
+        let of_node = self.links[node.0 as usize].iter();
+        of_node.filter(|(_, end)| self.end(*end).state == State::Open).map(|(link, _)| *link).collect()
+    }
+
+    fn end_of(&self, node: NodeId, link: LinkId) -> Option<EndId> {
+        let of_node = &self.links[node.0 as usize];
+        let place = of_node.binary_search_by_key(&link, |(other, _)| *other).ok()?;
+        Some(of_node[place].1)
+    }
+
+    /// Who is at the other end of a link.
+    pub(crate) fn far_node(&self, node: NodeId, link: LinkId) -> Option<NodeId> {
+        let far = self.end(self.end_of(node, link)?).far?;
+        Some(self.end(far).node)
     }
 
     /// The engine asks for a link.
     pub(crate) fn open_link(&mut self, node: NodeId, link: LinkId, dial: bool, now: Time) {
         let end = EndId(self.ends.len() as u32);
         self.ends.push(End::new(node, link));
-        self.links.insert((node, link), end);
+        let of_node = &mut self.links[node.0 as usize];
+        of_node.insert(of_node.partition_point(|(other, _)| *other < link), (link, end));
         if dial {
             self.describe(end, Signal::Offer { sdp: name(end) }, now);
         }
@@ -183,7 +212,7 @@ impl Network {
 
     /// The engine hands over what the far end signalled.
     pub(crate) fn apply_signal(&mut self, node: NodeId, link: LinkId, signal: &Signal, now: Time) {
-        let Some(&end) = self.links.get(&(node, link)) else { return };
+        let Some(end) = self.end_of(node, link) else { return };
         match signal {
             Signal::Offer { sdp } if self.far_end(sdp).is_some() => {
                 self.describe(end, Signal::Answer { sdp: name(end) }, now);
@@ -220,12 +249,31 @@ impl Network {
         }
     }
 
+    /// Room in the engine's bytes.
+    fn told_room(&self, room_bytes: usize) -> usize {
+        room_bytes / self.content.bytes_per_byte() as usize
+    }
+
+    /// What a message takes on the lines: in a coarse run its payload stands for more than it has.
+    fn wire_bytes(&self, message: &Bytes) -> usize {
+        let bytes_per_byte = self.content.bytes_per_byte() as usize;
+        // Shorter ones can't hold a group, and are most.
+        if bytes_per_byte == 1 || message.len() < self.content.geometry().group_bytes() as usize {
+            return message.len();
+        }
+        match LinkMessage::decode(message, &self.content.geometry()) {
+            Ok(LinkMessage::Data(data)) => message.len() + data.payload.len() * (bytes_per_byte - 1),
+            _ => message.len(),
+        }
+    }
+
     /// The engine sends.
     pub(crate) fn send(&mut self, node: NodeId, link: LinkId, message: Bytes, now: Time) -> Result<(), Misuse> {
-        let Some(&id) = self.links.get(&(node, link)) else { return Err(format!("sends on {link:?}, which is none")) };
+        let wire_bytes = self.wire_bytes(&message);
+        let Some(id) = self.end_of(node, link) else { return Err(format!("sends on {link:?}, which is none")) };
         let end = self.end_mut(id);
         match end.state {
-            State::Open => end.buffer(message),
+            State::Open => end.buffer(message, wire_bytes),
             State::Closed => return Ok(()),
             State::Setup | State::Closing => return Err(format!("sends on {link:?}, which is not open")),
         }
@@ -248,7 +296,7 @@ impl Network {
 
     /// The engine closes.
     pub(crate) fn close_link(&mut self, node: NodeId, link: LinkId, now: Time) {
-        let Some(&id) = self.links.get(&(node, link)) else { return };
+        let Some(id) = self.end_of(node, link) else { return };
         let end = self.end_mut(id);
         match end.state {
             State::Setup => self.noticed(id, "closed"),
@@ -264,8 +312,7 @@ impl Network {
 
     /// The peer is gone without a word.
     pub(crate) fn kill(&mut self, node: NodeId, now: Time) {
-        let of_node = self.links.range((node, LinkId(0))..=(node, LinkId(u32::MAX)));
-        for id in of_node.map(|(_, end)| *end).collect::<Vec<_>>() {
+        for (_, id) in std::mem::take(&mut self.links[node.0 as usize]) {
             self.end_mut(id).close();
             if let Some(far) = self.end(id).far {
                 self.notice_later(far, now);
@@ -275,7 +322,7 @@ impl Network {
 
     /// A link dies, and both ends will notice.
     pub(crate) fn break_link(&mut self, node: NodeId, link: LinkId, now: Time) {
-        let Some(&id) = self.links.get(&(node, link)) else { return };
+        let Some(id) = self.end_of(node, link) else { return };
         let ends = [Some(id), self.end(id).far];
         for end in ends.into_iter().flatten() {
             self.end_mut(end).broken = true;
@@ -297,7 +344,7 @@ impl Network {
             NetEvent::WentOut { node, end, bytes } => self.went_out(node, end, bytes, now),
             NetEvent::Arriving { end, item, last_byte } => {
                 let line = &mut self.lines[self.ends[end.0 as usize].node.0 as usize];
-                let at = line.take_in(item.len_bytes(), last_byte, now);
+                let at = line.take_in(item.wire_bytes(), last_byte, now);
                 self.later(at, NetEvent::Arrived { end, item });
             }
             NetEvent::Arrived { end, item } => self.arrived(end, item),
@@ -333,6 +380,7 @@ impl Network {
         if end.state == State::Setup {
             let room_bytes = end.open();
             let (node, link) = (end.node, end.link);
+            let room_bytes = self.told_room(room_bytes);
             self.effects.inputs.push((node, Input::LinkOpen { link, room_bytes }));
         }
     }
@@ -347,21 +395,21 @@ impl Network {
         let end = &mut self.ends[id.0 as usize];
         let Some(item) = end.waiting.front().filter(|_| !end.has_turn) else { return };
         end.has_turn = true;
-        end.share = self.lines[end.node.0 as usize].enter(id, end.share, item.len_bytes());
+        end.share = self.lines[end.node.0 as usize].enter(id, end.share, item.wire_bytes());
     }
 
     /// Lets the next message go out, if the uplink is free.
     fn send_next(&mut self, node: NodeId, now: Time) {
         while !self.lines[node.0 as usize].sending {
             let ends = &self.ends;
-            let bytes_of = |id: EndId| ends[id.0 as usize].waiting.front().map_or(0, Item::len_bytes);
+            let bytes_of = |id: EndId| ends[id.0 as usize].waiting.front().map_or(0, Item::wire_bytes);
             let Some(id) = self.lines[node.0 as usize].next_turn(bytes_of) else { return };
             let end = self.end_mut(id);
             let item = end.waiting.pop_front();
             end.has_turn = false;
             self.enter_turn(id);
             match item {
-                Some(item @ Item::Message(_)) => self.send_out(id, item, now),
+                Some(item @ Item::Message { .. }) => self.send_out(id, item, now),
                 Some(Item::Close) => self.close_went_out(id, now),
                 None => {}
             }
@@ -370,7 +418,7 @@ impl Network {
 
     fn send_out(&mut self, id: EndId, item: Item, now: Time) {
         let (node, far) = (self.end(id).node, self.end(id).far);
-        let bytes = item.len_bytes();
+        let bytes = item.wire_bytes();
         let line = &mut self.lines[node.0 as usize];
         line.sending = true;
         let gone = now + line.up_time(bytes);
@@ -387,6 +435,7 @@ impl Network {
         let end = self.end_mut(id);
         let link = end.link;
         if let Some(room_bytes) = end.gone_out(bytes) {
+            let room_bytes = self.told_room(room_bytes);
             self.effects.inputs.push((node, Input::LinkRoom { link, room_bytes }));
         }
     }
@@ -413,11 +462,11 @@ impl Network {
             return;
         }
         match item {
-            Item::Message(message) if end.state == State::Open => {
+            Item::Message { message, .. } if end.state == State::Open => {
                 let input = Input::LinkMessage { link: end.link, message };
                 self.effects.inputs.push((end.node, input));
             }
-            Item::Message(_) => {}
+            Item::Message { .. } => {}
             Item::Close => self.noticed(id, "the other end closed it"),
         }
     }
@@ -430,7 +479,7 @@ impl Network {
         }
         end.close();
         let (node, link) = (end.node, end.link);
-        self.links.remove(&(node, link));
+        self.links[node.0 as usize].retain(|(other, _)| *other != link);
         self.effects.inputs.push((node, Input::LinkClosed { link, reason: reason.to_owned() }));
     }
 }

@@ -2,6 +2,7 @@
 
 use pleach_core::ids::ConnectionId;
 use pleach_core::peer::{Event, Input, Output};
+use pleach_core::wire::link::LinkMessage;
 
 use super::node::Stage;
 use super::{Action, Begin, Happening, World};
@@ -13,6 +14,7 @@ use crate::tracker_host::{CONNECT_DELAYS, ToHost};
 impl World {
     /// Gives an input to a peer, if it is there, and carries out what it says.
     pub(super) fn give(&mut self, id: NodeId, input: Input) {
+        self.record_input(id, &input);
         let node = &mut self.nodes[id.0 as usize];
         let Some(engine) = &mut node.engine else { return };
         match &input {
@@ -25,6 +27,20 @@ impl World {
         }
         engine.peer.handle_input(input, self.now);
         self.drain(id);
+    }
+
+    fn record_input(&mut self, id: NodeId, input: &Input) {
+        let (Some(record), Input::LinkMessage { link, message }) = (&mut self.record, input) else { return };
+        match LinkMessage::decode(message, &self.content.geometry()) {
+            Ok(LinkMessage::Subscribe { stripes, .. }) => record.subscribed(stripes),
+            Ok(LinkMessage::Data(data)) => {
+                if let Some(from) = self.network.far_node(id, *link) {
+                    let packet = self.content.geometry().packet_of(data.first);
+                    record.came(from, id, packet.get(), data.count);
+                }
+            }
+            _ => {}
+        }
     }
 
     pub(super) fn timer(&mut self, id: NodeId) {
@@ -156,6 +172,7 @@ impl World {
             node.first_packet.get_or_insert(now);
         }
         self.queue.push(now + accepted.takes, Happening::Input(id, Input::Written(write)));
+        self.groups_written += accepted.news.len() as u64;
         for group in accepted.news {
             self.count_holder(group, true);
         }
@@ -205,11 +222,11 @@ impl World {
         if node.finished.is_some() && !matches!(node.spec.begin, Begin::Everything) {
             self.safety.breach(Some(id), "is complete twice", now);
         }
-        node.finished.get_or_insert(now);
         let leaves_after = node.spec.leaves_after.filter(|_| node.stage == Stage::Alive);
-        if !matches!(node.spec.begin, Begin::Everything) {
-            self.finished_count += 1;
-        }
+        self.finished_count += usize::from(!matches!(node.spec.begin, Begin::Everything));
+        self.change(id, |node| {
+            node.finished.get_or_insert(now);
+        });
         if !is_whole {
             self.safety.breach(Some(id), "is complete before everything is written", now);
         }

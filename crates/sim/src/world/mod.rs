@@ -28,10 +28,12 @@ use pleach_core::tracker::{Event as TrackerEvent, TrackerConfig};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::check::{Digest, Safety};
+use crate::check::{self, Digest, Safety};
 use crate::content::TrueContent;
 use crate::network::{LineSpec, NetEvent, Network, NodeId};
 use crate::queue::Queue;
+use crate::record::{Look, Record, Standing};
+use crate::stand_in::Shape;
 use crate::store::{Kept, Store};
 use crate::tracker_host::{FromHost, HostTotals, TRACKER_DELAY, ToHost, TrackerHost};
 use node::{Engine, Node, Stage};
@@ -47,6 +49,9 @@ const FOREST_LOOKS: u64 = 10;
 /// How often a hostile peer says something of its own accord.
 const TALK: Duration = Duration::from_millis(250);
 
+/// The credit window of every link in a coarse run, in bytes that it stands for: see [`TrueContent`].
+const COARSE_WINDOW_BYTES: u32 = 512 * 1024;
+
 /// What a run is made from.
 #[derive(Clone, Debug)]
 pub struct WorldConfig {
@@ -56,16 +61,36 @@ pub struct WorldConfig {
     pub size_bytes: u64,
     /// The tracker's shape.
     pub tracker: TrackerConfig,
+    /// A baseline in the tracker's place.
+    pub stand_in: Option<Shape>,
     /// Each engine's cache.
     pub cache_bytes: usize,
+    /// Whether small groups stand for those of the standard size: much faster and smaller, and not quite exact. What it
+    /// leaves out is told at [`TrueContent`]. Needs the feature `coarse`.
+    pub is_coarse: bool,
     /// Whether the digest has payload in it as well: twice the work.
     pub digest_payload: bool,
+    /// Whether every output is checked and hashed. Without, a run is faster, its digest empty, and only its end tells
+    /// whether it went well.
+    pub is_checked: bool,
+    /// Whether what a picture needs is remembered.
+    pub is_recorded: bool,
 }
 
 impl WorldConfig {
     /// The engine's defaults.
     pub fn new(seed: u64, size_bytes: u64) -> Self {
-        Self { seed, size_bytes, tracker: TrackerConfig::default(), cache_bytes: 8 << 20, digest_payload: false }
+        Self {
+            seed,
+            size_bytes,
+            tracker: TrackerConfig::default(),
+            stand_in: None,
+            cache_bytes: 8 << 20,
+            is_coarse: false,
+            digest_payload: false,
+            is_checked: true,
+            is_recorded: false,
+        }
     }
 }
 
@@ -78,6 +103,7 @@ enum Happening {
     ToTracker(ToHost),
     FromTracker(NodeId, ConnectionId, FromHost),
     Act(Action),
+    Swing { id: NodeId, is_full: bool, half_period: Duration },
     Talk(NodeId),
     Look,
 }
@@ -97,7 +123,7 @@ pub struct Fate {
     pub links_live_max: usize,
     /// Links that it began to open.
     pub links_opened: usize,
-    /// What its engine counted.
+    /// What its engine counted; payload as the bytes that it stands for.
     pub stats: Stats,
 }
 
@@ -123,6 +149,11 @@ pub struct World {
     holders: Vec<u32>,
     groups_out: u32,
     finished_count: usize,
+    /// Peers that the run waits for.
+    awaited: usize,
+    /// Groups written by peers that began without everything, all together.
+    groups_written: u64,
+    record: Option<Record>,
     safety: Safety,
     digest: Digest,
 }
@@ -130,14 +161,14 @@ pub struct World {
 impl World {
     /// A world with a tracker and nobody else.
     pub fn new(config: WorldConfig) -> Self {
-        let content = TrueContent::new(config.size_bytes, config.seed);
+        let content = TrueContent::new(config.size_bytes, config.seed, config.is_coarse);
         let mut rng = ChaCha8Rng::seed_from_u64(config.seed ^ 0x706c_6561_6368);
-        let mut tracker = TrackerHost::new(config.tracker.clone(), content.manifest().id());
+        let mut tracker = TrackerHost::new(config.tracker.clone(), config.stand_in, content.manifest().id());
         tracker.start(rng.random(), Time::ZERO);
         let mut queue = Queue::new();
         queue.push(Time::ZERO, Happening::Look);
         Self {
-            network: Network::new(rng.random()),
+            network: Network::new(rng.random(), content.clone()),
             tracker,
             now: Time::ZERO,
             queue,
@@ -151,8 +182,11 @@ impl World {
             holders: vec![0; content.geometry().groups() as usize],
             groups_out: 0,
             finished_count: 0,
-            safety: Safety::new(content.clone()),
-            digest: Digest::new(config.digest_payload),
+            awaited: 0,
+            groups_written: 0,
+            record: config.is_recorded.then(Record::default),
+            safety: Safety::new(config.is_checked, content.clone()),
+            digest: Digest::new(config.is_checked, config.digest_payload),
             content,
             rng,
             config,
@@ -170,7 +204,9 @@ impl World {
     pub fn add_unborn(&mut self, spec: NodeSpec) -> NodeId {
         let id = NodeId(self.nodes.len() as u32);
         self.network.add_line(spec.line);
-        self.nodes.push(Node::new(spec, self.rng.random()));
+        let node = Node::new(spec, self.rng.random());
+        self.awaited += usize::from(node.is_awaited());
+        self.nodes.push(node);
         id
     }
 
@@ -190,9 +226,18 @@ impl World {
         self.waiting.push(Waiting { condition, action, from });
     }
 
-    /// The two can't connect.
-    pub fn forbid(&mut self, one: NodeId, other: NodeId) {
-        self.network.forbid(one, other);
+    /// So many percent of all pairs can't connect.
+    pub fn forbid_some(&mut self, percent: u32) {
+        self.network.forbid_some(percent);
+    }
+
+    /// A peer's line falls to half its rates and back for ever, each time for `half_period`; it becomes full at
+    /// `full_at`.
+    pub fn oscillate(&mut self, id: NodeId, half_period: Duration, full_at: Time) {
+        let half_at_start = full_at < Time::ZERO + half_period;
+        self.network.set_full(id, !half_at_start);
+        let first = if half_at_start { full_at } else { Time::ZERO + (full_at - (Time::ZERO + half_period)) };
+        self.queue.push(first, Happening::Swing { id, is_full: half_at_start, half_period });
     }
 
     /// What a peer's line can do.
@@ -237,10 +282,14 @@ impl World {
     /// How a peer fares, or fared when it went; `None` before it started.
     pub fn fate(&self, id: NodeId) -> Option<Fate> {
         let node = self.node(id);
-        let stats = match &node.engine {
+        let mut stats = match &node.engine {
             Some(engine) => engine.peer.stats(self.now),
             None => node.last.clone()?,
         };
+        let payload = [&mut stats.received_bytes, &mut stats.sent_bytes, &mut stats.wasted_bytes];
+        for bytes in payload {
+            *bytes *= u64::from(self.content.bytes_per_byte());
+        }
         Some(Fate {
             born: node.born?,
             first_packet: node.first_packet,
@@ -254,32 +303,18 @@ impl World {
 
     /// Honest peers that are there and do not have everything, each with a word on why.
     pub fn stuck(&self) -> Vec<String> {
-        let numbered = (0..).map(NodeId).zip(&self.nodes).filter(|(_, node)| node.is_awaited());
-        numbered.map(|(id, _)| self.describe(id)).collect()
+        check::stuck(self)
     }
 
-    fn describe(&self, id: NodeId) -> String {
-        let Some(Fate { stats, .. }) = self.fate(id) else { return format!("peer {} has not started", id.0) };
-        let links: Vec<String> = stats
-            .links
-            .iter()
-            .map(|link| {
-                let far = self.names.get(&link.peer).map_or(u32::MAX, |far| far.0);
-                format!(
-                    "{}:{:?} has {} in {} out {}",
-                    far, link.role, link.packets_held, link.received_bytes, link.sent_bytes
-                )
-            })
-            .collect();
-        let up = if stats.tracker_up { "up" } else { "down" };
-        format!(
-            "peer {} {:?} has {} of {}, tracker {up}, links [{}]",
-            id.0,
-            stats.phase,
-            stats.have_bytes,
-            stats.size_bytes,
-            links.join(", ")
-        )
+    /// The same, by number.
+    pub(crate) fn awaited(&self) -> Vec<NodeId> {
+        let numbered = (0..).map(NodeId).zip(&self.nodes);
+        numbered.filter(|(_, node)| node.is_awaited()).map(|(id, _)| id).collect()
+    }
+
+    /// Who is called this in the swarm.
+    pub(crate) fn named(&self, peer: PeerId) -> Option<NodeId> {
+        self.names.get(&peer).copied()
     }
 
     /// Whether the peer is there.
@@ -291,11 +326,7 @@ impl World {
     /// all of them have.
     pub fn run(&mut self, deadline: Time) -> bool {
         while !self.is_over() {
-            let Some((at, what)) = self.queue.pop() else { return self.is_over() };
-            if at > deadline {
-                self.queue.push(at, what);
-                return false;
-            }
+            let Some((at, what)) = self.queue.pop_until(deadline) else { return false };
             self.now = at;
             self.happen(what);
         }
@@ -304,11 +335,7 @@ impl World {
 
     /// Runs on to a moment, whatever happens.
     pub fn run_until(&mut self, moment: Time) {
-        while let Some((at, what)) = self.queue.pop() {
-            if at > moment {
-                self.queue.push(at, what);
-                break;
-            }
+        while let Some((at, what)) = self.queue.pop_until(moment) {
             self.now = at;
             self.happen(what);
         }
@@ -316,7 +343,16 @@ impl World {
     }
 
     fn is_over(&self) -> bool {
-        self.actions_left == 0 && self.waiting.is_empty() && !self.nodes.iter().any(Node::is_awaited)
+        self.actions_left == 0 && self.waiting.is_empty() && self.awaited == 0
+    }
+
+    /// Changes a peer, and counts it if the run no longer waits for it.
+    fn change<T>(&mut self, id: NodeId, change: impl FnOnce(&mut Node) -> T) -> T {
+        let node = &mut self.nodes[id.0 as usize];
+        let was_awaited = node.is_awaited();
+        let result = change(node);
+        self.awaited = self.awaited + usize::from(node.is_awaited()) - usize::from(was_awaited);
+        result
     }
 
     fn node(&self, id: NodeId) -> &Node {
@@ -337,6 +373,11 @@ impl World {
             Happening::Act(action) => {
                 self.actions_left -= 1;
                 self.act(action);
+            }
+            Happening::Swing { id, is_full, half_period } => {
+                self.network.set_full(id, is_full);
+                let next = Happening::Swing { id, is_full: !is_full, half_period };
+                self.queue.push(self.now + half_period, next);
             }
             Happening::Talk(id) => self.talk(id),
             Happening::Look => self.look(),
@@ -382,24 +423,34 @@ impl World {
         let (kept, start) = self.beginning(id);
         let mut config = PeerConfig::new(self.content.manifest().clone(), start);
         config.agent = format!("sim {}", id.0);
-        config.cache_bytes = self.config.cache_bytes;
+        let bytes_per_byte = self.content.bytes_per_byte();
+        config.cache_bytes = self.config.cache_bytes / bytes_per_byte as usize;
+        if self.config.is_coarse {
+            config.window_bytes_max = COARSE_WINDOW_BYTES / bytes_per_byte;
+        }
+        config.store_backlog_bytes_max /= bytes_per_byte as usize;
         if let Some(slots) = self.node(id).spec.slots {
             config.slots = slots;
         }
         let seed = self.rng.random();
-        let mut store = Store::new(self.content.clone(), kept);
-        let peer = Peer::new(config, seed, self.now);
+        let mut store = Store::new(self.content.clone(), kept, self.config.is_checked);
+        let mut peer = Peer::new(config, seed, self.now);
+        if let Some(limit) = self.node(id).spec.upload_bytes_per_s_max {
+            peer.handle_input(Input::UploadLimit { bytes_per_s: Some(limit) }, self.now);
+        }
         self.names.insert(peer.id(), id);
         let now = self.now;
-        let node = self.node_mut(id);
-        node.stage = Stage::Alive;
-        node.born = Some(now);
-        if matches!(node.spec.begin, Begin::Everything) {
+        let has_all = matches!(self.node(id).spec.begin, Begin::Everything);
+        if has_all {
             store.accept_all();
-            node.finished = Some(now);
         }
-        node.engine = Some(Engine { peer, store, socket: None, timer_at: None });
-        if node.bender.is_talker() {
+        self.change(id, |node| {
+            node.stage = Stage::Alive;
+            node.born = Some(now);
+            node.finished = has_all.then_some(now);
+            node.engine = Some(Engine { peer, store, socket: None, timer_at: None });
+        });
+        if self.node(id).bender.is_talker() {
             self.queue.push(now + TALK, Happening::Talk(id));
         }
         self.drain(id);
@@ -409,10 +460,7 @@ impl World {
         let content = &self.content;
         match &self.node(id).spec.begin {
             Begin::Empty => (Kept::default(), Start::Empty),
-            Begin::Everything => {
-                let groups = vec![true; content.geometry().groups() as usize];
-                (Kept { groups, record: Vec::new() }, Start::Complete(content.tree().clone()))
-            }
+            Begin::Everything => (Kept::default(), Start::Complete(content.tree().clone())),
             Begin::Kept(kept) => (kept.clone(), self.resume(kept)),
             Begin::Again(before) => {
                 let kept = self.node(*before).kept.clone().unwrap_or_default();
@@ -434,7 +482,7 @@ impl World {
 
     fn leave(&mut self, id: NodeId) {
         if self.node(id).stage == Stage::Alive {
-            self.node_mut(id).stage = Stage::Leaving;
+            self.change(id, |node| node.stage = Stage::Leaving);
             self.due.push_back((id, Input::Stop));
         }
     }
@@ -442,16 +490,14 @@ impl World {
     fn kill(&mut self, id: NodeId) {
         let now = self.now;
         let delay = self.tracker_delay(id);
+        self.change(id, |node| node.stage = Stage::Gone);
         let node = self.node_mut(id);
-        node.stage = Stage::Gone;
         let Some(engine) = node.engine.take() else { return };
         node.last = Some(engine.peer.stats(now));
         node.kept = Some(engine.store.keep());
         if !matches!(node.spec.begin, Begin::Everything) {
-            for group in 0..self.holders.len() as u32 {
-                if engine.store.has_accepted(group) {
-                    self.count_holder(group, false);
-                }
+            for group in engine.store.accepted().iter() {
+                self.count_holder(group, false);
             }
         }
         if let Some(connection) = engine.socket {
@@ -538,12 +584,35 @@ impl World {
             self.tracker.sample();
         }
         self.looks += 1;
+        self.record_look();
         let waiting = std::mem::take(&mut self.waiting);
         let (due, waiting) = waiting.into_iter().partition(|waiting: &Waiting| self.is_due(waiting));
         self.waiting = waiting;
         for Waiting { action, .. } in due {
             self.act(action);
         }
+    }
+
+    /// Remembers how far all are; and once, when half of it is there, who feeds whom.
+    fn record_look(&mut self) {
+        let Some(record) = &mut self.record else { return };
+        record.look(Look { at: self.now, finished: self.finished_count, groups: self.groups_written });
+        let takers = self.nodes.iter().filter(|node| !matches!(node.spec.begin, Begin::Everything)).count();
+        let is_half = self.groups_written * 2 >= takers as u64 * self.holders.len() as u64;
+        if record.moment.is_none() && is_half {
+            let numbered = (0..).map(NodeId).zip(&self.nodes).filter(|(_, node)| node.engine.is_some());
+            let standing = |(id, node): (NodeId, &Node)| Standing {
+                node: id,
+                up_bytes_per_s: node.spec.line.up_bytes_per_s,
+                is_source: matches!(node.spec.begin, Begin::Everything),
+            };
+            record.take_moment(self.now, numbered.map(standing).collect());
+        }
+    }
+
+    /// What was remembered for a picture, if it was to be.
+    pub fn record(&self) -> Option<&Record> {
+        self.record.as_ref()
     }
 
     fn is_due(&self, waiting: &Waiting) -> bool {

@@ -34,6 +34,8 @@ pub struct NodeSpec {
     pub conduct: Conduct,
     /// Children it would feed in each stripe; `None`: the engine's default.
     pub slots: Option<u8>,
+    /// What the person at it lets it upload; 0: nothing, `None`: as much as goes.
+    pub upload_bytes_per_s_max: Option<u64>,
     /// When it has everything it leaves, so much later.
     pub leaves_after: Option<Duration>,
 }
@@ -41,7 +43,14 @@ pub struct NodeSpec {
 impl NodeSpec {
     /// An honest peer that has nothing and stays.
     pub fn new(line: LineSpec) -> Self {
-        Self { line, begin: Begin::Empty, conduct: Conduct::Honest, slots: None, leaves_after: None }
+        Self {
+            line,
+            begin: Begin::Empty,
+            conduct: Conduct::Honest,
+            slots: None,
+            upload_bytes_per_s_max: None,
+            leaves_after: None,
+        }
     }
 
     /// One that has everything.
