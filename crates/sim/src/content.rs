@@ -39,7 +39,7 @@ impl TrueContent {
     ///
     /// # Panics
     ///
-    /// If it is larger than any content may be, or if coarse runs were not built in.
+    /// If it is larger than any content may be.
     pub fn new(size_bytes: u64, seed: u64, is_coarse: bool) -> Self {
         let bytes_per_byte = if is_coarse { COARSE } else { 1 };
         let size_bytes = size_bytes / u64::from(bytes_per_byte);
@@ -91,13 +91,6 @@ impl TrueContent {
     }
 }
 
-#[cfg(feature = "coarse")]
 fn cut(manifest: Manifest, group_bytes: u32) -> Manifest {
     manifest.with_group_bytes(group_bytes).expect("it is a power of two")
-}
-
-/// The engine takes its groups from the manifest, which has none but the standard ones so far.
-#[cfg(not(feature = "coarse"))]
-fn cut(_: Manifest, _: u32) -> Manifest {
-    panic!("coarse runs need to be built in: --features coarse");
 }

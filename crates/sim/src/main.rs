@@ -44,7 +44,7 @@ struct Args {
     /// Draw the first run as an SVG: how it went on, and who fed whom in the middle
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
-    /// Let small groups stand for those of the standard size: for large runs; needs the feature `coarse`
+    /// Let small groups stand for those of the standard size: for large runs
     #[arg(long)]
     coarse: bool,
     /// Check and hash no outputs: for large runs
@@ -78,9 +78,6 @@ impl Setup {
             .with_context(|| format!("there is no scenario {:?}\n{}", args.scenario, tables()))?;
         let topology = Topology::named(&args.topology)
             .with_context(|| format!("there is no topology {:?}\n{}", args.topology, tables()))?;
-        if args.coarse && !cfg!(feature = "coarse") {
-            bail!("coarse runs are not built in: cargo run --release -p pleach-sim --features coarse -- …");
-        }
         let mut config = WorldConfig {
             cache_bytes: args.cache_kib * 1024,
             is_checked: !args.unchecked,

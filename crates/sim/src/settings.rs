@@ -26,6 +26,8 @@ pub fn set(config: &mut TrackerConfig, assignment: &str) -> anyhow::Result<()> {
             stripes,
             fan_out_max,
             laterals,
+            links_max,
+            epoch_ms,
             peers_per_swarm_max,
             heartbeat_ms,
             silence_ms_max,

@@ -1,5 +1,4 @@
 //! Coarse runs against fine ones.
-#![cfg(feature = "coarse")]
 
 use pleach_sim::report::Report;
 use pleach_sim::scenario::{Scenario, Size};

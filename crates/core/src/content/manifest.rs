@@ -235,6 +235,12 @@ impl Manifest {
         self.fields.id
     }
 
+    /// The same content cut into other groups: for simulations. What is shared between peers has the standard ones.
+    pub fn with_group_bytes(mut self, group_bytes: u32) -> Result<Self, GeometryError> {
+        self.geometry = Geometry::with_group_bytes(self.geometry.size_bytes(), group_bytes)?;
+        Ok(self)
+    }
+
     /// How the content is cut.
     pub fn geometry(&self) -> Geometry {
         self.geometry

@@ -10,7 +10,7 @@ use crate::time::Time;
 use crate::wire::tracker::StripeMask;
 
 /// Credit that a fresh link gets, in packets: enough for a few groups on their way.
-const WINDOW_PACKETS_START: u32 = 1;
+const WINDOW_PACKETS_START: u32 = 4;
 /// A window that is used up in less than so many round trips is doubled.
 const WINDOW_ROUND_TRIPS: u32 = 2;
 /// A window that takes so long to be used up is halved: what is under way on a slow link can't be had elsewhere.

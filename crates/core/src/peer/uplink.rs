@@ -12,6 +12,7 @@
 
 use core::time::Duration;
 
+use super::link::ROUND_TRIP_ASSUMED;
 use super::meter::Meter;
 use super::{Life, Peer};
 use crate::content::PacketSet;
@@ -22,7 +23,9 @@ use crate::time::Time;
 /// each in turn, and whoever comes last waits for all before it. Large messages cost less, so fast uplinks send them.
 const MESSAGE: Duration = Duration::from_millis(20);
 /// What the uplink carries in so long may be in flight.
-const FLIGHT: Duration = Duration::from_millis(500);
+const FLIGHT: Duration = Duration::from_millis(1_000);
+/// What waits longer than this, beyond the round trip, waits for the uplink.
+const QUEUE: Duration = Duration::from_millis(80);
 /// What the uplink carries in so long may be promised to those who ask.
 const ANSWER: Duration = Duration::from_millis(500);
 /// Packets that may be promised at least.
@@ -135,20 +138,38 @@ impl Peer {
     /// Whether as much is on its way as the uplink carries in a moment. What was asked for goes only while there is half
     /// of that: it has other ways, and what is pushed has not.
     pub(super) fn is_flight_full(&self, is_push: bool, now: Time) -> bool {
+        let (flight_bytes, bytes_max) = self.flight_bytes(now);
+        flight_bytes >= if is_push { bytes_max } else { bytes_max / 2 }
+    }
+
+    /// What is in flight, and what may be.
+    fn flight_bytes(&self, now: Time) -> (u64, u64) {
         let (bytes_max, ack_max) = self.uplink.flight_max(self.geometry.packet_bytes(), now);
         let flight = |link: &super::Link| {
             let counts = link.is_open() && now - link.sending.acked_at < ack_max;
             if counts { link.sending.payload_bytes - link.sending.acked_bytes } else { 0 }
         };
-        let flight_bytes: u64 = self.links.values().map(flight).sum();
-        flight_bytes >= if is_push { bytes_max } else { bytes_max / 2 }
+        (self.links.values().map(flight).sum(), bytes_max)
     }
 
     /// Looks whether the uplink is at its limit; several times a second while anything goes on.
     pub(super) fn look_at_uplink(&mut self, now: Time) {
-        let is_full = self.is_flight_full(true, now);
+        // By Little's law what is in flight, over the rate, is how long it takes: more than the way there and back, and
+        // it stands in a queue.
+        let open = self.links.values().filter(|link| link.is_open());
+        let (mut micros, mut links) = (0, 0);
+        for link in open.filter(|link| link.sending.payload_bytes > link.sending.acked_bytes) {
+            micros += link.round_trip_min.unwrap_or(ROUND_TRIP_ASSUMED).as_micros() as u64;
+            links += 1;
+        }
+        let Some(round_trip_micros) = micros.checked_div(links) else {
+            self.uplink.looks += 1;
+            return;
+        };
+        let limit_micros = round_trip_micros + QUEUE.as_micros() as u64;
+        let unhindered = u128::from(self.uplink.acked.bytes_per_s(now)) * u128::from(limit_micros) / 1_000_000;
         self.uplink.looks += 1;
-        self.uplink.looks_full += u32::from(is_full);
+        self.uplink.looks_full += u32::from(u128::from(self.flight_bytes(now).0) > unhindered);
     }
 
     /// Whether the uplink was at its limit most of the time since this was asked last.

@@ -49,9 +49,6 @@ const FOREST_LOOKS: u64 = 10;
 /// How often a hostile peer says something of its own accord.
 const TALK: Duration = Duration::from_millis(250);
 
-/// The credit window of every link in a coarse run, in bytes that it stands for: see [`TrueContent`].
-const COARSE_WINDOW_BYTES: u32 = 512 * 1024;
-
 /// What a run is made from.
 #[derive(Clone, Debug)]
 pub struct WorldConfig {
@@ -66,7 +63,7 @@ pub struct WorldConfig {
     /// Each engine's cache.
     pub cache_bytes: usize,
     /// Whether small groups stand for those of the standard size: much faster and smaller, and not quite exact. What it
-    /// leaves out is told at [`TrueContent`]. Needs the feature `coarse`.
+    /// leaves out is told at [`TrueContent`].
     pub is_coarse: bool,
     /// Whether the digest has payload in it as well: twice the work.
     pub digest_payload: bool,
@@ -425,9 +422,7 @@ impl World {
         config.agent = format!("sim {}", id.0);
         let bytes_per_byte = self.content.bytes_per_byte();
         config.cache_bytes = self.config.cache_bytes / bytes_per_byte as usize;
-        if self.config.is_coarse {
-            config.window_bytes_max = COARSE_WINDOW_BYTES / bytes_per_byte;
-        }
+        config.window_bytes_max /= bytes_per_byte;
         config.store_backlog_bytes_max /= bytes_per_byte as usize;
         if let Some(slots) = self.node(id).spec.slots {
             config.slots = slots;

@@ -83,6 +83,16 @@ impl Measured {
 }
 
 impl Member {
+    /// See [`Planner::worth`].
+    fn worth(&self, par: u64) -> u64 {
+        let measured = &self.measured;
+        match () {
+            () if self.offered == 0 => 0,
+            () if measured.is_earned && !measured.has_more => measured.bytes_per_s,
+            () => measured.bytes_per_s.max(par),
+        }
+    }
+
     /// How many children it is given in each stripe of its home.
     pub(super) fn supply(&self, stripes: u8) -> impl Iterator<Item = (u8, u32)> + use<> {
         let home = self.home;
@@ -109,23 +119,27 @@ impl Planner {
         }
     }
 
-    /// What a peer's uplink is taken to carry, in bytes a second: what others told, or the mean.
-    pub(super) fn worth(&self, peer: PeerId, mean: u64) -> u64 {
-        let measured = &self.members[&peer].measured;
-        if measured.is_earned { measured.bytes_per_s } else { measured.bytes_per_s.max(mean) }
+    /// What a peer's uplink is taken to carry, in bytes a second: what was seen at its limit; else that much at least,
+    /// and as much as an origin until the contrary is seen.
+    pub(super) fn worth(&self, peer: PeerId, par: u64) -> u64 {
+        self.members.get(&peer).map_or(0, |member| member.worth(par))
     }
 
-    /// The mean of what measured peers' uplinks carry; 0: nobody was measured.
-    pub(super) fn settle_measures(&mut self, now: Time) -> u64 {
-        let (mut sum, mut count) = (0, 0);
+    /// Takes in what was told. Returns what a peer of which nothing is known is taken for, and the mean of all: what
+    /// everyone can get if all uplinks work. 0: nothing was measured.
+    pub(super) fn settle_measures(&mut self, now: Time) -> (u64, u64) {
+        let (mut origin, mut most) = (0, 0);
         for member in self.members.values_mut() {
             member.measured.settle(now);
-            if member.measured.bytes_per_s > 0 && member.offered > 0 {
-                sum += u128::from(member.measured.bytes_per_s);
-                count += 1;
+            most = most.max(member.measured.bytes_per_s);
+            if member.is_origin {
+                origin = origin.max(member.measured.bytes_per_s);
             }
         }
-        u64::try_from(sum.checked_div(count).unwrap_or(0)).unwrap_or(u64::MAX)
+        let par = if origin > 0 { origin } else { most };
+        let sum: u128 = self.members.values().map(|member| u128::from(member.worth(par))).sum();
+        let mean = sum.checked_div(self.members.len() as u128).and_then(|mean| u64::try_from(mean).ok()).unwrap_or(0);
+        (par, if origin > 0 { mean.min(origin) } else { mean })
     }
 
     /// Gives each measured peer as many children as it can feed.

@@ -27,16 +27,16 @@ struct Interior {
 impl Planner {
     /// Takes in what was measured, and moves some peers to where they should stand.
     pub(super) fn put_in_order(&mut self, now: Time) {
-        let mean = self.settle_measures(now);
+        let (par, mean) = self.settle_measures(now);
         self.settle_slots(mean, now);
         let moves = (self.len() / PEERS_A_MOVE).max(MOVES_MIN);
         for stripe in 0..self.config.stripes {
-            self.order_stripe(stripe, mean, moves, now);
+            self.order_stripe(stripe, par, moves, now);
         }
     }
 
-    fn order_stripe(&mut self, stripe: u8, mean: u64, moves: usize, now: Time) {
-        let interiors = self.interiors(stripe, mean);
+    fn order_stripe(&mut self, stripe: u8, par: u64, moves: usize, now: Time) {
+        let interiors = self.interiors(stripe, par);
         let rising: Vec<&Interior> = interiors.iter().filter(|one| one.depth > one.due).collect();
         let mut sinking: Vec<&Interior> = interiors.iter().filter(|one| one.depth < one.due).collect();
         // The slowest of the shallowest gives way first.
@@ -62,7 +62,7 @@ impl Planner {
     }
 
     /// Interior peers below the roots, fastest first, with the depth that each is due.
-    fn interiors(&self, stripe: u8, mean: u64) -> Vec<Interior> {
+    fn interiors(&self, stripe: u8, par: u64) -> Vec<Interior> {
         let tree = self.tree(stripe);
         let mut room = 0;
         let mut interiors = Vec::new();
@@ -70,7 +70,7 @@ impl Planner {
             if depth == 0 {
                 room += self.room_in(stripe, peer);
             } else {
-                interiors.push(Interior { worth: self.worth(peer, mean), peer, depth, due: 0 });
+                interiors.push(Interior { worth: self.worth(peer, par), peer, depth, due: 0 });
             }
         }
         interiors.sort_by(|one, other| (other.worth, one.peer).cmp(&(one.worth, other.peer)));

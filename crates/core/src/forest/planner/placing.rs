@@ -59,9 +59,16 @@ impl Planner {
         let linked = self.members[&peer].links.keys().copied();
         let linked = linked.filter(|other| {
             let is_near = tree.depth(*other).is_some_and(|other| other <= depth);
-            tree.is_open(*other) && is_near && !self.is_avoided(peer, *other, now) && !tree.is_below(*other, peer)
+            self.takes_more(stripe, *other) && is_near && !self.is_avoided(peer, *other, now) && !tree.is_below(*other, peer)
         });
         linked.min_by_key(|other| tree.depth(*other)).or(Some(best))
+    }
+
+    /// Whether a peer would have one child more in a stripe if a link is there already.
+    fn takes_more(&self, stripe: u8, peer: PeerId) -> bool {
+        let Some(member) = self.members.get(&peer).filter(|member| member.present) else { return false };
+        let is_here = member.home.contains(stripe) && !member.complete;
+        self.tree(stripe).is_open(peer) || is_here && member.slots > member.children
     }
 
     /// An interior peer takes the place of a leaf that is shallower than the slot it would get.
@@ -110,7 +117,10 @@ impl Planner {
                 && !tree.is_below(*other, peer)
                 && !self.is_avoided(peer, *other, now)
         };
-        let candidates = self.spare.iter().map(|(_, other)| *other).take(SPARE_TRIED);
+        let spare_of = |other: &PeerId| self.members.get(other).map_or(0, |member| member.measured.listed_spare);
+        let linked = self.members[&peer].links.keys().copied().filter(|other| spare_of(other) > 0);
+        let linked = linked.max_by_key(|other| spare_of(other)).into_iter();
+        let candidates = linked.chain(self.spare.iter().map(|(_, other)| *other).take(SPARE_TRIED));
         let Some(parent) = candidates.into_iter().find(fits) else { return };
         self.add_home(parent, StripeMask::one(stripe));
         if self.attach(stripe, peer, parent) {
