@@ -60,16 +60,39 @@ scenario('a store gives back what was written, now and after a reload', options,
   });
 });
 
-scenario('what is written is given away, and a part of a larger buffer is copied', options, async (lab) => {
+scenario('what is written is copied at once, whatever its size', options, async (lab) => {
   const { page } = await openPage(lab);
-  const lengths = await page.evaluate(async (content) => {
-    const { store } = await openStore(content, 100);
-    const own = new Uint8Array(10);
-    const large = new Uint8Array(30).fill(9);
-    await Promise.all([store.write(0, own), store.write(10, large.subarray(5, 15))]);
-    return [own.length, large.length, (await store.read(10, 10)).every((byte) => byte === 9)];
+  const right = await page.evaluate(async (content) => {
+    const { store } = await openStore(content, MIB);
+    const lent = new Uint8Array(200_000);
+    const sizes = [1, 100, 65_536, 65_537, 200_000];
+    const results = [];
+    // Twice, as buffers come back from the worker and are used again.
+    for (const size of [...sizes, ...sizes]) {
+      const part = lent.subarray(0, size).fill(size);
+      const written = store.write(10, part);
+      lent.fill(0);
+      await written;
+      results.push((await store.read(10, size)).every((byte) => byte === size % 256));
+    }
+    return results.length === 10 && results.every(Boolean);
   }, ID);
-  assert.deepEqual(lengths, [0, 30, true]);
+  assert.equal(right, true);
+});
+
+scenario('a read sees every write before it, in what was read ahead too', options, async (lab) => {
+  const { page } = await openPage(lab);
+  const seen = await page.evaluate(async (content) => {
+    const { store } = await openStore(content, 2 * MIB);
+    const first = (at) => store.read(at, 10).then((bytes) => bytes[0]);
+    const seen = [await first(MIB / 2 - 10), await first(MIB / 2)];
+    for (const value of [1, 2]) {
+      void store.write(MIB / 2, new Uint8Array(10).fill(value));
+      seen.push(await first(MIB / 2));
+    }
+    return seen;
+  }, ID);
+  assert.deepEqual(seen, [0, 0, 1, 2]);
 });
 
 scenario('a second tab is told so, and opens once the first has let go', options, async (lab) => {

@@ -1,9 +1,11 @@
 // What Pleach carries over one link, beside a bare data channel between the same two ends in the same run: same message
-// size, same flags, by turns. The ratio is the figure; absolute ones move with the machine.
+// size, same flags, by turns, and first by turns too. The ratio is the figure, the median of the rounds'; absolute ones
+// move with the machine.
 //
 //   cargo xtask bench links [--json] [--rounds N] [--mib N] [--memory]
 //
-// Pleach does more than the bare channel in its time: it reads a file, hashes it at both ends, and writes it.
+// What is measured is the transfer of a content that one end has already, to another that has nothing of it. Pleach does
+// more than the bare channel in that time: it reads a file, hashes it at both ends, writes it, and shows how far it is.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { readFileSync, readdirSync } from 'node:fs';
@@ -219,18 +221,28 @@ async function linkOf(child) {
   return (await child.waitFor(/^http:\S+/, { timeoutMs: 60_000 }))[0];
 }
 
+/** A transfer's speed, with the CPU that everything we run has used meanwhile, per GiB. */
+async function metered(bytes, transfer) {
+  const before = cpuSeconds([process.pid]);
+  const mbps = await transfer();
+  return { mbps, cpu: (cpuSeconds([process.pid]) - before) / (bytes / (1 << 30)) };
+}
+
 async function pleachNativeToNative(bench, sample) {
   const sharing = share(bench, sample.file);
+  const link = await linkOf(sharing);
   const out = path.join(bench.folder, 'got.bin');
   await rm(out, { force: true });
-  const get = bench.start('get', pleachBinary(), ['get', await linkOf(sharing), '-o', out, '--linger', '0', '-v']);
-  await get.waitFor(/connected to peer/);
-  const began = performance.now();
-  const exit = await get.ended;
-  if (exit.code !== 0) throw new Error(`get failed: ${get.lines.join('\n')}`);
-  const mbps = sample.bytes / 1e6 / ((performance.now() - began) / 1000);
+  const result = await metered(sample.bytes, async () => {
+    const get = bench.start('get', pleachBinary(), ['get', link, '-o', out, '--linger', '0', '-v']);
+    await get.waitFor(/connected to peer/);
+    const began = performance.now();
+    const exit = await get.ended;
+    if (exit.code !== 0) throw new Error(`get failed: ${get.lines.join('\n')}`);
+    return sample.bytes / 1e6 / ((performance.now() - began) / 1000);
+  });
   await sharing.stop();
-  return mbps;
+  return result;
 }
 
 /** Opens a link and waits for all of it; the speed from the first connection on. */
@@ -254,12 +266,23 @@ async function pleachToPage(browser, link, bytes) {
   return { page, mbps: bytes / 1e6 / seconds };
 }
 
+/** The same, metered; the page is closed after it. */
+async function pleachToPageMetered(browser, link, bytes) {
+  let page;
+  const result = await metered(bytes, async () => {
+    const done = await pleachToPage(browser, link, bytes);
+    page = done.page;
+    return done.mbps;
+  });
+  await page.close();
+  return result;
+}
+
 async function pleachNativeToPage(bench, sample, browser) {
   const sharing = share(bench, sample.file);
-  const { page, mbps } = await pleachToPage(browser, await linkOf(sharing), sample.bytes);
-  await page.close();
+  const result = await pleachToPageMetered(browser, await linkOf(sharing), sample.bytes);
   await sharing.stop();
-  return mbps;
+  return result;
 }
 
 async function pleachPageToPage(bench, sample, browsers) {
@@ -267,18 +290,17 @@ async function pleachPageToPage(bench, sample, browsers) {
   const [, address] = await tracker.waitFor(/https?:\/\/([\d.]+:\d+)/);
   const seeding = bench.start('seed', pleachBinary(), ['seed', sample.file, '--tracker', `http://${address}`]);
   const link = await linkOf(seeding);
-  const from = await pleachToPage(browsers[0], link, sample.bytes);
+  const { page: from } = await pleachToPage(browsers[0], link, sample.bytes);
   await seeding.stop();
-  const { page, mbps } = await pleachToPage(browsers[1], link, sample.bytes);
-  await from.page.close();
-  await page.close();
+  const result = await pleachToPageMetered(browsers[1], link, sample.bytes);
+  await from.close();
   await tracker.stop();
-  return mbps;
+  return result;
 }
 
 // --- Runs ------------------------------------------------------------------------------------------------------------
 
-/** Runs bare and Pleach by turns; medians, and CPU of everything that Pleach ran, per GiB. */
+/** Runs bare and Pleach by turns; medians, and the CPU of both ends of Pleach's transfers. */
 async function row(bench, pair, mib, bare, pleach) {
   const bytes = mib * MIB;
   const bares = [];
@@ -288,10 +310,15 @@ async function row(bench, pair, mib, bare, pleach) {
     // Another content each time: what a browser keeps of the last one must not help.
     const sample = { file: path.join(bench.folder, `sample-${round}.bin`), bytes };
     await writeSample(sample.file, bytes, Math.floor(Math.random() * 1e9));
-    bares.push(await bare(bytes));
-    const before = cpuSeconds([process.pid]);
-    payloads.push(await pleach(sample));
-    cpus.push((cpuSeconds([process.pid]) - before) / (bytes / (1 << 30)));
+    const turns = [
+      async () => bares.push(await bare(bytes)),
+      async () => {
+        const { mbps, cpu } = await pleach(sample);
+        payloads.push(mbps);
+        cpus.push(cpu);
+      },
+    ];
+    for (const turn of round % 2 === 0 ? turns : turns.reverse()) await turn();
     say(`${pair}, round ${round + 1}: bare ${bares.at(-1).toFixed(1)} MB/s, Pleach ${payloads.at(-1).toFixed(1)} MB/s`);
     await rm(sample.file);
   }

@@ -42,7 +42,17 @@ impl Project {
 
     /// The Cargo that runs us, for native builds.
     pub(crate) fn cargo(&self) -> Command {
-        self.command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        let mut cargo = self.command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        // What Cargo told us of our own package is no concern of the builds that we start. The build script of `ring`
+        // looks at it: left there, a build by us and one by hand would compile each other's TLS and WebRTC anew.
+        for (name, _) in env::vars_os() {
+            let of_our_package =
+                ["CARGO_MANIFEST_", "CARGO_PKG_"].iter().any(|start| name.to_string_lossy().starts_with(start));
+            if of_our_package {
+                cargo.env_remove(name);
+            }
+        }
+        cargo
     }
 
     pub(crate) fn node(&self) -> Command {

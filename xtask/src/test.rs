@@ -113,7 +113,7 @@ fn lints(project: &Project, tools: &Tools) -> Result<Outcome> {
     run_shown(&mut native)?;
     if tools.wasm == WasmToolchain::Current {
         // Debian's compiler for WebAssembly comes without a clippy.
-        let mut browser = tools.wasm.cargo(project, "clippy", Profile::Release);
+        let mut browser = tools.wasm.cargo(project, "clippy", Profile::Release, "");
         run_shown(browser.args(["-p", "pleach-browser", "--", "-D", "warnings"]))?;
     }
     Ok(Outcome::Passed)
@@ -130,7 +130,7 @@ fn dependencies(project: &Project, _: &Tools) -> Result<Outcome> {
 }
 
 fn core_for_wasm(project: &Project, tools: &Tools) -> Result<Outcome> {
-    let mut cargo = tools.wasm.cargo(project, "check", Profile::Release);
+    let mut cargo = tools.wasm.cargo(project, "check", Profile::Release, "");
     cargo.args(["-p", "pleach-core"]);
     passes(cargo)
 }

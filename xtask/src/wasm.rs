@@ -24,7 +24,7 @@ const GZIPPED_MAX: u64 = 300 * 1024;
 
 /// What the browsers we name all have. rustc emits some of these, the rest lets wasm-opt use them.
 const WASM_OPT_ARGS: [&str; 12] = [
-    "-Oz",
+    "-O3",
     "--converge",
     "--strip-debug",
     "--strip-producers",
@@ -48,7 +48,7 @@ pub(crate) fn build(project: &Project, toolchain: WasmToolchain, profile: Profil
 
 /// A package with the exports that only tests call; returns its folder.
 pub(crate) fn build_for_tests(project: &Project, toolchain: WasmToolchain) -> Result<PathBuf> {
-    let folder = project.target.join("wasm/testing-pkg");
+    let folder = project.target.join("wasm-testing/pkg");
     let recipe = Recipe { step: "wasm-testing", features: "testing", profile: Profile::Release, folder, small: false };
     recipe.make(project, toolchain)?;
     Ok(recipe.folder)
@@ -69,9 +69,9 @@ struct Recipe {
 impl Recipe {
     fn make(&self, project: &Project, toolchain: WasmToolchain) -> Result<()> {
         say("wasm", "compiling the engine for browsers");
-        let mut cargo = toolchain.cargo(project, "build", self.profile);
+        let mut cargo = toolchain.cargo(project, "build", self.profile, self.features);
         process::run(cargo.args(["-p", "pleach-browser", "--features", self.features]))?;
-        let compiled = wasm_toolchain::output_folder(project, self.profile).join(format!("{NAME}.wasm"));
+        let compiled = wasm_toolchain::output_folder(project, self.profile, self.features).join(format!("{NAME}.wasm"));
 
         // Cargo knows best whether to compile; what follows depends on its result and on this file alone.
         let recipe = format!("{}{}", include_str!("wasm.rs"), self.small);
@@ -115,7 +115,7 @@ impl Recipe {
     }
 
     fn optimise(&self, project: &Project) -> Result<()> {
-        say("wasm", "optimising for size (wasm-opt)");
+        say("wasm", "optimising (wasm-opt)");
         let (wasm, smaller) = (self.wasm(), project.target.join("wasm/optimised.wasm"));
         let tool = project.npm_file("binaryen/bin/wasm-opt");
         process::run(project.node().arg(tool).args(WASM_OPT_ARGS).arg(&wasm).arg("-o").arg(&smaller))?;

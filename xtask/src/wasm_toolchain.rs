@@ -8,7 +8,11 @@
 //! 3. `rustup target add`;
 //! 4. Debian's packages again, installed by apt-get.
 
-use std::{env, fs, path::Path, process::Command};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, Result, bail};
 
@@ -107,19 +111,18 @@ impl WasmToolchain {
     /// A Cargo sub-command for the wasm target; folder of the result: [`output_folder`].
     ///
     /// The target directory is apart from that of native builds, which would otherwise be thrown away by the other
-    /// compiler at each turn.
-    pub(crate) fn cargo(self, project: &Project, subcommand: &str, profile: Profile) -> Command {
+    /// compiler at each turn, and so is that of each set of features: a cdylib has one name whatever its features, so
+    /// that two of them in one place would compile each other anew.
+    pub(crate) fn cargo(self, project: &Project, subcommand: &str, profile: Profile, features: &str) -> Command {
         let mut cargo = match self {
             Self::Current => project.cargo(),
             Self::Debian => debian_cargo(project),
         };
         cargo.args([subcommand, "--target", TARGET, "--profile", cargo_profile(profile)]);
-        cargo.arg("--target-dir").arg(project.target.join("wasm"));
+        cargo.arg("--target-dir").arg(target_folder(project, features));
         if self == Self::Debian {
             cargo.args(["-Z", "build-std=std,panic_abort"]);
         }
-        // The bindings are made by what the section `target_features` says; they drop all symbols themselves.
-        cargo.env("CARGO_PROFILE_WASM_STRIP", "none");
         // Flags meant for the native compiler would override ours.
         cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
         cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", RUSTFLAGS);
@@ -145,10 +148,18 @@ fn cargo_profile(profile: Profile) -> &'static str {
     }
 }
 
-pub(crate) fn output_folder(project: &Project, profile: Profile) -> std::path::PathBuf {
+fn target_folder(project: &Project, features: &str) -> PathBuf {
+    match features {
+        "" => project.target.join("wasm"),
+        features => project.target.join(format!("wasm-{features}")),
+    }
+}
+
+/// Where [`WasmToolchain::cargo`] leaves what it compiles.
+pub(crate) fn output_folder(project: &Project, profile: Profile, features: &str) -> PathBuf {
     let folder = match profile {
         Profile::Dev => "debug",
         Profile::Release => "wasm",
     };
-    project.target.join("wasm").join(TARGET).join(folder)
+    target_folder(project, features).join(TARGET).join(folder)
 }

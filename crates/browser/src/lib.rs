@@ -30,6 +30,11 @@ use crate::driver::{Driver, Parts};
 use crate::socket::TrackerPlace;
 use crate::store::Store;
 
+/// Half of what native peers keep: a tab's memory is dear on a phone, and the store reads ahead for who is behind.
+const CACHE_BYTES: usize = 4 << 20;
+/// What waits for the store is in memory several times: here, on its way to the worker, and there.
+const STORE_BACKLOG_BYTES_MAX: usize = 4 << 20;
+
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = include_str!("types.d.ts");
 
@@ -152,6 +157,9 @@ fn peer_config(options: &PeerOptions) -> Result<PeerConfig, JsError> {
     let manifest = Manifest::parse(&manifest.to_vec())?;
     let start = start(&manifest, &options.record())?;
     let mut config = PeerConfig::new(manifest, start);
+    config.cache_bytes = CACHE_BYTES;
+    config.store_backlog_bytes_max = STORE_BACKLOG_BYTES_MAX;
+    config.window_bytes_max = link::WINDOW_BYTES_MAX;
     if let Some(slots) = optional(options.slots()) {
         let slots = slots.as_f64().filter(|slots| (0.0..=f64::from(u8::MAX)).contains(slots));
         config.slots = slots.ok_or_else(|| wrong("slots", "a number from 0 to 255"))? as u8;

@@ -45,8 +45,10 @@ pub(crate) const HIGH_WATER_BYTES: usize = 256 * 1024;
 pub(crate) const LOW_WATER_BYTES: usize = 128 * 1024;
 /// Longest message taken. The engine's own are far below; a browser may allow the other end more.
 const MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// The largest credit window: 50 MB/s at a round trip of 40 ms, more than browsers carry.
+pub(crate) const WINDOW_BYTES_MAX: u32 = 2 << 20;
 /// Most bytes received and not handled yet: twice the largest credit window.
-const BACKLOG_BYTES_MAX: usize = 8 << 20;
+const BACKLOG_BYTES_MAX: usize = 2 * WINDOW_BYTES_MAX as usize;
 /// What a message counts for in the backlog beyond its payload, so that empty ones are bounded too.
 const MESSAGE_OVERHEAD_BYTES: usize = 128;
 /// Most signals that wait to be applied.

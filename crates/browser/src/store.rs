@@ -15,18 +15,18 @@ extern "C" {
     pub type Store;
 
     #[wasm_bindgen(method, catch)]
-    fn write(this: &Store, offset_bytes: f64, bytes: Uint8Array) -> Result<JsValue, JsValue>;
+    fn write(this: &Store, offset_bytes: f64, bytes: &[u8]) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch)]
     fn read(this: &Store, offset_bytes: f64, len_bytes: f64) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch, js_name = appendRecord)]
-    fn append_record(this: &Store, bytes: Uint8Array) -> Result<(), JsValue>;
+    fn append_record(this: &Store, bytes: &[u8]) -> Result<(), JsValue>;
 }
 
-/// Writes; the store gets a copy of its own, which it may transfer to a worker.
+/// Writes. The store is lent the bytes where they lie, and copies them to where it wants them.
 pub(crate) async fn write(store: Store, offset_bytes: u64, bytes: Bytes) -> Result<(), String> {
-    let begun = store.write(offset_bytes as f64, Uint8Array::from(&bytes[..]));
+    let begun = store.write(offset_bytes as f64, &bytes);
     drop(bytes);
     settle(begun).await?;
     Ok(())
@@ -44,7 +44,7 @@ pub(crate) async fn read(store: Store, offset_bytes: u64, len_bytes: u32) -> Res
 
 /// Appends to the record. What is lost of it is fetched again, so a failure is only told in the console.
 pub(crate) fn append_record(store: &Store, bytes: &[u8]) {
-    if let Err(thrown) = store.append_record(Uint8Array::from(bytes)) {
+    if let Err(thrown) = store.append_record(bytes) {
         page::complain("Pleach could not note what it has:", &thrown);
     }
 }

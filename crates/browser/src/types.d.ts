@@ -21,11 +21,14 @@ export interface PeerOptions {
 
 /** Where content is kept. Offsets and lengths are in bytes of the content. */
 export interface Store {
-  /** Keeps bytes. They are a copy of their own and may be transferred. A rejection stops the peer. */
+  /**
+   * Keeps bytes. They are lent, from the engine's own memory: they must be copied before the call returns its promise
+   * and before anything of the engine is called. A rejection stops the peer.
+   */
   write(offset: number, bytes: Uint8Array): Promise<void>;
-  /** Gives back what was written; fewer bytes where the store ends. */
+  /** Gives back what was written; fewer bytes where the store ends. They are copied at once. */
   read(offset: number, length: number): Promise<Uint8Array>;
-  /** Appends to the record that the next run is given. Losing the end of it does no harm. */
+  /** Appends to the record that the next run is given; `bytes` are lent too. Losing the end of it does no harm. */
   appendRecord(bytes: Uint8Array): void;
 }
 

@@ -1,10 +1,12 @@
 /**
  * A store on the device, in the origin private file system, by way of a worker.
  *
- * Requests go to the worker as they come and are answered in order. How many are under way is bounded by who asks: the
- * engine writes at most 8 MiB ahead.
+ * Requests are handled in the order in which they are made. A message to the worker and back costs more than what it
+ * carries, so those that are made while the worker has a batch go to it together, as the next one. How many wait is
+ * bounded by who asks: the engine by its store backlog.
  */
 
+import { ReadAhead } from './read-ahead.js';
 import type { NumberedRequest, StoreAnswers, StoreReply, StoreRequest } from './store-protocol.js';
 import { StoreError, type ContentStore, type OpenedStore, type StoreFault } from './store.js';
 
@@ -19,6 +21,11 @@ export interface OpfsStoreOptions {
   readonly workerUrl: string | URL;
 }
 
+/** Buffers for writes are of this size, which is that of a packet; larger ones are made as they are needed. */
+const BUFFER_BYTES = 64 * 1024;
+/** How many are kept to be used again: 64 KiB of garbage for each packet kept the collector busy. */
+const BUFFERS_MAX = 32;
+
 interface Pending {
   readonly resolve: (result: never) => void;
   readonly reject: (error: StoreError) => void;
@@ -30,13 +37,19 @@ export class OpfsStore implements ContentStore {
   #worker: Worker;
   #pending = new Map<number, Pending>();
   #lastNumber = 0;
+  /** What the next batch is made of. */
+  #waiting: NumberedRequest[] = [];
+  #isBatchUnderWay = false;
+  #buffers: ArrayBuffer[] = [];
+  #readAhead: ReadAhead;
   #failure: StoreError | undefined;
   #isClosed = false;
 
   private constructor(worker: Worker, sizeBytes: number) {
     this.sizeBytes = sizeBytes;
     this.#worker = worker;
-    worker.onmessage = (event: MessageEvent<StoreReply>) => this.#settle(event.data);
+    this.#readAhead = new ReadAhead(sizeBytes, (offset, length) => this.#ask({ do: 'read', offset, length }));
+    worker.onmessage = (event: MessageEvent<readonly StoreReply[]>) => this.#batchDone(event.data);
     worker.onerror = (event) => this.#breakDown(event.message || 'its worker could not be loaded');
     worker.onmessageerror = () => this.#breakDown('a message could not be read');
   }
@@ -69,19 +82,20 @@ export class OpfsStore implements ContentStore {
     return this.#failure;
   }
 
-  write(offset: number, bytes: Uint8Array): Promise<void> {
-    const owned = asOwned(bytes);
-    return this.#noting(this.#ask({ do: 'write', offset, bytes: owned }, [owned.buffer]));
+  async write(offset: number, bytes: Uint8Array): Promise<void> {
+    // First, while the bytes are there.
+    const request = { do: 'write', offset, bytes: this.#copy(bytes) } as const;
+    this.#readAhead.forget(offset, bytes.length);
+    const buffer = await this.#noting(this.#ask(request));
+    if (buffer.byteLength === BUFFER_BYTES && this.#buffers.length < BUFFERS_MAX) this.#buffers.push(buffer);
   }
 
   read(offset: number, length: number): Promise<Uint8Array> {
-    return this.#noting(this.#ask({ do: 'read', offset, length }));
+    return this.#noting(this.#readAhead.read(offset, length));
   }
 
   appendRecord(bytes: Uint8Array): void {
-    if (this.#isClosed) return;
-    const owned = asOwned(bytes);
-    this.#post({ number: 0, request: { do: 'appendRecord', bytes: owned } }, [owned.buffer]);
+    if (!this.#isClosed) this.#post({ number: 0, request: { do: 'appendRecord', bytes: new Uint8Array(bytes) } });
   }
 
   /** Puts what is written safely on disk, for which nothing needs to wait. */
@@ -102,17 +116,40 @@ export class OpfsStore implements ContentStore {
     await this.#ask({ do: 'remove' }).finally(() => this.#end());
   }
 
-  #ask<R extends StoreRequest>(request: R, transfer: Transferable[] = []): Promise<StoreAnswers[R['do']]> {
+  #copy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+    if (bytes.length > BUFFER_BYTES) return new Uint8Array(bytes);
+    const copy = new Uint8Array(this.#buffers.pop() ?? new ArrayBuffer(BUFFER_BYTES), 0, bytes.length);
+    copy.set(bytes);
+    return copy;
+  }
+
+  #ask<R extends StoreRequest>(request: R): Promise<StoreAnswers[R['do']]> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) throw new StoreError({ code: 'closed', message: 'The store is closed.' });
       const number = ++this.#lastNumber;
       this.#pending.set(number, { resolve, reject });
-      this.#post({ number, request }, transfer);
+      this.#post({ number, request });
     });
   }
 
-  #post(message: NumberedRequest, transfer: Transferable[]): void {
-    this.#worker.postMessage(message, transfer);
+  #post(request: NumberedRequest): void {
+    this.#waiting.push(request);
+    if (!this.#isBatchUnderWay) this.#postWaiting();
+  }
+
+  #postWaiting(): void {
+    const batch = this.#waiting;
+    this.#waiting = [];
+    this.#isBatchUnderWay = batch.length > 0;
+    if (!this.#isBatchUnderWay) return;
+    const transfer = batch.flatMap(({ request }) => ('bytes' in request ? [request.bytes.buffer] : []));
+    this.#worker.postMessage(batch, transfer);
+  }
+
+  #batchDone(replies: readonly StoreReply[]): void {
+    // First of all, so that the worker is not idle while the engine takes in the replies.
+    this.#postWaiting();
+    for (const reply of replies) this.#settle(reply);
   }
 
   #settle(reply: StoreReply): void {
@@ -158,10 +195,4 @@ function startWorker(url: string | URL): Worker {
   // The worker has begun to load, which is all that the URL was for.
   setTimeout(() => URL.revokeObjectURL(bridge), 10_000);
   return worker;
-}
-
-/** Bytes whose buffer is all theirs, so that it can be given away; usually they are already. */
-function asOwned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const isOwned = bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength;
-  return isOwned ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
 }

@@ -1,11 +1,14 @@
-/** What `OpfsStore` and its worker say to each other. Each request but `appendRecord` is answered once, by its number. */
+/**
+ * What `OpfsStore` and its worker say to each other. Requests go in batches, which are handled in order and answered by
+ * one message each; in it every request but `appendRecord` is answered once, by its number.
+ */
 
 import type { StoreFault } from './store.js';
 
 export type StoreRequest =
   /** First. Waits for the content's lock, makes room, and answers with the record of an earlier run. */
   | { readonly do: 'open'; readonly content: string; readonly sizeBytes: number }
-  /** `bytes` is transferred. */
+  /** The buffer of `bytes` is transferred, and comes back to be used again. */
   | { readonly do: 'write'; readonly offset: number; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly do: 'read'; readonly offset: number; readonly length: number }
   /** Not answered: what is lost of the record is fetched again. */
@@ -22,9 +25,9 @@ export type StoreRequest =
 /** What the answer to each request holds. */
 export interface StoreAnswers {
   open: Uint8Array<ArrayBuffer>;
-  write: undefined;
+  write: ArrayBuffer;
   read: Uint8Array<ArrayBuffer>;
-  appendRecord: never;
+  appendRecord: undefined;
   flush: undefined;
   file: File;
   close: undefined;

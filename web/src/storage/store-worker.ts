@@ -28,8 +28,8 @@ interface Opened {
 
 /** A dedicated worker's global scope, as far as it is used. */
 interface WorkerScope {
-  onmessage: ((event: MessageEvent<NumberedRequest>) => void) | null;
-  postMessage(message: StoreReply, transfer: Transferable[]): void;
+  onmessage: ((event: MessageEvent<readonly NumberedRequest[]>) => void) | null;
+  postMessage(replies: readonly StoreReply[], transfer: Transferable[]): void;
   close(): void;
 }
 
@@ -38,19 +38,30 @@ let opened: Opened | undefined;
 let last: Promise<void> = Promise.resolve();
 
 scope.onmessage = ({ data }) => {
-  last = last.then(() => answer(data));
+  last = last.then(() => answerAll(data));
 };
 
-async function answer({ number, request }: NumberedRequest): Promise<void> {
-  try {
-    const result = await handle(request);
-    if (request.do !== 'appendRecord') {
-      scope.postMessage({ number, result }, result instanceof Uint8Array ? [result.buffer] : []);
+async function answerAll(batch: readonly NumberedRequest[]): Promise<void> {
+  const replies: StoreReply[] = [];
+  const transfer: Transferable[] = [];
+  for (const { number, request } of batch) {
+    try {
+      const result = await handle(request);
+      if (result instanceof Uint8Array) transfer.push(result.buffer);
+      if (result instanceof ArrayBuffer) transfer.push(result);
+      if (request.do !== 'appendRecord') replies.push({ number, result });
+    } catch (error) {
+      replies.push({ number, fault: await faultOf(error, request) });
     }
-  } catch (error) {
-    scope.postMessage({ number, fault: await faultOf(error, request) }, []);
+    // Nothing that follows can be answered.
+    if (request.do === 'close' || request.do === 'remove') return end(replies, transfer);
   }
-  if (request.do === 'close' || request.do === 'remove') scope.close();
+  scope.postMessage(replies, transfer);
+}
+
+function end(replies: readonly StoreReply[], transfer: Transferable[]): void {
+  scope.postMessage(replies, transfer);
+  scope.close();
 }
 
 async function handle(request: StoreRequest): Promise<StoreAnswers[keyof StoreAnswers]> {
@@ -58,7 +69,8 @@ async function handle(request: StoreRequest): Promise<StoreAnswers[keyof StoreAn
     case 'open':
       return open(request.content, request.sizeBytes);
     case 'write':
-      return write(writable(), request.offset, request.bytes);
+      write(writable(), request.offset, request.bytes);
+      return request.bytes.buffer;
     case 'read':
       return read(current(), request.offset, request.length);
     case 'appendRecord':

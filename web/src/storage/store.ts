@@ -12,8 +12,9 @@ export interface ContentStore {
   readonly isLasting: boolean;
   /** The first error of a write or read: the engine tells only its message, this one has its code. */
   readonly failure: StoreError | undefined;
+  /** Copies the bytes before it returns: they are only lent. */
   write(offset: number, bytes: Uint8Array): Promise<void>;
-  /** Fewer bytes where the store ends. */
+  /** Fewer bytes where the store ends. They may be part of a larger buffer. */
   read(offset: number, length: number): Promise<Uint8Array>;
   appendRecord(bytes: Uint8Array): void;
   /** The content as it lies there, without being copied. Ends writing: to be called when everything is verified. */

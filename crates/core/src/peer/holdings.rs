@@ -19,6 +19,8 @@ pub(super) struct Held {
 #[derive(Clone, Debug, Default)]
 struct Cached {
     groups: [Option<Bytes>; GROUPS_PER_PACKET as usize],
+    /// All groups in one piece, where they came so: they need not be joined again to be passed on.
+    whole: Option<Bytes>,
     bytes: usize,
 }
 
@@ -120,6 +122,7 @@ impl Holdings {
         let packet = self.geometry.packet_of(first);
         let offset_bytes = self.geometry.group_range(first).start;
         let was_whole = self.has_packet(packet);
+        self.cache_whole(packet, payload);
         for (i, bytes) in self.split_groups(first, payload) {
             if self.insert_group(i) {
                 self.cache_group(packet, i, bytes);
@@ -166,6 +169,9 @@ impl Holdings {
     /// The bytes of consecutive groups of one packet, if they are in memory.
     pub(super) fn cached(&self, packet: PacketIndex, first: u32, count: u32) -> Option<Bytes> {
         let cached = self.cache.get(&packet)?;
+        if let Some(whole) = cached.whole.as_ref().filter(|_| count as usize == self.geometry.groups_of(packet).len()) {
+            return Some(whole.clone());
+        }
         let groups = cached.groups.get(first as usize..(first + count) as usize)?;
         if let [Some(one)] = groups {
             return Some(one.clone());
@@ -204,8 +210,19 @@ impl Holdings {
     pub(super) fn cache_packet(&mut self, packet: PacketIndex, bytes: &Bytes) {
         let first = self.geometry.groups_of(packet).start;
         let Some(first) = self.geometry.group(first) else { return };
+        self.cache_whole(packet, bytes);
         for (group, bytes) in self.split_groups(first, bytes) {
             self.cache_group(packet, group, bytes);
+        }
+    }
+
+    /// Keeps a payload that is all of its packet in one piece. Not beside groups that are there already: it would be
+    /// kept twice. To be called before its groups are cached, which share its memory.
+    fn cache_whole(&mut self, packet: PacketIndex, payload: &Bytes) {
+        let is_whole = payload.len() as u64 == self.geometry.packet_range(packet).len();
+        if is_whole && !self.cache.contains_key(&packet) {
+            self.cache_order.push_back(packet);
+            self.cache.insert(packet, Cached { whole: Some(payload.clone()), ..Cached::default() });
         }
     }
 
