@@ -118,12 +118,13 @@ impl Peer {
         if self.life != Life::Running {
             return;
         }
+        let before = self.feeding.feeders;
         for stripe in 0..self.feeding.stripes {
             let feeder = if self.holdings.has_all_groups() { None } else { self.choose_feeder(stripe) };
             self.feeding.feeders[usize::from(stripe)] = feeder;
         }
         for id in self.links.keys().copied().collect::<Vec<_>>() {
-            self.tell_subscription(id, now);
+            self.tell_subscription(id, &before, now);
             self.close_if_unneeded(id, now);
         }
     }
@@ -135,19 +136,28 @@ impl Peer {
         planned.filter(is_open).or_else(|| self.feeding.feeder(stripe).filter(is_open))
     }
 
-    fn tell_subscription(&mut self, id: LinkId, now: Time) {
+    fn tell_subscription(&mut self, id: LinkId, before: &[Option<LinkId>], now: Time) {
         let mask = self.feeding.fed_by(id);
         let stripes = self.feeding.stripes;
         let Some(link) = self.links.get_mut(&id).filter(|link| link.is_open()) else { return };
         if link.receiving.subscribed == mask {
             return;
         }
+        let was_feeding = !link.receiving.subscribed.is_empty();
         link.receiving.subscribed = mask;
         link.receiving.subscribed_at = now;
         link.receiving.declined = PacketSet::new(self.geometry);
         // What is held goes first, so that it is not pushed.
         self.announce(id);
+        if !was_feeding && !mask.is_empty() {
+            self.announce_common(id);
+        }
         self.tell_link(id, &LinkMessage::Subscribe { stripes, mask: mask.0 });
+        if !mask.is_empty() && !self.holdings.has_all_groups() {
+            let others = (0..stripes).filter(|stripe| mask.contains(*stripe));
+            let others = others.filter_map(|stripe| before[usize::from(stripe)]).filter(|before| *before != id);
+            self.decline_coming(id, mask, &others.collect::<Vec<_>>());
+        }
     }
 
     fn close_if_unneeded(&mut self, id: LinkId, now: Time) {

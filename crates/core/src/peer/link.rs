@@ -13,6 +13,8 @@ use crate::wire::tracker::StripeMask;
 const WINDOW_PACKETS_START: u32 = 4;
 /// A window that is used up in less than so many round trips is doubled.
 const WINDOW_ROUND_TRIPS: u32 = 2;
+/// Steps in which a window is renewed, and what came is acknowledged.
+pub(super) const WINDOW_STEPS: u64 = 16;
 /// A window that takes so long to be used up is halved: what is under way on a slow link can't be had elsewhere.
 const WINDOW_SLOW: Duration = Duration::from_secs(2);
 /// Round trip that is assumed before one is measured.
@@ -273,10 +275,10 @@ impl Receiving {
         self.payload_bytes <= self.granted_bytes
     }
 
-    /// The next limit to tell, if it is worth a message: an eighth of the window is used up.
+    /// The next limit to tell, if it is worth a message: a step of the window is used up.
     pub(super) fn next_grant(&mut self) -> Option<u64> {
         let limit = self.payload_bytes + u64::from(self.window_bytes);
-        if limit < self.granted_bytes + u64::from(self.window_bytes / 8) {
+        if limit < self.granted_bytes + u64::from(self.window_bytes) / WINDOW_STEPS {
             return None;
         }
         self.granted_bytes = limit;

@@ -28,7 +28,7 @@ use crate::content::{PacketIndex, PacketSet};
 use crate::ids::LinkId;
 use crate::time::Time;
 use crate::wire::link::{LinkMessage, PARTIAL_MAX, Partial, RUNS_MAX, Run};
-use crate::wire::tracker::STRIPES_MAX;
+use crate::wire::tracker::{STRIPES_MAX, StripeMask};
 
 /// What is worth asking for is found out so often at most.
 const PLAN_EVERY: Duration = Duration::from_millis(150);
@@ -235,7 +235,7 @@ impl Peer {
                     let is_declined = link.is_some_and(|link| link.receiving.declined.contains(packet));
                     let is_known = self.pulling.known_before.contains(packet);
                     let is_coming = self.holdings.groups_of(packet) != 0 && !feeder.is_stalled;
-                    is_declined || is_known && !is_coming && (!will_push || feeder.is_late(u64::from(self.geometry.packet_bytes())))
+                    is_declined && is_known || is_known && !is_coming && (!will_push || feeder.is_late(u64::from(self.geometry.packet_bytes())))
                 }
             };
             is_left |= !is_late;
@@ -365,6 +365,31 @@ impl Peer {
         if link.receiving.declined.insert(packet) {
             let packets = vec![Run { first: packet.get(), count: 1 }];
             self.tell_link(id, &LinkMessage::Cancel { packets });
+        }
+    }
+
+    /// A feeder of these stripes begins: it need not push what others were asked for, nor what the feeder before it has
+    /// on its way. So a stripe changes its feeder at a packet that both know ([000] claims 14 and 15).
+    pub(super) fn decline_coming(&mut self, id: LinkId, stripes: StripeMask, before: &[LinkId]) {
+        let of_stripes = |packet: &PacketIndex| stripes.contains(self.feeding.stripe_of(packet.get()));
+        let asked = self.links.values().flat_map(|link| link.receiving.outstanding.keys().copied());
+        let mut coming: Vec<u32> = asked.filter(of_stripes).map(PacketIndex::get).collect();
+        let packet_bytes = u64::from(self.geometry.packet_bytes());
+        for link in before.iter().filter_map(|before| self.links.get(before)) {
+            let way = link.receiving.granted_bytes.saturating_sub(link.receiving.payload_bytes) / packet_bytes;
+            let missing = (self.holdings.first_missing()..self.geometry.packets()).filter_map(|index| self.packet(index));
+            let pushed = missing.filter(|packet| of_stripes(packet) && link.has.contains(*packet));
+            let pushed = pushed.filter(|packet| !self.holdings.has_packet(*packet));
+            coming.extend(pushed.take(way as usize).map(PacketIndex::get));
+        }
+        coming.sort_unstable();
+        coming.dedup();
+        let Some(link) = self.links.get_mut(&id) else { return };
+        for packet in coming.iter().filter_map(|index| self.geometry.packet(*index)) {
+            link.receiving.declined.insert(packet);
+        }
+        for packets in runs_of(&coming).chunks(RUNS_MAX) {
+            self.tell_link(id, &LinkMessage::Cancel { packets: packets.to_vec() });
         }
     }
 

@@ -78,7 +78,7 @@ impl Peer {
         self.outputs.push_back(Output::Write { write, offset_bytes, bytes: data.payload.clone() });
         self.totals.received.add(data.payload.len() as u64, now);
         self.payload_at = Some(now);
-        if self.links.get(&id).is_some_and(|link| link.receiving.outstanding.contains_key(&packet)) {
+        if completed || self.links.get(&id).is_some_and(|link| link.receiving.outstanding.contains_key(&packet)) {
             self.decline(id, packet);
         }
         if completed {

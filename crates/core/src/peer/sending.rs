@@ -12,7 +12,7 @@ use super::link::REQUESTED_MAX;
 use super::uplink::UploadLimit;
 use super::linking::runs_of;
 use super::{Life, Peer, Reason};
-use crate::content::PacketIndex;
+use crate::content::{PROOF_NODES_MAX, PacketIndex};
 use crate::ids::LinkId;
 use crate::time::Time;
 use crate::wire::link::{Data, LinkMessage, Partial, RUNS_MAX, Run, data_overhead_bytes};
@@ -24,8 +24,6 @@ const AWAITING_MAX: usize = 4;
 const READS_MAX: usize = 32;
 /// New packets are announced together, so late.
 pub(super) const ANNOUNCE_AFTER: Duration = Duration::from_millis(250);
-/// Proof nodes that room is kept for before the proof is made: more only at the start of a link.
-const PROOF_NODES_EXPECTED: usize = 8;
 /// Consecutive groups of a packet, counted from the packet's first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Span {
@@ -240,7 +238,9 @@ impl Peer {
         let Some(group) = self.geometry.group(first) else { return Sent::Nothing };
         let Some(range) = self.geometry.groups_range(group, span.count) else { return Sent::Nothing };
         let payload_bytes = range.len() as usize;
-        if !link.sending.may_send(data_overhead_bytes(PROOF_NODES_EXPECTED) + payload_bytes, payload_bytes) {
+        // Room for the longest proof there may be: a sibling on each level, and those inside the packet.
+        let nodes = (u32::BITS - self.geometry.packets().leading_zeros()) as usize + 3;
+        if !link.sending.may_send(data_overhead_bytes(nodes.min(PROOF_NODES_MAX)) + payload_bytes, payload_bytes) {
             return Sent::Blocked;
         }
         if let Err(at) = self.uplink.limit.allows(range.len(), now) {
@@ -314,6 +314,17 @@ impl Peer {
             self.acknowledge(id);
         }
         self.save_journal();
+    }
+
+    /// Tells a far end which of the packets that it has are held here too: as long as it did not feed us, that was none
+    /// of its business.
+    pub(super) fn announce_common(&mut self, id: LinkId) {
+        let Some(link) = self.links.get(&id).filter(|link| link.is_open()) else { return };
+        let common = link.has.iter().filter(|packet| self.holdings.has_packet(*packet));
+        let packets: Vec<u32> = common.map(PacketIndex::get).collect();
+        for packets in runs_of(&packets).chunks(RUNS_MAX) {
+            self.tell_link(id, &LinkMessage::Have { packets: packets.to_vec() });
+        }
     }
 
     /// Tells a far end which packets are held since it was told last, except what it sent itself, and except what it

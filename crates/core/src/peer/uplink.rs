@@ -12,7 +12,7 @@
 
 use core::time::Duration;
 
-use super::link::ROUND_TRIP_ASSUMED;
+use super::link::{Link, ROUND_TRIP_ASSUMED, WINDOW_STEPS};
 use super::meter::Meter;
 use super::{Life, Peer};
 use crate::content::PacketSet;
@@ -118,6 +118,21 @@ impl UploadLimit {
     }
 }
 
+/// How long what is sent on a link waits beyond the round trip, by Little's law: what is in flight over the rate. One
+/// link may wait for its far end; if most do, they wait for this peer's uplink.
+fn wait_micros(link: &Link, now: Time) -> Option<u64> {
+    let sending = &link.sending;
+    let bytes_per_s = sending.meter.bytes_per_s(now);
+    if !link.is_open() || bytes_per_s == 0 {
+        return None;
+    }
+    // Acknowledgements come in steps, so that much may have arrived.
+    let step_bytes = sending.credit_limit_bytes.saturating_sub(sending.acked_bytes) / WINDOW_STEPS;
+    let waiting_bytes = (sending.payload_bytes - sending.acked_bytes).saturating_sub(step_bytes);
+    let round_trip_micros = link.round_trip_min.unwrap_or(ROUND_TRIP_ASSUMED).as_micros() as u64;
+    Some((waiting_bytes.saturating_mul(1_000_000) / bytes_per_s).saturating_sub(round_trip_micros))
+}
+
 impl Peer {
     /// The far end tells what it got, and what it will take.
     pub(super) fn far_credits(&mut self, id: LinkId, received_bytes: u64, limit_bytes: u64, now: Time) {
@@ -145,7 +160,7 @@ impl Peer {
     /// What is in flight, and what may be.
     fn flight_bytes(&self, now: Time) -> (u64, u64) {
         let (bytes_max, ack_max) = self.uplink.flight_max(self.geometry.packet_bytes(), now);
-        let flight = |link: &super::Link| {
+        let flight = |link: &Link| {
             let counts = link.is_open() && now - link.sending.acked_at < ack_max;
             if counts { link.sending.payload_bytes - link.sending.acked_bytes } else { 0 }
         };
@@ -154,22 +169,12 @@ impl Peer {
 
     /// Looks whether the uplink is at its limit; several times a second while anything goes on.
     pub(super) fn look_at_uplink(&mut self, now: Time) {
-        // By Little's law what is in flight, over the rate, is how long it takes: more than the way there and back, and
-        // it stands in a queue.
-        let open = self.links.values().filter(|link| link.is_open());
-        let (mut micros, mut links) = (0, 0);
-        for link in open.filter(|link| link.sending.payload_bytes > link.sending.acked_bytes) {
-            micros += link.round_trip_min.unwrap_or(ROUND_TRIP_ASSUMED).as_micros() as u64;
-            links += 1;
-        }
-        let Some(round_trip_micros) = micros.checked_div(links) else {
-            self.uplink.looks += 1;
-            return;
-        };
-        let limit_micros = round_trip_micros + QUEUE.as_micros() as u64;
-        let unhindered = u128::from(self.uplink.acked.bytes_per_s(now)) * u128::from(limit_micros) / 1_000_000;
         self.uplink.looks += 1;
-        self.uplink.looks_full += u32::from(u128::from(self.flight_bytes(now).0) > unhindered);
+        let mut waits: Vec<u64> = self.links.values().filter_map(|link| wait_micros(link, now)).collect();
+        waits.sort_unstable();
+        let least = waits.get(waits.len() / 4);
+        let waits = least.is_some_and(|micros| u128::from(*micros) > QUEUE.as_micros());
+        self.uplink.looks_full += u32::from(waits || self.is_flight_full(false, now));
     }
 
     /// Whether the uplink was at its limit most of the time since this was asked last.

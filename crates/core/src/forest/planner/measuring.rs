@@ -20,6 +20,8 @@ use crate::wire::tracker::StripeMask;
 const REPORTS_MAX: usize = 64;
 /// So long after it came, a peer is not judged: its links are being made.
 const YOUNG: Duration = Duration::from_millis(2_500);
+/// A peer does not lose slots again before this.
+const SETTLE: Duration = Duration::from_secs(5);
 /// A report counts for so long.
 const REPORT_AGE_S: u64 = 12;
 /// The share of the mean rate below which a peer is a leaf, in percent.
@@ -54,6 +56,8 @@ pub(super) struct Measured {
     pub(super) is_earned: bool,
     /// Whether it was not at its limit when others told last.
     pub(super) has_more: bool,
+    /// When its slots were changed last.
+    judged_at: Option<Time>,
     /// What `Planner::spare` has it under.
     pub(super) listed_spare: u16,
 }
@@ -151,7 +155,10 @@ impl Planner {
             let Some(slots) = self.slots_worth(peer, mean) else { continue };
             let before = u64::from(self.members[&peer].slots);
             let is_near = slots.abs_diff(before) * 100 <= before * HYSTERESIS_PERCENT;
-            if slots != before && !(is_near && slots > 0) {
+            let measured = &mut self.members.get_mut(&peer).expect("it is a member").measured;
+            let is_settled = slots <= before && measured.judged_at.is_some_and(|at| now - at < SETTLE);
+            if slots != before && !is_settled && !(is_near && slots > 0) {
+                measured.judged_at = Some(now);
                 self.set_slots(peer, slots as u16, now);
             }
         }
