@@ -36,6 +36,8 @@ const PLAN_EVERY: Duration = Duration::from_millis(150);
 const MARK_EVERY: Duration = Duration::from_millis(1_000);
 /// What a feeder brings within so long is left to it.
 const SOON: Duration = Duration::from_millis(2_000);
+/// Each plan forgets so small a part of the rate that there was: half of it in some 15 s.
+const STARVING_FORGETS: u64 = 150;
 /// A feeder that has more packets than this to push of a stripe is behind.
 const BEHIND_PACKETS: u64 = 2;
 /// A feeder that brought nothing for so long is not waited for.
@@ -77,6 +79,8 @@ pub(super) struct Pulling {
     marked_at: Time,
     /// Everything that can be had is asked for.
     at_end: bool,
+    /// The most that came in a second, lately.
+    most_bytes_per_s: u64,
     /// Orders equally rare packets in a way of this peer's own.
     salt: u32,
 }
@@ -92,6 +96,7 @@ impl Pulling {
             known_before: none,
             marked_at: Time::ZERO,
             at_end: false,
+            most_bytes_per_s: 0,
             salt,
         }
     }
@@ -212,6 +217,7 @@ impl Peer {
     /// Finds out which missing packets are worth asking for.
     fn plan_pull(&mut self, now: Time) {
         self.pulling.planned_at = Some(now);
+        let is_starving = self.is_starving(now);
         let asked = self.asked_elsewhere(now);
         let mut feeders = self.feeders(now);
         let mut askable = PacketSet::new(self.geometry);
@@ -233,7 +239,7 @@ impl Peer {
                     let link = feeder.link.and_then(|id| self.links.get(&id));
                     let will_push = link.is_some_and(|link| link.has.contains(packet));
                     let is_declined = link.is_some_and(|link| link.receiving.declined.contains(packet));
-                    let is_known = self.pulling.known_before.contains(packet);
+                    let is_known = is_starving || self.pulling.known_before.contains(packet);
                     let is_coming = self.holdings.groups_of(packet) != 0 && !feeder.is_stalled;
                     is_declined && is_known || is_known && !is_coming && (!will_push || feeder.is_late(u64::from(self.geometry.packet_bytes())))
                 }
@@ -254,6 +260,15 @@ impl Peer {
             self.pulling.marked_at = now;
             self.pulling.known_before = core::mem::replace(&mut self.pulling.known, known);
         }
+    }
+
+    /// Whether much less comes than did lately: then it is worth a little waste to get on, and whoever is asked is idle or
+    /// refuses.
+    fn is_starving(&mut self, now: Time) -> bool {
+        let bytes_per_s = self.totals.received.bytes_per_s(now);
+        let most = &mut self.pulling.most_bytes_per_s;
+        *most = bytes_per_s.max(*most - *most / STARVING_FORGETS);
+        bytes_per_s * 2 < *most
     }
 
     /// Packets that are asked for, and whether an answer is still to be waited for.
