@@ -19,8 +19,8 @@ async function share(lab, file, args = [], name = 'share') {
 }
 
 /** A tracker of its own; returns the process and its address. */
-async function startTracker(lab, { listen = '127.0.0.1:0', name = 'tracker' } = {}) {
-  const process = lab.start(name, pleachBinary(), ['tracker', '--listen', listen, '-v']);
+async function startTracker(lab, { listen = '127.0.0.1:0', name = 'tracker', args = [] } = {}) {
+  const process = lab.start(name, pleachBinary(), ['tracker', '--listen', listen, '-v', ...args]);
   const [, address] = await process.waitFor(/https?:\/\/([\d.]+:\d+)/);
   return { process, address };
 }
@@ -99,7 +99,9 @@ scenario('(a) 256 MiB from the command line to a page, byte for byte', { timeout
 
 scenario('(b) a page passes on to a page that never meets the seeder', { timeoutMs: 180_000 }, async (lab) => {
   const file = await lab.sample('relay.bin', 24 * MIB);
-  const { process, link } = await share(lab, file, ['--fan-out', '1', '--upload-limit', '3MB']);
+  // One tree in which the seeder has one child, and that is never put in another order: a chain.
+  const { address } = await startTracker(lab, { args: ['--stripes', '1', '--epoch-ms', '600000'] });
+  const { process, link } = await seed(lab, file, address, ['--slots', '1', '--upload-limit', '3MB']);
   const first = await openPage(lab, link);
   await until('the first page receives', async () => (await progress(first)) > 0);
   const second = await openPage(lab, link);

@@ -42,6 +42,8 @@ pub type ServerOptions = <ServerConfig as Config>::Layer;
 
 /// A longest list of ICE servers that peers understand.
 const ICE_SERVERS_MAX: usize = 8;
+/// Links that a peer makes; it does not follow a plan beyond.
+const PEER_LINKS_MAX: u8 = 64;
 
 /// Settings of a Pleach tracker.
 #[derive(Clone, Debug, PartialEq, Eq, Config)]
@@ -107,19 +109,31 @@ pub struct ServerConfig {
     pub peers_per_swarm_max: usize,
 
     /// Trees of each swarm's forest, 1 to 16.
-    #[config(default = 4, env = "PLEACH_STRIPES")]
+    #[config(default = 8, env = "PLEACH_STRIPES")]
     #[config(layer_attr(arg(long, value_name = "COUNT", hide_short_help = true)))]
     pub stripes: u8,
 
-    /// Most children of one peer in one tree, whatever it offers.
-    #[config(default = 2, env = "PLEACH_FAN_OUT_MAX")]
+    /// Most children of a peer of which nothing is known yet, in all trees together, whatever it offers; as many as there
+    /// are trees is one whole copy. One that was measured gets as many as it can feed.
+    #[config(default = 8, env = "PLEACH_FAN_OUT_MAX")]
     #[config(layer_attr(arg(long, value_name = "COUNT", hide_short_help = true)))]
     pub fan_out_max: u8,
 
-    /// Links of each peer beside the trees, for repair.
-    #[config(default = 2, env = "PLEACH_LATERALS")]
+    /// Links of each peer beside the trees, to get from where there is more than the trees bring.
+    #[config(default = 4, env = "PLEACH_LATERALS")]
     #[config(layer_attr(arg(long, value_name = "COUNT", hide_short_help = true)))]
     pub laterals: u8,
+
+    /// Neighbours of each peer up to which places are filled; a link to one more is planned only where there is no other
+    /// way.
+    #[config(default = 24, env = "PLEACH_LINKS_MAX")]
+    #[config(layer_attr(arg(long, value_name = "COUNT", hide_short_help = true)))]
+    pub links_max: u8,
+
+    /// How often the trees are put in order: the fast up, the slow down.
+    #[config(default = 1_000, env = "PLEACH_EPOCH_MS")]
+    #[config(layer_attr(arg(long, value_name = "MS", hide_short_help = true)))]
+    pub epoch_ms: u64,
 
     /// A peer that said nothing for so long is asked whether it is there.
     #[config(default = 10_000, env = "PLEACH_HEARTBEAT_MS")]
@@ -272,6 +286,7 @@ impl ServerConfig {
             ("swarms_max", self.swarms_max as u64),
             ("peers_per_swarm_max", self.peers_per_swarm_max as u64),
             ("fan_out_max", u64::from(self.fan_out_max)),
+            ("epoch_ms", self.epoch_ms),
             ("heartbeat_ms", self.heartbeat_ms),
             ("join_ms_max", self.join_ms_max),
             ("messages_per_s_max", u64::from(self.messages_per_s_max)),
@@ -289,6 +304,12 @@ impl ServerConfig {
         }
         if !(1..=STRIPES_MAX).contains(&self.stripes) {
             return refuse("stripes", &format!("must be 1 to {STRIPES_MAX}"));
+        }
+        if u16::from(self.links_max) <= u16::from(self.stripes) + u16::from(self.laterals) {
+            return refuse("links_max", "must be more than stripes and laterals together: as many may be needed");
+        }
+        if self.links_max > PEER_LINKS_MAX {
+            return refuse("links_max", &format!("must be at most {PEER_LINKS_MAX}: peers make no more links"));
         }
         if self.silence_ms_max <= self.heartbeat_ms {
             return refuse("silence_ms_max", "must be longer than heartbeat_ms");
@@ -309,6 +330,8 @@ impl ServerConfig {
             stripes: self.stripes,
             fan_out_max: self.fan_out_max,
             laterals: self.laterals,
+            links_max: self.links_max,
+            epoch_ms: self.epoch_ms,
             heartbeat_ms: self.heartbeat_ms,
             silence_ms_max: self.silence_ms_max,
             away_ms_max: self.away_ms_max,
@@ -428,8 +451,13 @@ mod tests {
 
     #[test]
     fn values_that_cannot_work_are_refused_by_key() {
-        let cases: [(&[&str], &str); 7] = [
+        let cases: [(&[&str], &str); 12] = [
             (&["--stripes", "17"], "stripes"),
+            (&["--stripes", "0"], "stripes"),
+            (&["--fan-out-max", "0"], "fan_out_max"),
+            (&["--epoch-ms", "0"], "epoch_ms"),
+            (&["--links-max", "12"], "links_max"),
+            (&["--links-max", "65"], "links_max"),
             (&["--tls-cert", "a.pem"], "tls_cert"),
             (&["--allowed-origins", "example.org"], "allowed_origins"),
             (&["--allowed-origins", "https://example.org/page"], "allowed_origins"),

@@ -9,7 +9,7 @@ export interface PeerOptions {
   store: Store;
   /** What an earlier run noted by `Store.appendRecord`. Nothing of it is believed before it is checked. */
   record?: Uint8Array | undefined;
-  /** How many peers it feeds at most; 0 takes only. Default 4. */
+  /** How many children it feeds at most, in all stripes together; 0 takes only. Default 64. */
   slots?: number | undefined;
   /** Payload bytes a second to upload at most; 0 uploads nothing, `null` has no limit (the default). */
   uploadLimit?: number | null | undefined;

@@ -9,6 +9,9 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use pleach_tracker::ServerOptions;
 
+/// Children that a node would feed, in all stripes together; a tracker gives it as many as it was seen to feed.
+pub(crate) const SLOTS: u8 = 64;
+
 const AFTER_HELP: &str = "\
 Examples:
   pleach share talk.mp4                 share a file; open the printed link in any browser
@@ -97,9 +100,10 @@ pub(crate) struct SeedingArgs {
     /// What recipients see and save it as [default: the file's name].
     #[arg(long, env = "PLEACH_NAME", value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// Feed at most so many peers directly; they feed the others.
-    #[arg(long, env = "PLEACH_FAN_OUT", value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
-    pub(crate) fan_out: u8,
+    /// Feed at most so many children, in all stripes together: who gets everything from here counts once for each
+    /// stripe, 8 times at most trackers. They feed the others.
+    #[arg(long, env = "PLEACH_SLOTS", value_name = "N", default_value_t = SLOTS, value_parser = clap::value_parser!(u8).range(1..))]
+    pub(crate) slots: u8,
     /// Send at most so much a second: 500kB, 2MB, 1MiB.
     #[arg(long, env = "PLEACH_UPLOAD_LIMIT", value_name = "SIZE")]
     pub(crate) upload_limit: Option<ByteSize>,

@@ -145,7 +145,7 @@ impl Seeder {
             start: Start::Complete(prepared.tree),
             store: Store::Source(prepared.source),
             tracker_url,
-            slots: args.fan_out,
+            slots: args.slots,
             upload_bytes_per_s: args.upload_limit.map(|limit| limit.as_u64()),
             link: LinkConfig::default(),
             output_filter: None,

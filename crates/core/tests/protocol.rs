@@ -17,7 +17,7 @@ fn examples(marker: &str) -> Vec<&'static str> {
 #[test]
 fn messages_to_the_tracker() {
     let examples = examples("to-tracker");
-    assert_eq!(examples.len(), 8);
+    assert_eq!(examples.len(), 9);
     for example in examples {
         let message = ToTracker::decode(example).unwrap_or_else(|error| panic!("{example}: {error}"));
         assert_ne!(message, ToTracker::Unknown, "{example}");

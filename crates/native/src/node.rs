@@ -77,7 +77,7 @@ pub struct NodeConfig {
     pub store: Store,
     /// The tracker's socket, `ws` or `wss`.
     pub tracker_url: Url,
-    /// How many children to feed at most; 0 only takes.
+    /// How many children to feed at most, in all stripes together; 0 only takes.
     pub slots: u8,
     /// Most payload bytes a second to send; 0 sends nothing, `None` is no limit.
     pub upload_bytes_per_s: Option<u64>,

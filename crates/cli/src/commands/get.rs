@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
-use crate::args::GetArgs;
+use crate::args::{GetArgs, SLOTS};
 use crate::exit::{Code, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::seeding;
@@ -23,8 +23,6 @@ use crate::ui::{self, Ui};
 
 /// How often what is shown is renewed, and patience looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
-/// How many children a downloading peer feeds.
-const SLOTS: u8 = 4;
 /// Patience of `--timeout 0`: no end that anybody lives to see.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 

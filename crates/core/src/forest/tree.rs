@@ -145,7 +145,11 @@ impl StripeTree {
 
     /// The shallowest leaf at less than `depth` that would give way to an orphan: its parent is not among `avoid`.
     pub(super) fn best_leaf(&self, peer: PeerId, depth: u32, avoid: impl Fn(PeerId) -> bool) -> Option<PeerId> {
-        let above = self.leaves.range(..(depth, PeerId::from_bytes([0; 16]))).map(|(_, leaf)| *leaf).filter(|leaf| *leaf != peer);
+        let above = self
+            .leaves
+            .range(..(depth, PeerId::from_bytes([0; 16])))
+            .map(|(_, leaf)| *leaf)
+            .filter(|leaf| *leaf != peer);
         above.take(LEAVES_TRIED).find(|leaf| self.parent(*leaf).is_some_and(|parent| !avoid(parent)))
     }
 

@@ -304,5 +304,4 @@ impl Receiving {
     pub(super) fn owes_ack(&self) -> bool {
         self.payload_bytes > self.acked_bytes
     }
-
 }

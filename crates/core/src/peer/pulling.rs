@@ -146,7 +146,8 @@ impl Feeder {
     /// Whether the next packet of so many bytes would come late.
     fn is_late(&mut self, packet_bytes: u64) -> bool {
         self.ahead_bytes += packet_bytes;
-        self.ahead_bytes > self.granted_bytes && u128::from(self.ahead_bytes) * 1_000 > u128::from(self.bytes_per_s) * SOON.as_millis()
+        self.ahead_bytes > self.granted_bytes
+            && u128::from(self.ahead_bytes) * 1_000 > u128::from(self.bytes_per_s) * SOON.as_millis()
     }
 }
 
@@ -241,7 +242,9 @@ impl Peer {
                     let is_declined = link.is_some_and(|link| link.receiving.declined.contains(packet));
                     let is_known = is_starving || self.pulling.known_before.contains(packet);
                     let is_coming = self.holdings.groups_of(packet) != 0 && !feeder.is_stalled;
-                    is_declined && is_known || is_known && !is_coming && (!will_push || feeder.is_late(u64::from(self.geometry.packet_bytes())))
+                    is_known
+                        && (is_declined
+                            || !is_coming && (!will_push || feeder.is_late(u64::from(self.geometry.packet_bytes()))))
                 }
             };
             is_left |= !is_late;
@@ -253,7 +256,8 @@ impl Peer {
         self.pulling.askable = askable;
         for feeder in feeders {
             if let Some(link) = feeder.link.and_then(|id| self.links.get_mut(&id)) {
-                link.receiving.is_behind = feeder.ahead_bytes > BEHIND_PACKETS * u64::from(self.geometry.packet_bytes());
+                link.receiving.is_behind =
+                    feeder.ahead_bytes > BEHIND_PACKETS * u64::from(self.geometry.packet_bytes());
             }
         }
         if now - self.pulling.marked_at >= MARK_EVERY {
@@ -299,7 +303,8 @@ impl Peer {
             let is_alive = now - link.receiving.payload_at.max(link.receiving.subscribed_at) < STALLED;
             let granted_bytes = link.receiving.granted_bytes.saturating_sub(link.receiving.payload_bytes) / stripes;
             let granted_bytes = if is_alive { granted_bytes } else { 0 };
-            feeders[usize::from(stripe)] = Feeder { link: feeder, bytes_per_s, ahead_bytes: 0, granted_bytes, is_stalled: !is_alive };
+            feeders[usize::from(stripe)] =
+                Feeder { link: feeder, bytes_per_s, ahead_bytes: 0, granted_bytes, is_stalled: !is_alive };
         }
         feeders
     }
@@ -392,7 +397,8 @@ impl Peer {
         let packet_bytes = u64::from(self.geometry.packet_bytes());
         for link in before.iter().filter_map(|before| self.links.get(before)) {
             let way = link.receiving.granted_bytes.saturating_sub(link.receiving.payload_bytes) / packet_bytes;
-            let missing = (self.holdings.first_missing()..self.geometry.packets()).filter_map(|index| self.packet(index));
+            let missing =
+                (self.holdings.first_missing()..self.geometry.packets()).filter_map(|index| self.packet(index));
             let pushed = missing.filter(|packet| of_stripes(packet) && link.has.contains(*packet));
             let pushed = pushed.filter(|packet| !self.holdings.has_packet(*packet));
             coming.extend(pushed.take(way as usize).map(PacketIndex::get));

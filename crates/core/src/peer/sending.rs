@@ -9,8 +9,8 @@
 use core::time::Duration;
 
 use super::link::REQUESTED_MAX;
-use super::uplink::UploadLimit;
 use super::linking::runs_of;
+use super::uplink::UploadLimit;
 use super::{Life, Peer, Reason};
 use crate::content::{PROOF_NODES_MAX, PacketIndex};
 use crate::ids::LinkId;

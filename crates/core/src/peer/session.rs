@@ -10,8 +10,8 @@ use rand::Rng;
 use super::{Event, Failure, Life, Output, Peer, Reason};
 use crate::time::Time;
 use crate::wire::tracker::{
-    FromTracker, JOIN_LINKS_MAX, Join, LinkReport, Received, Refusal, Role, STATUS_RECEIVED_MAX, Status, StripeMask, ToTracker,
-    VERSION,
+    FromTracker, JOIN_LINKS_MAX, Join, LinkReport, Received, Refusal, Role, STATUS_RECEIVED_MAX, Status, StripeMask,
+    ToTracker, VERSION,
 };
 
 /// An attempt that has not got a welcome is given up after so long.
@@ -25,7 +25,8 @@ const RETRY_MAX_MS: u64 = 60_000;
 /// Time between two reports of how this peer fares.
 const STATUS_INTERVAL: Duration = Duration::from_secs(10);
 /// The first so many come sooner: a new peer's place is found by what others measure.
-const STATUS_INTERVALS: [(u32, Duration); 3] = [(8, Duration::from_secs(1)), (14, Duration::from_secs(2)), (20, Duration::from_secs(5))];
+const STATUS_INTERVALS: [(u32, Duration); 3] =
+    [(8, Duration::from_secs(1)), (14, Duration::from_secs(2)), (20, Duration::from_secs(5))];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 enum State {

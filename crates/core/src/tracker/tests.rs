@@ -7,7 +7,7 @@ use super::{Tracker, TrackerConfig};
 use crate::ids::{ConnectionId, ContentId, PeerId, PeerSecret};
 use crate::time::Time;
 use crate::wire::signal::Signal;
-use crate::wire::tracker::{FromTracker, Join, MESSAGE_BYTES_MAX, Refusal, Role, Status, ToTracker, VERSION};
+use crate::wire::tracker::{FromTracker, Join, MESSAGE_BYTES_MAX, Received, Refusal, Role, Status, ToTracker, VERSION};
 
 struct Desk {
     tracker: Tracker,
@@ -53,6 +53,10 @@ fn join(number: u8, held: u32) -> ToTracker {
         slots: 4,
         links: Vec::new(),
     })
+}
+
+fn status(packets_held: u32, received: Vec<Received>) -> ToTracker {
+    ToTracker::Status(Status { packets_held, down_bytes_per_s: 0, up_bytes_per_s: 0, limited: false, received })
 }
 
 impl Desk {
@@ -269,7 +273,7 @@ fn a_peer_with_everything_becomes_a_parent() {
     let mut desk = Desk::new(TrackerConfig::default());
     desk.join(1, 10);
     desk.join(2, 0);
-    desk.say(2, &ToTracker::Status(Status { packets_held: 10, down_bytes_per_s: 0, up_bytes_per_s: 0 }));
+    desk.say(2, &status(10, Vec::new()));
     desk.say(1, &ToTracker::Leave);
     desk.take(0);
     desk.join(3, 0);

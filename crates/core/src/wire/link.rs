@@ -255,9 +255,7 @@ impl LinkMessage {
     fn encoded_bytes(&self) -> usize {
         match self {
             Self::Hello { agent, have, .. } => 64 + agent.len() + have.len() * 8,
-            Self::Have { packets }
-            | Self::Cancel { packets }
-            | Self::Refuse { packets } => 3 + packets.len() * 8,
+            Self::Have { packets } | Self::Cancel { packets } | Self::Refuse { packets } => 3 + packets.len() * 8,
             Self::Request { packets, partial } => 4 + packets.len() * 8 + partial.len() * 5,
             Self::Data(data) => data_overhead_bytes(data.proof.len()) + data.payload.len(),
             _ => 17,

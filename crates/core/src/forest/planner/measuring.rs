@@ -22,6 +22,8 @@ const REPORTS_MAX: usize = 64;
 const YOUNG: Duration = Duration::from_millis(2_500);
 /// A peer does not lose slots again before this.
 const SETTLE: Duration = Duration::from_secs(5);
+/// More than any link carries: who tells of more counts as telling of this, so that no sum of reports overflows.
+const RATE_BYTES_PER_S_MAX: u64 = 1 << 36;
 /// A report counts for so long.
 const REPORT_AGE_S: u64 = 12;
 /// The share of the mean rate below which a peer is a leaf, in percent.
@@ -74,7 +76,8 @@ impl Measured {
         let all: u64 = self.reports.values().map(|report| report.bytes_per_s).sum();
         let waiting = self.reports.values().filter(|report| report.waited);
         let (waited_bytes, waited) = waiting.fold((0, 0), |(sum, n), report| (sum + report.bytes_per_s, n + 1));
-        let is_saturated = self.is_limited || waited > 0 && (waited_bytes * 2 >= all || waited * 2 >= self.reports.len());
+        let is_saturated =
+            self.is_limited || waited > 0 && (waited_bytes * 2 >= all || waited * 2 >= self.reports.len());
         if is_saturated {
             // What it could do lately it can do still; what it could do long ago is forgotten by and by.
             self.bytes_per_s = if self.is_earned { all.max(self.bytes_per_s - self.bytes_per_s / 5) } else { all };
@@ -109,6 +112,7 @@ impl Planner {
     /// A receiver tells what it got from a sender lately.
     pub fn note_received(&mut self, from: PeerId, by: PeerId, bytes_per_s: u64, waited: bool, now: Time) {
         let Some(member) = self.members.get_mut(&from) else { return };
+        let bytes_per_s = bytes_per_s.min(RATE_BYTES_PER_S_MAX);
         if member.measured.reports.len() < REPORTS_MAX || member.measured.reports.contains_key(&by) {
             member.measured.reports.insert(by, Report { bytes_per_s, waited, at: now });
             member.measured.is_new = true;

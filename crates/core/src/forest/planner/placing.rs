@@ -15,6 +15,10 @@ use crate::wire::tracker::StripeMask;
 const ROOTS_TRIED: usize = 64;
 /// Peers with children to spare that are looked at.
 const SPARE_TRIED: usize = 8;
+/// Peers looked at for one that could take an orphan if another took one of its children.
+const MEMBERS_TRIED: usize = 32;
+/// Children of each that are looked at.
+const CHILDREN_TRIED: usize = 16;
 
 impl Planner {
     /// Gives a peer its place in a stripe: a root if it has everything, else the best free slot; with nobody else there
@@ -59,7 +63,10 @@ impl Planner {
         let linked = self.members[&peer].links.keys().copied();
         let linked = linked.filter(|other| {
             let is_near = tree.depth(*other).is_some_and(|other| other <= depth);
-            self.takes_more(stripe, *other) && is_near && !self.is_avoided(peer, *other, now) && !tree.is_below(*other, peer)
+            self.takes_more(stripe, *other)
+                && is_near
+                && !self.is_avoided(peer, *other, now)
+                && !tree.is_below(*other, peer)
         });
         linked.min_by_key(|other| tree.depth(*other)).or(Some(best))
     }
@@ -107,25 +114,63 @@ impl Planner {
 
     /// Gives the peer that could have most children more a home in this stripe as well, and the orphan a place there.
     pub(super) fn spill(&mut self, stripe: u8, peer: PeerId, now: Time) {
-        let tree = self.tree(stripe);
-        let fits = |other: &PeerId| {
-            let is_linked = self.members[&peer].links.contains_key(other);
-            let has_room = is_linked || self.has_room_for_link(&self.members[other]);
-            *other != peer
-                && has_room
-                && tree.is_anchored(*other)
-                && !tree.is_below(*other, peer)
-                && !self.is_avoided(peer, *other, now)
-        };
+        match self.find_spare(stripe, peer, now) {
+            Some(parent) => self.adopt(stripe, peer, parent),
+            None => self.make_room(stripe, peer, now),
+        }
+    }
+
+    /// The peer that could have most children more and may be the parent of this one: one with a link to it first.
+    fn find_spare(&self, stripe: u8, peer: PeerId, now: Time) -> Option<PeerId> {
         let spare_of = |other: &PeerId| self.members.get(other).map_or(0, |member| member.measured.listed_spare);
         let linked = self.members[&peer].links.keys().copied().filter(|other| spare_of(other) > 0);
         let linked = linked.max_by_key(|other| spare_of(other)).into_iter();
-        let candidates = linked.chain(self.spare.iter().map(|(_, other)| *other).take(SPARE_TRIED));
-        let Some(parent) = candidates.into_iter().find(fits) else { return };
-        self.add_home(parent, StripeMask::one(stripe));
-        if self.attach(stripe, peer, parent) {
-            self.orphans.remove(&(stripe, peer));
+        let mut candidates = linked.chain(self.spare.iter().map(|(_, other)| *other).take(SPARE_TRIED));
+        candidates.find(|other| self.may_adopt(stripe, peer, *other, now))
+    }
+
+    /// Whether `parent`, if it had a slot, could feed a peer this stripe.
+    fn may_adopt(&self, stripe: u8, peer: PeerId, parent: PeerId, now: Time) -> bool {
+        let (tree, above) = (self.tree(stripe), &self.members[&parent]);
+        let has_room = above.links.contains_key(&peer) || self.has_room_for_link(above);
+        let is_fit = parent != peer && above.present && has_room && !self.is_avoided(peer, parent, now);
+        is_fit && tree.is_anchored(parent) && !tree.is_below(parent, peer)
+    }
+
+    /// Whoever could have more children waits for a parent in this stripe itself: it takes a child over, in another
+    /// stripe, from one who does not wait, and that one takes the orphan.
+    fn make_room(&mut self, stripe: u8, peer: PeerId, now: Time) {
+        if self.spare.is_empty() {
+            return;
         }
+        let linked = self.members[&peer].links.keys().copied();
+        let others: Vec<PeerId> = linked.chain(self.order.iter().copied().take(MEMBERS_TRIED)).collect();
+        for parent in others {
+            if !self.may_adopt(stripe, peer, parent, now) {
+                continue;
+            }
+            if let Some((other_stripe, child, spare)) = self.movable_child(parent, stripe, now) {
+                self.adopt(other_stripe, child, spare);
+                return self.adopt(stripe, peer, parent);
+            }
+        }
+    }
+
+    /// A child of a peer, in another stripe than this one, and who could have it instead.
+    fn movable_child(&self, parent: PeerId, stripe: u8, now: Time) -> Option<(u8, PeerId, PeerId)> {
+        let others = (0..self.config.stripes).filter(|other| *other != stripe);
+        let children = others.flat_map(|other| self.tree(other).children(parent).map(move |child| (other, child)));
+        let mut spares = children.take(CHILDREN_TRIED).filter_map(|(other, child)| {
+            let spare = self.find_spare(other, child, now).filter(|spare| *spare != parent)?;
+            Some((other, child, spare))
+        });
+        spares.next()
+    }
+
+    /// Puts a peer below another, which is at home in the stripe from now on.
+    fn adopt(&mut self, stripe: u8, peer: PeerId, parent: PeerId) {
+        self.add_home(parent, StripeMask::one(stripe));
+        self.attach(stripe, peer, parent);
     }
 
     /// Puts a peer below another; false, and nothing changed but that it is an orphan, if that would make a cycle.

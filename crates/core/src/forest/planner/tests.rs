@@ -1,5 +1,6 @@
 //! Random lives of swarms, with the planner's invariants checked after every step.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -11,7 +12,8 @@ use crate::ids::PeerId;
 use crate::time::Time;
 use crate::wire::tracker::{LinkReport, Role, StripeMask};
 
-const CONFIG: PlannerConfig = PlannerConfig { stripes: 4, fan_out: 2, laterals: 2 };
+const CONFIG: PlannerConfig =
+    PlannerConfig { stripes: 4, fan_out: 4, laterals: 2, links_max: 24, epoch: Duration::from_secs(1) };
 
 fn peer(number: u8) -> PeerId {
     // Spread, so that ids are not in the order of joining.
@@ -32,7 +34,7 @@ impl Life {
         Self { planner: Planner::new(CONFIG), rng, now: Time::from_millis(1), told: BTreeMap::new() }
     }
 
-    fn join(&mut self, number: u8, slots: u8, complete: bool) {
+    fn join(&mut self, number: u8, slots: u16, complete: bool) {
         self.planner.join(peer(number), slots, complete, &[], self.now, &mut self.rng);
         self.settle();
     }
@@ -53,8 +55,15 @@ impl Life {
         }
     }
 
+    /// Goes on from second to second.
+    fn epochs(&mut self, seconds: u64) {
+        for _ in 0..seconds {
+            self.pass(1);
+        }
+    }
+
     fn pass(&mut self, seconds: u64) {
-        self.now = self.now + core::time::Duration::from_secs(seconds);
+        self.now = self.now + Duration::from_secs(seconds);
         if self.planner.next_retry().is_some_and(|at| at <= self.now) {
             let now = self.now;
             self.planner.retry(now, &mut self.rng);
@@ -67,42 +76,52 @@ impl Life {
         neighbours.filter(|(_, edge)| !edge.parent.is_empty()).map(|(other, edge)| (other, edge.parent)).collect()
     }
 
+    /// Stripes in which the peer has children, and how many children in all.
+    fn fed(&self, number: u8) -> (StripeMask, u32) {
+        let children = self.planner.neighbours(peer(number)).into_iter().map(|(_, edge)| edge.child);
+        children.fold((StripeMask::NONE, 0), |(all, count), mask| (all.union(mask), count + mask.0.count_ones()))
+    }
+
     fn has_all_parents(&self, number: u8) -> bool {
         let masks = self.parents(number).into_values();
         masks.fold(StripeMask::NONE, StripeMask::union) == StripeMask::all(CONFIG.stripes)
     }
 }
 
-#[test]
-fn peers_stand_below_peers_and_depth_is_logarithmic() {
+/// An origin and `count` peers that are all alike, given the time to be placed.
+fn alike(count: u8) -> Life {
     let mut life = Life::new();
     life.join(0, 4, true);
-    for number in 1..=100 {
+    for number in 1..=count {
         life.join(number, 4, false);
     }
-    assert!((1..=100).all(|number| life.has_all_parents(number)));
-    let direct = (1..=100).filter(|number| life.parents(*number).contains_key(&peer(0))).count();
-    assert!(direct <= 8, "two children in each of four stripes, not {direct}");
-    assert!(life.planner.depth_max() <= 7, "a binary tree of 100, not {}", life.planner.depth_max());
+    life.epochs(5);
+    life
 }
 
 #[test]
-fn nobody_feeds_more_than_the_fan_out_and_every_second_peer_feeds() {
-    let mut life = Life::new();
-    life.join(0, 4, true);
-    for number in 1..=30 {
-        life.join(number, 4, false);
+fn peers_stand_below_peers_and_depth_is_logarithmic() {
+    let life = alike(100);
+    assert!((1..=100).all(|number| life.has_all_parents(number)));
+    let direct = (1..=100).filter(|number| life.parents(*number).contains_key(&peer(0))).count();
+    assert!(direct <= 4, "one child in each of four stripes, not {direct}");
+    // 25 peers of each stripe have four children each: 1, 4, 16, 4 and the leaves below.
+    assert!(life.planner.depth_max() <= 6, "{}", life.planner.depth_max());
+}
+
+#[test]
+fn nobody_feeds_more_than_its_slots_and_nearly_everybody_feeds_in_one_stripe() {
+    let life = alike(60);
+    let fed: Vec<(StripeMask, u32)> = (0..=60).map(|number| life.fed(number)).collect();
+    assert!(fed.iter().all(|(_, children)| *children <= 4), "{fed:?}");
+    let feeding = fed[1..].iter().filter(|(_, children)| *children > 0).count();
+    assert!(feeding >= 57, "every uplink is in use, not only {feeding} of 60");
+    let at_home = fed[1..].iter().filter(|(stripes, _)| stripes.0.count_ones() <= 1).count();
+    assert!(at_home >= 48, "who is interior in one stripe is a leaf in the others: {at_home} of 60");
+    for stripe in 0..CONFIG.stripes {
+        let interior = fed[1..].iter().filter(|(stripes, _)| stripes.contains(stripe)).count();
+        assert!((12..=22).contains(&interior), "{interior} of 60 in stripe {stripe}");
     }
-    let mut feeding = 0;
-    for number in 1..=30 {
-        let edges = life.planner.neighbours(peer(number));
-        feeding += usize::from(edges.iter().any(|(_, edge)| !edge.child.is_empty()));
-        for stripe in 0..CONFIG.stripes {
-            let children = edges.iter().filter(|(_, edge)| edge.child.contains(stripe)).count();
-            assert!(children <= usize::from(CONFIG.fan_out), "peer {number} feeds {children} in stripe {stripe}");
-        }
-    }
-    assert!(feeding >= 14, "in a full binary tree of 31 there are 14 between root and leaves, not {feeding}");
 }
 
 #[test]
@@ -110,7 +129,7 @@ fn who_only_takes_feeds_nobody() {
     let mut life = Life::new();
     life.join(0, 4, true);
     for number in 1..=20 {
-        life.join(number, u8::from(number % 2 == 0), false);
+        life.join(number, u16::from(number % 2 == 0) * 4, false);
     }
     for number in (1..=20).filter(|number| number % 2 == 1) {
         let feeds = life.planner.neighbours(peer(number)).iter().any(|(_, edge)| !edge.child.is_empty());
@@ -130,8 +149,11 @@ fn complete_peers_feed_newcomers_when_the_seeder_is_gone() {
     }
     life.planner.leave(peer(0), life.now);
     life.settle();
-    life.join(9, 4, false);
-    assert_eq!(life.parents(9).len(), 2, "both feed it, in different stripes");
+    for number in [9, 10] {
+        life.join(number, 4, false);
+        assert!(life.has_all_parents(number));
+    }
+    assert!((1..3).all(|number| life.fed(number).1 > 0), "both feed somebody");
 }
 
 #[test]
@@ -141,15 +163,13 @@ fn a_root_that_fed_one_until_it_had_all_feeds_others_then() {
     for number in 1..=12 {
         life.join(number, 4, false);
     }
-    let fed = |life: &Life| {
-        let edges = life.planner.neighbours(peer(0)).into_iter();
-        edges.map(|(_, edge)| edge.child.0.count_ones()).sum::<u32>()
-    };
-    assert_eq!(fed(&life), 8, "two children in each of four stripes");
+    life.epochs(3);
+    assert_eq!(life.fed(0).1, 4, "one child in each of four stripes");
     let first = (1..=12).find(|number| life.parents(*number).contains_key(&peer(0))).unwrap();
     life.planner.set_complete(peer(first), life.now);
     life.settle();
-    assert_eq!(fed(&life), 8, "its free slots are filled from below");
+    life.join(13, 4, false);
+    assert_eq!(life.fed(0).1, 4, "its free slot goes to the next who comes");
 }
 
 #[test]
@@ -197,26 +217,38 @@ fn a_parent_that_does_not_return_is_replaced() {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Join { number: u8, slots: u8, complete: bool },
+    Join { number: u8, slots: u16, complete: bool },
     Leave(u8),
     Complete(u8),
     Lost(u8, u8),
     Accuse(u8, u8),
     Away(u8, bool),
     Pass(u64),
+    Epochs(u64),
+    Received { from: u8, by: u8, bytes_per_s: u64, waited: bool },
+    Limited(u8, bool),
+}
+
+/// Rates as they are, and as a liar would have them.
+fn rate() -> impl Strategy<Value = u64> {
+    prop_oneof![8 => 0_u64..20_000_000, 1 => any::<u64>(), 1 => Just(u64::MAX)]
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let number = 0_u8..24;
     prop_oneof![
-        4 => (number.clone(), 0_u8..5, prop::bool::weighted(0.2))
+        4 => (number.clone(), 0_u16..9, prop::bool::weighted(0.2))
             .prop_map(|(number, slots, complete)| Step::Join { number, slots, complete }),
         2 => number.clone().prop_map(Step::Leave),
         1 => number.clone().prop_map(Step::Complete),
         2 => (number.clone(), number.clone()).prop_map(|(one, other)| Step::Lost(one, other)),
         1 => (number.clone(), number.clone()).prop_map(|(one, other)| Step::Accuse(one, other)),
-        1 => (number, any::<bool>()).prop_map(|(number, present)| Step::Away(number, present)),
+        1 => (number.clone(), any::<bool>()).prop_map(|(number, present)| Step::Away(number, present)),
         2 => (1_u64..40).prop_map(Step::Pass),
+        2 => (1_u64..6).prop_map(Step::Epochs),
+        6 => (number.clone(), number.clone(), rate(), any::<bool>())
+            .prop_map(|(from, by, bytes_per_s, waited)| Step::Received { from, by, bytes_per_s, waited }),
+        1 => (number, any::<bool>()).prop_map(|(number, limited)| Step::Limited(number, limited)),
     ]
 }
 
@@ -236,6 +268,11 @@ proptest! {
                 Step::Accuse(one, other) => life.planner.accuse(peer(one), peer(other), now),
                 Step::Away(number, present) => life.planner.set_present(peer(number), present),
                 Step::Pass(seconds) => life.pass(seconds),
+                Step::Epochs(seconds) => life.epochs(seconds),
+                Step::Received { from, by, bytes_per_s, waited } => {
+                    life.planner.note_received(peer(from), peer(by), bytes_per_s, waited, now);
+                }
+                Step::Limited(number, is_limited) => life.planner.note_limited(peer(number), is_limited),
             }
             life.settle();
         }
@@ -249,10 +286,11 @@ proptest! {
         for step in steps {
             let now = life.now;
             match step {
-                Step::Join { number, complete, .. } => life.join(number, 2, complete),
+                Step::Join { number, complete, .. } => life.join(number, 4, complete),
                 Step::Leave(number) => life.planner.leave(peer(number), now),
                 Step::Lost(one, other) => life.planner.lost(peer(one), peer(other), now),
-                Step::Pass(seconds) => life.pass(seconds),
+                Step::Pass(seconds) | Step::Epochs(seconds) => life.pass(seconds),
+                Step::Received { .. } | Step::Limited(..) => {}
                 Step::Complete(_) | Step::Accuse(..) | Step::Away(..) => {}
             }
             life.settle();

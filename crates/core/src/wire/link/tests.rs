@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{AGENT_BYTES_MAX, CONTROL_BYTES_MAX, Data, DecodeError, LinkMessage, RUNS_MAX, Run};
+use super::{AGENT_BYTES_MAX, CONTROL_BYTES_MAX, Data, DecodeError, LinkMessage, PARTIAL_MAX, Partial, RUNS_MAX, Run};
 use crate::content::{Geometry, NodeId, PROOF_NODES_MAX, ProofNode, cut_text};
 use crate::ids::ContentId;
 
@@ -26,6 +26,11 @@ fn runs() -> impl Strategy<Value = Vec<Run>> {
         }
         runs
     })
+}
+
+fn partial() -> impl Strategy<Value = Vec<Partial>> {
+    let partial = (0..geometry().packets(), any::<u8>()).prop_map(|(packet, groups)| Partial { packet, groups });
+    prop::collection::vec(partial, 0..=PARTIAL_MAX)
 }
 
 fn data() -> impl Strategy<Value = LinkMessage> {
@@ -101,14 +106,23 @@ fn limits_hold() {
     let beyond = vec![Run { first: geometry().packets() - 1, count: 2 }];
     assert_eq!(decode(&LinkMessage::Have { packets: beyond }.encode()), Err(DecodeError::Index));
     let overflow = vec![Run { first: u32::MAX, count: u32::MAX }];
-    assert_eq!(decode(&LinkMessage::Request { packets: overflow, partial: Vec::new() }.encode()), Err(DecodeError::Index));
+    assert_eq!(
+        decode(&LinkMessage::Request { packets: overflow, partial: Vec::new() }.encode()),
+        Err(DecodeError::Index)
+    );
+    let no_packet = vec![Partial { packet: geometry().packets(), groups: 1 }];
+    assert_eq!(
+        decode(&LinkMessage::Request { packets: Vec::new(), partial: no_packet }.encode()),
+        Err(DecodeError::Index)
+    );
+    assert_eq!(decode(&[5, 0, 0, PARTIAL_MAX as u8 + 1]), Err(DecodeError::Limit("count of partial packets")));
     assert_eq!(decode(&[2, 0xff, 0xff]), Err(DecodeError::Limit("count of runs")));
     assert_eq!(decode(&vec![2; CONTROL_BYTES_MAX + 1]), Err(DecodeError::Limit("length")));
     assert_eq!(decode(&[3, 0, 1, 0]), Err(DecodeError::Limit("stripes")));
     assert_eq!(decode(&[1, 9]), Err(DecodeError::Version(9)));
     assert_eq!(decode(&[]), Err(DecodeError::Short));
     assert_eq!(decode(&[200, 1, 2, 3]), Ok(LinkMessage::Unknown));
-    const { assert!(RUNS_MAX * 8 + 128 <= CONTROL_BYTES_MAX, "the longest honest message fits") };
+    const { assert!(RUNS_MAX * 8 + PARTIAL_MAX * 5 + 128 <= CONTROL_BYTES_MAX, "the longest honest message fits") };
     const { assert!(PROOF_NODES_MAX <= u8::MAX as usize) };
 }
 
