@@ -1,7 +1,7 @@
 //! Where a peer goes in a stripe.
 //!
-//! A peer is *interior* in the stripes of its home and a leaf in all others. It gets the shallowest free slot, below a
-//! peer that it is linked with already where that is no deeper. An interior peer takes the place of a shallower leaf,
+//! A peer is *interior* in the stripes of its home and a leaf in all others. It gets the shallowest free slot; once it
+//! has many links, one below a peer that it is linked with where that is no deeper. An interior peer takes the place of a shallower leaf,
 //! which goes below: so the trees stay as low as the slots allow ([000]: the fast near the source). Where no slot is
 //! free, a peer that could have more children is given a second home (*spill*); where there is nobody, the stripe waits
 //! and its packets are stolen.
@@ -55,11 +55,16 @@ impl Planner {
         self.members.get(&peer).and_then(|member| member.avoid.get(&other)).is_some_and(|until| *until > now)
     }
 
-    /// The best free slot; one below a peer that is linked already is as good as any at the same depth.
+    /// The best free slot. For one that has many links already, a slot below one of those is as good as any at the same
+    /// depth.
     fn find_slot(&self, stripe: u8, peer: PeerId, now: Time) -> Option<PeerId> {
         let tree = self.tree(stripe);
         let best = tree.best_slot(peer, |other| self.is_avoided(peer, other, now))?;
         let depth = tree.depth(best)?;
+        if self.members[&peer].links.len() * 2 < usize::from(self.config.links_max) {
+            // Several connections carry more than one, as long as there are not too many.
+            return Some(best);
+        }
         let linked = self.members[&peer].links.keys().copied();
         let linked = linked.filter(|other| {
             let is_near = tree.depth(*other).is_some_and(|other| other <= depth);
