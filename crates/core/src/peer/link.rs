@@ -62,6 +62,8 @@ pub(super) struct Sending {
     pub(super) subscribed: (u8, StripeMask),
     /// Every packet below was looked at for the push; what comes later below it is in `fresh`.
     pub(super) cursor: u32,
+    /// Every packet below was looked at for what was sent to nobody yet; at an origin.
+    pub(super) first_cursor: u32,
     /// Packets below the cursor of which something new is there to push.
     pub(super) fresh: BTreeSet<PacketIndex>,
     /// Packets that the far end asked for one by one.
@@ -206,6 +208,7 @@ impl Sending {
             declined: PacketSet::new(geometry),
             subscribed: (1, StripeMask::NONE),
             cursor: 0,
+            first_cursor: 0,
             fresh: BTreeSet::new(),
             requested: VecDeque::new(),
             awaiting: BTreeSet::new(),

@@ -12,7 +12,7 @@ use super::link::REQUESTED_MAX;
 use super::linking::runs_of;
 use super::uplink::UploadLimit;
 use super::{Life, Peer, Reason};
-use crate::content::{PROOF_NODES_MAX, PacketIndex};
+use crate::content::{GroupSet, PROOF_NODES_MAX, PacketIndex};
 use crate::ids::LinkId;
 use crate::time::Time;
 use crate::wire::link::{Data, LinkMessage, Partial, RUNS_MAX, Run, data_overhead_bytes};
@@ -64,6 +64,7 @@ impl Peer {
         {
             link.sending.subscribed = (stripes, StripeMask(mask));
             link.sending.cursor = 0;
+            link.sending.first_cursor = 0;
             link.sending.fresh.clear();
             link.sending.declined = crate::content::PacketSet::new(self.geometry);
             self.pump(id, now);
@@ -147,14 +148,19 @@ impl Peer {
 
     fn pump_awaited(&mut self, id: LinkId, packet: PacketIndex, now: Time) {
         let Some(link) = self.links.get_mut(&id) else { return };
-        if !link.sending.awaiting.remove(&packet) || !link.is_open() {
+        if !link.sending.awaiting.remove(&packet) || !link.is_open() || link.sending.declined.contains(packet) {
             return;
         }
         self.send_packet(id, packet, now);
         let Some(link) = self.links.get_mut(&id) else { return };
         // Blocked, or one run of several: the rest goes by the ordinary way.
-        if self.holdings.groups_of(packet) & !link.sending.sent.packet_groups(packet) != 0 {
+        if self.holdings.groups_of(packet) & !link.sending.sent.packet_groups(packet) == 0 {
+            return;
+        }
+        if link.sending.wants_pushed(packet) {
             link.sending.fresh.insert(packet);
+        } else {
+            link.sending.requested.push_front(packet);
         }
     }
 
@@ -166,10 +172,8 @@ impl Peer {
             return false;
         }
         let may_answer = !self.is_flight_full(false, now);
-        let Some(packet) = self.next_packet(id, may_answer) else { return false };
-        if only_first && self.uplink.sent_once.as_ref().is_some_and(|sent| sent.contains(packet)) {
-            return false;
-        }
+        let next = if only_first { self.next_first(id, may_answer) } else { self.next_packet(id, may_answer) };
+        let Some(packet) = next else { return false };
         let sent = self.send_packet(id, packet, now);
         if sent == Sent::Blocked {
             return false;
@@ -179,6 +183,32 @@ impl Peer {
             once.insert(packet);
         }
         true
+    }
+
+    /// The packet to send next of those that went to nobody yet, or were begun with here. Each link has others of them,
+    /// so that none waits for another.
+    fn next_first(&mut self, id: LinkId, may_answer: bool) -> Option<PacketIndex> {
+        let once = self.uplink.sent_once.as_ref()?;
+        let link = self.links.get_mut(&id)?;
+        let (has, sending) = (&link.has, &mut link.sending);
+        let is_begun = |sent: &GroupSet, packet: PacketIndex| sent.packet_groups(packet) != 0;
+        let asked = sending.requested.front().copied().filter(|_| may_answer);
+        let asked = asked.filter(|packet| is_begun(&sending.sent, *packet) || !once.contains(*packet));
+        let begun = sending.fresh.first().copied().filter(|packet| is_begun(&sending.sent, *packet));
+        if let Some(packet) = asked.or(begun.filter(|packet| !sending.declined.contains(*packet))) {
+            return Some(packet);
+        }
+        while let Some(packet) = self.geometry.packet(sending.first_cursor).filter(|_| !sending.subscribed.1.is_empty())
+        {
+            let is_whole = sending.sent.packet_groups(packet) == self.holdings.full_groups(packet);
+            let is_first = is_begun(&sending.sent, packet) || !once.contains(packet);
+            let is_wanted = sending.wants_pushed(packet) && !has.contains(packet) && !sending.declined.contains(packet);
+            if is_first && !is_whole && is_wanted {
+                return Some(packet);
+            }
+            sending.first_cursor += 1;
+        }
+        None
     }
 
     /// The packet to send next: asked for, then newly arrived, then the backlog of the subscription.
@@ -223,6 +253,9 @@ impl Peer {
         sending.fresh.remove(&packet);
         if packet.get() == sending.cursor {
             sending.cursor += 1;
+        }
+        if packet.get() == sending.first_cursor {
+            sending.first_cursor += 1;
         }
     }
 

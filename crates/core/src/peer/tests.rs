@@ -1,6 +1,7 @@
 //! Peers and a tracker in one world without delays: every output is carried out at once, time moves only from timeout to
 //! timeout. What depends on rates and delays is the simulator's.
 
+mod discipline;
 mod recovery;
 
 use std::collections::{BTreeMap, VecDeque};

@@ -197,6 +197,9 @@ impl Peer {
         if self.life != Life::Running {
             return;
         }
+        if self.uplink.sent_once.as_ref().is_some_and(PacketSet::is_full) {
+            self.uplink.sent_once = None;
+        }
         if self.uplink.sent_once.is_some() {
             self.take_turns(true, now);
         }

@@ -1,13 +1,16 @@
 //! What a tracker answers, to friend and foe.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 
 use super::contract::{Event, Input, Output};
 use super::{Tracker, TrackerConfig};
 use crate::ids::{ConnectionId, ContentId, PeerId, PeerSecret};
 use crate::time::Time;
 use crate::wire::signal::Signal;
-use crate::wire::tracker::{FromTracker, Join, MESSAGE_BYTES_MAX, Received, Refusal, Role, Status, ToTracker, VERSION};
+use crate::wire::tracker::{
+    FromTracker, Join, MESSAGE_BYTES_MAX, Received, Refusal, Role, STATUS_RECEIVED_MAX, Status, ToTracker, VERSION,
+};
 
 struct Desk {
     tracker: Tracker,
@@ -296,4 +299,86 @@ fn an_accusation_counts_only_from_a_neighbour() {
     desk.connect(11);
     desk.say(11, &join(1, 10));
     assert_eq!(desk.take(11).refusal(), Some(Refusal::Banned));
+}
+
+/// Who has which neighbours, as the plans tell it: stripes by parent, by socket.
+#[derive(Default)]
+struct Map(BTreeMap<u64, BTreeMap<PeerId, (u32, u32)>>);
+
+impl Map {
+    /// Takes in all that came out since the last call.
+    fn follow(&mut self, desk: &mut Desk) {
+        while let Some(output) = desk.tracker.poll_output() {
+            let Output::Send { connection, text } = output else { continue };
+            let Ok(FromTracker::Plan { open, close }) = FromTracker::decode(&text) else { continue };
+            let edges = self.0.entry(connection.0).or_default();
+            edges.retain(|peer, _| !close.contains(peer) && open.iter().all(|edge| edge.peer != *peer));
+            for edge in open {
+                let (parent, child) = edges.entry(edge.peer).or_default();
+                match edge.role {
+                    Role::Parent => *parent += edge.stripes.0.count_ones(),
+                    Role::Child => *child += edge.stripes.0.count_ones(),
+                    Role::Lateral => {}
+                }
+            }
+        }
+    }
+
+    fn children(&self, socket: u64) -> u32 {
+        self.0.get(&socket).into_iter().flatten().map(|(_, (_, child))| child).sum()
+    }
+
+    /// Everybody tells what it gets of each parent: much, but next to nothing of `slow`, if `may_tell` of that.
+    fn tell(&mut self, desk: &mut Desk, slow: PeerId, may_tell: impl Fn(bool) -> bool) {
+        for (socket, edges) in self.0.clone() {
+            let parents = edges.iter().filter(|(peer, (parent, _))| *parent > 0 && **peer != slow);
+            let mut received: Vec<Received> = parents
+                .map(|(peer, (parent, _))| Received {
+                    peer: *peer,
+                    bytes_per_s: 250_000 * u64::from(*parent),
+                    waited: true,
+                })
+                .collect();
+            if secret(socket as u8).peer_id() != slow && may_tell(edges.contains_key(&slow)) {
+                received.push(Received { peer: slow, bytes_per_s: 10, waited: true });
+            }
+            desk.say(socket, &status(if socket == 1 { 10 } else { 0 }, received));
+        }
+        desk.pass_s(1);
+        self.follow(desk);
+    }
+}
+
+#[test]
+fn what_came_from_a_peer_is_believed_of_its_neighbours_only() {
+    let mut desk = Desk::new(TrackerConfig { laterals: 0, silence_ms_max: 100_000, ..TrackerConfig::default() });
+    let mut map = Map::default();
+    for number in 1..=24 {
+        desk.connect(u64::from(number));
+        let ToTracker::Join(join) = join(number, if number == 1 { 10 } else { 0 }) else { unreachable!() };
+        desk.say(u64::from(number), &ToTracker::Join(Join { slots: 64, ..join }));
+    }
+    desk.pass_s(4);
+    map.follow(&mut desk);
+    let slow = (2..=24).find(|socket| map.children(*socket) >= 4).expect("nearly all feed");
+    let slow_id = secret(slow as u8).peer_id();
+    for _ in 0..12 {
+        map.tell(&mut desk, slow_id, |is_neighbour| !is_neighbour);
+    }
+    assert!(map.children(slow) >= 4, "strangers have no word in it");
+    for _ in 0..12 {
+        map.tell(&mut desk, slow_id, |is_neighbour| is_neighbour);
+    }
+    assert_eq!(map.children(slow), 0, "its children know");
+}
+
+#[test]
+fn a_status_with_too_many_reports_is_refused() {
+    let mut desk = Desk::new(TrackerConfig::default());
+    desk.join(1, 10);
+    let received = Received { peer: secret(2).peer_id(), bytes_per_s: u64::MAX, waited: true };
+    desk.say(1, &status(10, vec![received.clone(); STATUS_RECEIVED_MAX]));
+    assert_eq!(desk.take(1).refusal(), None);
+    desk.say(1, &status(10, vec![received; STATUS_RECEIVED_MAX + 1]));
+    assert_eq!(desk.take(1).refusal(), Some(Refusal::BadMessage));
 }

@@ -1,0 +1,120 @@
+//! What peers tell of each other, and where that puts whom.
+
+use super::*;
+
+/// What a peer sends to each child in each stripe, in bytes a second, and whether its children wait for more.
+type Rate = (u64, bool);
+
+impl Life {
+    /// Everybody tells what it gets from its parents, for so many epochs.
+    fn tell(&mut self, seconds: u64, peers: u8, rate: impl Fn(u8) -> Rate) {
+        for _ in 0..seconds {
+            for by in 1..=peers {
+                for (parent, stripes) in self.parents(by) {
+                    let (bytes_per_s, waited) = rate(parent.as_bytes()[1]);
+                    let bytes_per_s = bytes_per_s * u64::from(stripes.0.count_ones());
+                    self.planner.note_received(parent, peer(by), bytes_per_s, waited, self.now);
+                }
+            }
+            self.pass(1);
+        }
+    }
+
+    fn depth(&self, number: u8) -> Option<u32> {
+        let home = self.planner.members[&peer(number)].home;
+        let homes = (0..CONFIG.stripes).filter(|stripe| home.contains(*stripe));
+        homes.filter_map(|stripe| self.planner.tree(stripe).depth(peer(number))).min()
+    }
+}
+
+/// An origin and peers that offer so many children, of which four are given to each.
+fn offering(peers: u8, offered: u16) -> Life {
+    let mut life = Life::new();
+    life.join(0, 4, true);
+    for number in 1..=peers {
+        life.join(number, offered, false);
+    }
+    life.epochs(5);
+    life
+}
+
+/// What all do that have more to give than they are asked for.
+const AMPLE: Rate = (250_000, false);
+
+#[test]
+fn a_slow_peer_loses_its_children_and_they_get_others() {
+    let mut life = offering(40, 8);
+    assert!(life.fed(7).1 >= 3, "{:?}", life.fed(7));
+    life.tell(12, 40, |number| if number == 7 { (10_000, true) } else { AMPLE });
+    assert_eq!(life.fed(7).1, 0);
+    assert!((1..=40).all(|number| life.has_all_parents(number)));
+}
+
+#[test]
+fn a_fast_peer_gets_more_children_and_a_place_near_the_origin() {
+    let mut life = offering(60, 64);
+    let deep = (1..=60).max_by_key(|number| life.depth(*number)).unwrap();
+    assert!(life.depth(deep) >= Some(3), "{:?}", life.depth(deep));
+    life.tell(12, 60, |number| if number == deep { (1_000_000, true) } else { (250_000, true) });
+    assert!(life.fed(deep).1 >= 8, "{:?}", life.fed(deep));
+    assert_eq!(life.depth(deep), Some(1), "right below the origin");
+}
+
+#[test]
+fn nobody_is_given_more_children_than_it_offers_however_fast_it_is() {
+    let mut life = offering(40, 6);
+    life.tell(12, 40, |number| if number == 7 { (u64::MAX / 64, false) } else { AMPLE });
+    assert!((1..=40).all(|number| life.fed(number).1 <= 6));
+}
+
+#[test]
+fn who_was_fast_and_delivers_no_longer_sinks_whatever_it_says() {
+    let mut life = offering(40, 64);
+    let liar = 7;
+    life.tell(12, 40, |number| if number == liar { (1_000_000, true) } else { AMPLE });
+    let before = life.fed(liar).1;
+    assert!(before >= 8, "{before}");
+    for _ in 0..30 {
+        life.planner.note_limited(peer(liar), false);
+        life.tell(1, 40, |number| if number == liar { (1_000, true) } else { AMPLE });
+    }
+    assert_eq!(life.fed(liar).1, 0);
+    assert!((1..=40).all(|number| life.has_all_parents(number)));
+}
+
+#[test]
+fn who_says_that_its_uplink_is_at_its_limit_is_not_given_more() {
+    let mut life = offering(40, 64);
+    for _ in 0..12 {
+        life.planner.note_limited(peer(7), true);
+        life.tell(1, 40, |_| AMPLE);
+    }
+    let slots = |number: u8| life.planner.members[&peer(number)].slots;
+    assert!(slots(7) <= 5, "{}", slots(7));
+    let more = (1..=40).filter(|number| slots(*number) >= 6).count();
+    assert!(more >= 20, "others with more to give are tried with more: {more} of them");
+}
+
+#[test]
+fn an_epoch_moves_few_and_at_last_nobody() {
+    let mut life = offering(200, 4);
+    // Rates that differ twofold, and no more children than there were: what moves is moved to be in order.
+    let rate = |number: u8| (250_000 + 1_000 * u64::from(number), true);
+    life.tell(4, 200, rate);
+    let mut moved = Vec::new();
+    for _ in 0..80 {
+        let parents = |life: &Life, stripe: u8| -> Vec<Option<PeerId>> {
+            (1..=200).map(|number| life.planner.tree(stripe).parent(peer(number))).collect()
+        };
+        let before: Vec<_> = (0..CONFIG.stripes).map(|stripe| parents(&life, stripe)).collect();
+        life.pass(1);
+        for (stripe, before) in before.iter().enumerate() {
+            let after = parents(&life, stripe as u8);
+            moved.push(before.iter().zip(&after).filter(|(before, after)| before != after).count());
+        }
+    }
+    // Four peers in each stripe rise; each makes another give way, and that one perhaps a third.
+    assert!(moved.iter().all(|moved| *moved <= 12), "{moved:?}");
+    assert!(moved[..8].iter().any(|moved| *moved > 0), "there was something to put in order: {moved:?}");
+    assert!(moved[moved.len() - 4..].iter().all(|moved| *moved == 0), "{moved:?}");
+}

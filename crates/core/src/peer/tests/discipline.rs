@@ -1,0 +1,441 @@
+//! One peer between neighbours that say exactly what a test wants: who is asked, refused, declined and sent what.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::content::KnownNodes;
+use crate::ids::{ReadId, WriteId};
+use crate::wire::link::{Data, Partial, Run};
+use crate::wire::tracker::{Edge, FromTracker, Role, StripeMask, ToTracker, VERSION};
+
+const PACKET_BYTES: usize = 65_536;
+const GROUP_BYTES: usize = 16_384;
+const STRIPES: u8 = 2;
+const ALL: StripeMask = StripeMask::all(STRIPES);
+
+/// A peer with a hand on all its inputs. Time moves when a test says so.
+struct Lab {
+    peer: Peer,
+    content: Vec<u8>,
+    tree: HashTree,
+    now: Time,
+    /// Whether reads and writes are done at once.
+    has_store: bool,
+    writes: Vec<WriteId>,
+    reads: Vec<ReadId>,
+    /// What it said on links, in order.
+    said: Vec<(LinkId, LinkMessage)>,
+    told: Vec<ToTracker>,
+    opened: Vec<LinkId>,
+    /// What the neighbours at the far ends were sent, and know of the tree.
+    sent_bytes: BTreeMap<LinkId, u64>,
+    known: BTreeMap<LinkId, KnownNodes>,
+}
+
+impl Lab {
+    fn new(packets: usize, is_complete: bool, cache_bytes: usize) -> Self {
+        let content = content(packets * PACKET_BYTES);
+        let mut builder = TreeBuilder::new();
+        builder.push(&content);
+        let (_, tree) = builder.finish().expect("small enough");
+        let manifest = Manifest::of_file("file.bin", None, tree.root(), content.len() as u64).expect("valid");
+        let start = if is_complete { Start::Complete(tree.clone()) } else { Start::Empty };
+        let config = PeerConfig { cache_bytes, ..PeerConfig::new(manifest, start) };
+        let now = Time::from_millis(1);
+        let mut lab = Self {
+            peer: Peer::new(config, [1; 32], now),
+            content,
+            tree,
+            now,
+            has_store: true,
+            writes: Vec::new(),
+            reads: Vec::new(),
+            said: Vec::new(),
+            told: Vec::new(),
+            opened: Vec::new(),
+            sent_bytes: BTreeMap::new(),
+            known: BTreeMap::new(),
+        };
+        lab.give(Input::TrackerUp);
+        let welcome = FromTracker::Welcome {
+            version: VERSION,
+            peer: lab.peer.id(),
+            stripes: STRIPES,
+            ice_servers: Vec::new(),
+            manifest_wanted: false,
+        };
+        lab.give(Input::TrackerMessage(welcome.encode()));
+        lab
+    }
+
+    fn give(&mut self, input: Input) {
+        self.peer.handle_input(input, self.now);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.peer.poll_output() {
+            match output {
+                Output::OpenLink { link, .. } => self.opened.push(link),
+                Output::SendLink { link, message } => self.hear(link, &message),
+                Output::SendTracker(text) => self.told.push(ToTracker::decode(&text).expect("its own")),
+                Output::Write { write, .. } if self.has_store => self.give(Input::Written(write)),
+                Output::Write { write, .. } => self.writes.push(write),
+                Output::Read { read, offset_bytes, len_bytes } if self.has_store => {
+                    let start = offset_bytes as usize;
+                    let bytes = Bytes::copy_from_slice(&self.content[start..start + len_bytes as usize]);
+                    self.give(Input::ReadDone { read, bytes });
+                }
+                Output::Read { read, .. } => self.reads.push(read),
+                Output::Event(Event::Failed(failure)) => panic!("{failure:?}"),
+                _ => {}
+            }
+        }
+    }
+
+    fn hear(&mut self, link: LinkId, message: &Bytes) {
+        let message = LinkMessage::decode(message, &self.tree.geometry()).expect("its own");
+        if let LinkMessage::Data(data) = &message {
+            *self.sent_bytes.entry(link).or_default() += data.payload.len() as u64;
+        }
+        self.said.push((link, message));
+        self.give(Input::LinkRoom { link, room_bytes: 1 << 30 });
+    }
+
+    /// A neighbour that the tracker planned, linked and greeted. `has`: packets below this one.
+    fn link(&mut self, role: Role, has: u32) -> LinkId {
+        let peer = PeerId::from_bytes([0x40 + self.opened.len() as u8; 16]);
+        let stripes = if role == Role::Parent { ALL } else { StripeMask::NONE };
+        let plan = FromTracker::Plan { open: vec![Edge { peer, role, stripes, dial: true }], close: Vec::new() };
+        self.give(Input::TrackerMessage(plan.encode()));
+        let link = *self.opened.last().expect("it dials");
+        self.give(Input::LinkOpen { link, room_bytes: 1 << 30 });
+        let have = if has == 0 { Vec::new() } else { vec![Run { first: 0, count: has }] };
+        let agent = "test".to_owned();
+        self.say(link, &LinkMessage::Hello { content: self.tree.root(), agent, have });
+        link
+    }
+
+    fn say(&mut self, link: LinkId, message: &LinkMessage) {
+        self.give(Input::LinkMessage { link, message: message.encode() });
+    }
+
+    /// A neighbour takes whatever comes, and acknowledges what came.
+    fn acknowledge(&mut self, link: LinkId) {
+        let received_bytes = self.sent_bytes.get(&link).copied().unwrap_or(0);
+        self.say(link, &LinkMessage::Credit { received_bytes, limit_bytes: 1 << 40 });
+    }
+
+    fn subscribe(&mut self, link: LinkId) {
+        self.say(link, &LinkMessage::Subscribe { stripes: STRIPES, mask: ALL.0 });
+    }
+
+    fn request(&mut self, link: LinkId, first: u32, count: u32, partial: Vec<Partial>) {
+        self.say(link, &LinkMessage::Request { packets: vec![Run { first, count }], partial });
+    }
+
+    /// A neighbour brings consecutive groups.
+    fn bring(&mut self, link: LinkId, first: u32, count: u32) {
+        let geometry = self.tree.geometry();
+        let packet = first as usize / 4;
+        let all = &self.content[packet * PACKET_BYTES..][..PACKET_BYTES];
+        let known = self.known.entry(link).or_insert_with(|| KnownNodes::new(&geometry));
+        let group = geometry.group(first).unwrap();
+        let proof = self.tree.proof(group, count, Some(all), known).unwrap();
+        let start = first as usize * GROUP_BYTES;
+        let payload = Bytes::copy_from_slice(&self.content[start..start + count as usize * GROUP_BYTES]);
+        self.say(link, &LinkMessage::Data(Data { first: group, count: count as u8, proof, payload }));
+    }
+
+    fn pass_ms(&mut self, ms: u64) {
+        let end = self.now + Duration::from_millis(ms);
+        while let Some((at, _)) = self.peer.poll_timeout().filter(|(at, _)| *at <= end) {
+            self.now = self.now.max(at);
+            self.peer.handle_timeout(self.now);
+            self.drain();
+        }
+        self.now = end;
+    }
+
+    /// Groups that were sent since the last call, in order.
+    fn take_groups(&mut self) -> Vec<(LinkId, u32)> {
+        let data = self.take_said().into_iter().filter_map(|(link, message)| match message {
+            LinkMessage::Data(data) => Some((link, data)),
+            _ => None,
+        });
+        data.flat_map(|(link, data)| (0..u32::from(data.count)).map(move |i| (link, data.first.get() + i))).collect()
+    }
+
+    fn take_said(&mut self) -> Vec<(LinkId, LinkMessage)> {
+        core::mem::take(&mut self.said)
+    }
+
+    /// Packets in messages of one kind on a link since the last call.
+    fn take_packets(&mut self, link: LinkId, of: fn(&LinkMessage) -> Option<&Vec<Run>>) -> Vec<u32> {
+        let said = self.take_said();
+        let runs = said.iter().filter(|(on, _)| *on == link).filter_map(|(_, message)| of(message)).flatten();
+        runs.flat_map(|run| run.first..run.first + run.count).collect()
+    }
+}
+
+fn refused(message: &LinkMessage) -> Option<&Vec<Run>> {
+    if let LinkMessage::Refuse { packets } = message { Some(packets) } else { None }
+}
+
+fn cancelled(message: &LinkMessage) -> Option<&Vec<Run>> {
+    if let LinkMessage::Cancel { packets } = message { Some(packets) } else { None }
+}
+
+fn requested(message: &LinkMessage) -> Option<&Vec<Run>> {
+    if let LinkMessage::Request { packets, .. } = message { Some(packets) } else { None }
+}
+
+#[test]
+fn who_asks_for_more_than_goes_out_soon_is_refused_the_rest_at_once() {
+    let mut lab = Lab::new(64, true, 8 << 20);
+    let link = lab.link(Role::Lateral, 0);
+    lab.acknowledge(link);
+    lab.take_said();
+    lab.request(link, 0, 40, Vec::new());
+    let said = lab.take_said();
+    let refusals: Vec<u32> =
+        said.iter().filter_map(|(_, message)| refused(message)).flatten().map(|run| run.count).collect();
+    assert_eq!(refusals, [36], "nothing is known of the uplink: four packets are promised");
+    lab.said = said;
+    // Half of what may be in flight goes out before anything is acknowledged; the rest of the promise follows.
+    let mut groups = lab.take_groups();
+    assert!((1..=12).contains(&groups.len()), "{groups:?}");
+    for _ in 0..8 {
+        lab.acknowledge(link);
+        groups.extend(lab.take_groups());
+    }
+    let mut groups: Vec<u32> = groups.into_iter().map(|(_, group)| group).collect();
+    groups.sort_unstable();
+    assert_eq!(groups, (0..16).collect::<Vec<_>>());
+}
+
+#[test]
+fn while_what_is_pushed_takes_the_uplink_nothing_is_promised() {
+    let mut lab = Lab::new(64, true, 8 << 20);
+    let (child, other) = (lab.link(Role::Child, 0), lab.link(Role::Lateral, 0));
+    lab.acknowledge(child);
+    lab.acknowledge(other);
+    lab.subscribe(child);
+    lab.take_said();
+    lab.request(other, 40, 2, Vec::new());
+    assert_eq!(lab.take_packets(other, refused), [40, 41]);
+    lab.acknowledge(child);
+    lab.acknowledge(child);
+    assert!(lab.take_groups().iter().all(|(link, _)| *link == child), "what was refused is not sent after all");
+}
+
+#[test]
+fn a_busy_neighbour_is_not_asked_again_at_once() {
+    let mut lab = Lab::new(16, false, 8 << 20);
+    let link = lab.link(Role::Lateral, 16);
+    let asked = lab.take_packets(link, requested);
+    assert!(!asked.is_empty());
+    let packets = asked.iter().map(|packet| Run { first: *packet, count: 1 }).collect();
+    lab.say(link, &LinkMessage::Refuse { packets });
+    lab.pass_ms(400);
+    assert!(lab.take_packets(link, requested).is_empty(), "it is busy");
+    lab.pass_ms(1_500);
+    assert!(!lab.take_packets(link, requested).is_empty(), "it may not be any longer");
+}
+
+#[test]
+fn groups_that_the_asker_holds_are_not_sent() {
+    let mut lab = Lab::new(4, true, 8 << 20);
+    let link = lab.link(Role::Lateral, 0);
+    lab.acknowledge(link);
+    lab.take_said();
+    lab.request(link, 1, 1, vec![Partial { packet: 1, groups: 0b0101 }]);
+    for _ in 0..4 {
+        lab.acknowledge(link);
+    }
+    let groups: Vec<u32> = lab.take_groups().into_iter().map(|(_, group)| group).collect();
+    assert_eq!(groups, [5, 7]);
+}
+
+#[test]
+fn what_is_held_in_part_is_told_when_the_rest_is_asked_for() {
+    let mut lab = Lab::new(1, false, 8 << 20);
+    let feeder = lab.link(Role::Parent, 1);
+    lab.bring(feeder, 0, 1);
+    lab.bring(feeder, 2, 1);
+    lab.give(Input::LinkClosed { link: feeder, reason: "gone".to_owned() });
+    lab.take_said();
+    let other = lab.link(Role::Lateral, 1);
+    let partial: Vec<Partial> = lab
+        .take_said()
+        .into_iter()
+        .filter_map(|(link, message)| match message {
+            LinkMessage::Request { partial, .. } if link == other => Some(partial),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    assert_eq!(partial, [Partial { packet: 0, groups: 0b0101 }]);
+}
+
+#[test]
+fn a_feeder_is_told_not_to_push_what_has_begun_to_come_from_elsewhere() {
+    let mut lab = Lab::new(16, false, 8 << 20);
+    let feeder = lab.link(Role::Parent, 16);
+    let other = lab.link(Role::Lateral, 16);
+    lab.pass_ms(4_500);
+    let said = lab.take_said();
+    let asked: Vec<u32> = said
+        .iter()
+        .filter(|(link, _)| *link == other)
+        .filter_map(|(_, message)| requested(message))
+        .flatten()
+        .map(|run| run.first)
+        .collect();
+    assert!(!asked.is_empty(), "the feeder brings nothing");
+    assert!(said.iter().all(|(link, message)| *link != feeder || cancelled(message).is_none()), "not before it comes");
+    lab.bring(other, asked[0] * 4, 1);
+    assert_eq!(lab.take_packets(feeder, cancelled), [asked[0]]);
+    lab.bring(other, asked[0] * 4 + 1, 1);
+    assert!(lab.take_packets(feeder, cancelled).is_empty(), "it is told once");
+}
+
+#[test]
+fn what_was_declined_is_not_pushed_unless_it_is_asked_for() {
+    let mut lab = Lab::new(6, true, 8 << 20);
+    let link = lab.link(Role::Child, 0);
+    lab.subscribe(link);
+    lab.say(link, &LinkMessage::Cancel { packets: vec![Run { first: 2, count: 3 }] });
+    for _ in 0..12 {
+        lab.acknowledge(link);
+    }
+    let mut groups: Vec<u32> = lab.take_groups().into_iter().map(|(_, group)| group).collect();
+    groups.sort_unstable();
+    assert_eq!(groups, [0, 1, 2, 3, 4, 5, 6, 7, 20, 21, 22, 23]);
+    lab.request(link, 3, 1, Vec::new());
+    for _ in 0..4 {
+        lab.acknowledge(link);
+    }
+    assert_eq!(lab.take_groups().len(), 4);
+}
+
+#[test]
+fn what_was_declined_while_it_was_being_read_is_not_sent() {
+    let mut lab = Lab::new(4, true, 0);
+    lab.has_store = false;
+    let link = lab.link(Role::Child, 0);
+    lab.acknowledge(link);
+    lab.subscribe(link);
+    assert!(!lab.reads.is_empty());
+    lab.say(link, &LinkMessage::Cancel { packets: vec![Run { first: 0, count: 4 }] });
+    for (packet, read) in core::mem::take(&mut lab.reads).into_iter().enumerate() {
+        let bytes = Bytes::copy_from_slice(&lab.content[packet * PACKET_BYTES..][..PACKET_BYTES]);
+        lab.give(Input::ReadDone { read, bytes });
+    }
+    assert_eq!(lab.take_groups(), []);
+}
+
+#[test]
+fn an_origin_sends_each_packet_once_before_it_sends_any_again() {
+    for cache_bytes in [64 << 20, 0] {
+        let mut lab = Lab::new(32, true, cache_bytes);
+        let links = [lab.link(Role::Child, 0), lab.link(Role::Child, 0), lab.link(Role::Child, 0)];
+        for link in links {
+            lab.acknowledge(link);
+            lab.subscribe(link);
+        }
+        let mut groups = lab.take_groups();
+        for _ in 0..200 {
+            lab.now = lab.now + Duration::from_millis(50);
+            links.into_iter().for_each(|link| lab.acknowledge(link));
+            groups.extend(lab.take_groups());
+        }
+        let mut out = std::collections::BTreeSet::new();
+        let again = groups.iter().position(|(_, group)| !out.insert(*group)).expect("all get all");
+        // At the end the others need not wait for the rest of what one has begun with.
+        assert!(again >= 24 * 4, "everything is on its way before anything goes again: {:?}", &groups[..again]);
+        let first: Vec<usize> =
+            links.iter().map(|link| groups[..again].iter().filter(|(to, _)| to == link).count()).collect();
+        assert!(first.iter().all(|count| *count >= 4 * 4), "each gets others of them: {first:?}");
+        assert_eq!(groups.len(), 3 * 32 * 4, "all get all");
+    }
+}
+
+#[test]
+fn what_is_in_flight_is_bounded_until_it_is_acknowledged() {
+    let mut lab = Lab::new(64, true, 8 << 20);
+    let links = [lab.link(Role::Child, 0), lab.link(Role::Child, 0)];
+    for link in links {
+        lab.acknowledge(link);
+        lab.subscribe(link);
+    }
+    // Four packets over all links, and a group of each packet that was being read when that was reached.
+    let in_flight = lab.take_groups().len();
+    assert!((16..=16 + 2 * 4).contains(&in_flight), "{in_flight} groups");
+    links.into_iter().for_each(|link| lab.acknowledge(link));
+    assert!(!lab.take_groups().is_empty());
+}
+
+#[test]
+fn a_far_end_that_has_frozen_does_not_hold_up_the_others() {
+    let mut lab = Lab::new(64, true, 8 << 20);
+    let frozen = lab.link(Role::Child, 0);
+    lab.say(frozen, &LinkMessage::Credit { received_bytes: 0, limit_bytes: 4 * PACKET_BYTES as u64 });
+    lab.subscribe(frozen);
+    let other = lab.link(Role::Child, 0);
+    lab.acknowledge(other);
+    lab.subscribe(other);
+    lab.take_said();
+    lab.pass_ms(1_000);
+    assert_eq!(lab.take_groups(), [], "what is in flight may still arrive");
+    for _ in 0..16 {
+        lab.pass_ms(500);
+        lab.acknowledge(other);
+    }
+    let groups = lab.take_groups();
+    assert!(!groups.is_empty() && groups.iter().all(|(link, _)| *link == other), "{groups:?}");
+}
+
+#[test]
+fn a_whole_packet_that_is_partly_being_written_is_read_after_the_write() {
+    let mut lab = Lab::new(4, false, 0);
+    lab.has_store = false;
+    let feeder = lab.link(Role::Parent, 4);
+    lab.bring(feeder, 0, 2);
+    let write = lab.writes.remove(0);
+    lab.give(Input::Written(write));
+    // The first half has left the cache by now; the second is on its way to the store.
+    lab.bring(feeder, 2, 2);
+    let child = lab.link(Role::Child, 0);
+    lab.acknowledge(child);
+    lab.subscribe(child);
+    assert!(lab.reads.is_empty(), "half of it is not in the store yet");
+    let write = lab.writes.remove(0);
+    lab.give(Input::Written(write));
+    assert_eq!(lab.reads.len(), 1);
+    let bytes = Bytes::copy_from_slice(&lab.content[..PACKET_BYTES]);
+    lab.give(Input::ReadDone { read: lab.reads[0], bytes });
+    for _ in 0..4 {
+        lab.acknowledge(child);
+    }
+    assert!(!lab.take_groups().is_empty());
+}
+
+#[test]
+fn a_status_tells_what_came_from_whom() {
+    let mut lab = Lab::new(16, false, 8 << 20);
+    let feeder = lab.link(Role::Parent, 16);
+    let idle = lab.link(Role::Lateral, 0);
+    for packet in 0..4 {
+        lab.bring(feeder, packet * 4, 4);
+    }
+    lab.pass_ms(1_500);
+    let received: Vec<_> = core::mem::take(&mut lab.told)
+        .into_iter()
+        .filter_map(|message| if let ToTracker::Status(status) = message { Some(status.received) } else { None })
+        .flatten()
+        .collect();
+    assert_eq!(received.iter().map(|got| got.bytes_per_s).sum::<u64>(), 4 * PACKET_BYTES as u64, "{received:?}");
+    assert!(received.iter().all(|got| got.peer == lab.peer.links[&feeder].peer), "nothing came from {idle:?}");
+}
