@@ -314,6 +314,7 @@ impl Peer {
         self.look_over_links(now);
         self.resubscribe(now);
         self.look_over_requests(now);
+        self.look_at_uplink(now);
         for link in self.links.values_mut() {
             link.receiving.look();
         }

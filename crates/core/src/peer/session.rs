@@ -50,6 +50,7 @@ pub(super) struct Session {
     pub(super) ice_servers: Vec<String>,
     swarm_size: (u32, u32),
     packets_told: Option<u32>,
+    limited_told: bool,
     statuses: u32,
     reported_at: Time,
 }
@@ -205,15 +206,18 @@ impl Peer {
         self.timers.set(Reason::Status, now + interval);
         let packets_held = self.packets_held();
         let received = self.received_lately(now);
-        if self.session.packets_told == Some(packets_held) && received.is_empty() {
+        let limited = self.take_uplink_report();
+        let is_known = self.session.packets_told == Some(packets_held) && self.session.limited_told == limited;
+        if is_known && received.is_empty() {
             return;
         }
         self.session.packets_told = Some(packets_held);
+        self.session.limited_told = limited;
         let status = Status {
             packets_held,
             down_bytes_per_s: self.totals.received.bytes_per_s(now),
             up_bytes_per_s: self.totals.sent.bytes_per_s(now),
-            limited: self.take_uplink_report(),
+            limited,
             received,
         };
         self.tell_tracker(&ToTracker::Status(status));

@@ -28,6 +28,8 @@ const RATE_BYTES_PER_S_MAX: u64 = 1 << 36;
 const REPORT_AGE_S: u64 = 12;
 /// The share of the mean rate below which a peer is a leaf, in percent.
 const LEAF_PERCENT: u64 = 20;
+/// In a smaller swarm nobody is made a leaf: those who could take its place are too few.
+const JUDGED_MIN: usize = 8;
 /// More slots than this are spread over several stripes.
 const HOME_SLOTS: u16 = 16;
 /// Slots change when they are off by more than a quarter: a small change is not worth moving somebody.
@@ -181,8 +183,8 @@ impl Planner {
         let slots = if member.is_origin {
             // An origin sends everything once before it sends anything twice.
             (rate / mean).max(1) * stripes
-        } else if rate * 100 < mean * LEAF_PERCENT {
-            0
+        } else if rate * 100 < mean * LEAF_PERCENT && self.len() >= JUDGED_MIN {
+            u64::from(member.complete)
         } else {
             (rate * stripes + mean / 2) / mean
         };

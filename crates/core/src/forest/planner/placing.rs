@@ -104,7 +104,7 @@ impl Planner {
         }
         let roots = self.complete.iter().take(ROOTS_TRIED).filter(|other| {
             let member = &self.members[*other];
-            member.present && member.slots > 0 && **other != peer && !self.is_avoided(peer, **other, now)
+            member.present && member.offered > 0 && **other != peer && !self.is_avoided(peer, **other, now)
         });
         let loads = roots.map(|other| (self.tree(stripe).child_count(*other), *other));
         loads.filter(|(children, _)| *children < OVERFLOW_MAX).min().map(|(_, other)| other)
