@@ -4,10 +4,10 @@
 //! that have everything (the roots) to all others. The trees together are the forest; since a peer stands at another
 //! place in each, the uplinks of many work at once ([000] claims 3 and 6; [004] claims 1 and 12).
 //!
-//! This first planner places a peer, in every stripe, at the shallowest free slot, and among equals under the peer
-//! with the least to do. A peer that has everything becomes a root, which frees the slot it took. When a peer goes,
-//! its children are placed again the same way. Beside the trees, each peer has a few *lateral* links to others that
-//! are still incomplete: with them it repairs what its parents do not bring.
+//! A peer is interior in the stripes of its home and a leaf in all others. It has as many children as its uplink can
+//! feed, as others measure it, and the fast move up. A peer that has everything becomes a root, which frees the slot it
+//! took; when one goes, its children are placed again. Beside the trees, each peer has a few *lateral* links to others
+//! that are still incomplete, to take from when its parents are late. `docs/forest.md` tells all of it.
 //!
 //! * `tree`: one stripe: parents, children, depths, free slots.
 //! * [`OrderedTree`]: one tree in heap order by a key (\[000\], \[001\]); [`Layout`]: how its positions form a tree.

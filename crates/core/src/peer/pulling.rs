@@ -348,7 +348,7 @@ impl Peer {
         slow.into_iter().filter(is_slow).map(|(packet, _)| packet).take(room.min(2)).collect()
     }
 
-    /// Asks for packets, and tells their feeders not to push them.
+    /// Asks for packets, telling what is held of them already.
     fn ask(&mut self, id: LinkId, mut packets: Vec<PacketIndex>, now: Time) {
         packets.sort_unstable();
         let packet_bytes = self.geometry.packet_bytes();

@@ -3,7 +3,7 @@
 //! A peer's rate is what its receivers say they got from it ([001]: performance information; design: 'reports of
 //! performance are believed from the receiving side'). While at least half of it went to receivers that waited for
 //! more, its uplink was the limit, and the rate is taken as what it can do; otherwise it can do that much at least. A
-//! peer that claims much and delivers little so sinks by what others tell, whatever it says itself.
+//! peer that claims much and delivers little so sinks when its receivers say that they wait, whatever it says itself.
 //!
 //! Of the rate `û` comes how many children a peer is given: `R` is what everyone can get if all uplinks work, so one
 //! stripe flows at `r = R/s`, and a peer can feed `û/r` children. Below a fifth of `R` it is a leaf.
@@ -121,8 +121,8 @@ impl Planner {
         }
     }
 
-    /// A peer says whether its uplink is at its limit. It is believed: to say so makes less of it, to deny it makes
-    /// nothing more of it than what others say they got.
+    /// A peer says whether its uplink is at its limit. To say so is believed: it makes less of it. Who denies it counts
+    /// as much as an origin, until most of its receivers say that they wait.
     pub fn note_limited(&mut self, peer: PeerId, is_limited: bool) {
         if let Some(member) = self.members.get_mut(&peer) {
             member.measured.is_limited = is_limited;
