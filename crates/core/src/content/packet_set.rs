@@ -162,6 +162,12 @@ impl PacketSet {
         }
     }
 
+    /// The first index at or after `from` that is not in it; may lie past the content's end. Costs a step for every 64
+    /// packets that are.
+    pub fn next_absent(&self, from: u32) -> u32 {
+        self.bits.next_clear(from)
+    }
+
     /// Takes a packet out. `false` if it was not there.
     pub fn remove(&mut self, packet: PacketIndex) -> bool {
         self.bits.remove(packet.get())

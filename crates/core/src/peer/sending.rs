@@ -114,10 +114,8 @@ impl Peer {
         if let Some(link) = self.links.get_mut(&id) {
             let is_cancelled = |packet: &PacketIndex| packets.iter().any(|run| run.contains(packet.get()));
             link.sending.requested.retain(|packet| !is_cancelled(packet));
-            for packet in packets.iter().flat_map(|run| run.first..run.first.saturating_add(run.count)) {
-                if let Some(packet) = self.geometry.packet(packet) {
-                    link.sending.declined.insert(packet);
-                }
+            for run in packets {
+                link.sending.declined.insert_run(run.first, run.count);
             }
         }
     }

@@ -37,6 +37,10 @@ fn reference_runs(set: &BTreeSet<u32>) -> Vec<(u32, u32)> {
 
 fn check_packets(set: &PacketSet, reference: &BTreeSet<u32>, geometry: &Geometry) {
     assert_eq!(set.count() as usize, reference.len());
+    for from in 0..geometry.packets() + 2 {
+        let absent = (from..).find(|index| !reference.contains(index));
+        assert_eq!(Some(set.next_absent(from)), absent, "from {from} of {reference:?}");
+    }
     assert_eq!(set.is_full(), reference.len() == geometry.packets() as usize);
     assert!(set.iter().map(PacketIndex::get).eq(reference.iter().copied()));
     let runs: Vec<_> = set.runs().collect();
