@@ -168,11 +168,16 @@ impl Shape {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// The recursion of \[001\], told by hand: take the first N of the list as children, deal the rest to them.
-    fn deal(list: &[usize], fan_out: usize, parent: Option<usize>, parents: &mut [Option<usize>]) {
+    pub(in crate::forest) fn deal(
+        list: &[usize],
+        fan_out: usize,
+        parent: Option<usize>,
+        parents: &mut [Option<usize>],
+    ) {
         let (children, rest) = list.split_at(fan_out.min(list.len()));
         for (number, child) in children.iter().enumerate() {
             parents[*child] = parent;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
+use super::super::layout::tests::deal;
 use super::super::replica::Feed;
 use super::*;
 
@@ -203,14 +204,6 @@ struct Model {
 
 /// Numbers the list's places as \[001\] deals them, or as an array of a heap does; no arithmetic of levels.
 fn parents(layout: Layout, len: usize) -> Vec<Option<usize>> {
-    fn deal(list: &[usize], fan_out: usize, parent: Option<usize>, parents: &mut [Option<usize>]) {
-        let (children, rest) = list.split_at(fan_out.min(list.len()));
-        for (number, child) in children.iter().enumerate() {
-            parents[*child] = parent;
-            let share: Vec<usize> = rest.iter().copied().skip(number).step_by(fan_out).collect();
-            deal(&share, fan_out, Some(*child), parents);
-        }
-    }
     let mut parents = vec![None; len];
     match layout {
         Layout::Stride { fan_out } => deal(&(0..len).collect::<Vec<_>>(), fan_out, None, &mut parents),
