@@ -6,30 +6,9 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { stat } from 'node:fs/promises';
 
-import { examplesFolder, pleachBinary, scenario, sha256, until } from './harness/index.mjs';
+import { examplesFolder, pleachBinary, scenario, seed, sha256, share, startTracker, until } from './harness/index.mjs';
 
 const MIB = 1 << 20;
-
-/** Shares a file on a free port of this machine; returns the process and its link. */
-async function share(lab, file, args = [], name = 'share') {
-  const flags = ['share', file, '--listen', '127.0.0.1:0', '--host', '127.0.0.1', '--no-qr', '-v', ...args];
-  const process = lab.start(name, pleachBinary(), flags);
-  const [link] = await process.waitFor(/^http:\S+/);
-  return { process, link };
-}
-
-/** A tracker of its own; returns the process and its address. */
-async function startTracker(lab, { listen = '127.0.0.1:0', name = 'tracker', args = [] } = {}) {
-  const process = lab.start(name, pleachBinary(), ['tracker', '--listen', listen, '-v', ...args]);
-  const [, address] = await process.waitFor(/https?:\/\/([\d.]+:\d+)/);
-  return { process, address };
-}
-
-async function seed(lab, file, address, args = [], name = 'seed') {
-  const process = lab.start(name, pleachBinary(), ['seed', file, '--tracker', `http://${address}`, '-v', ...args]);
-  const [link] = await process.waitFor(/^http:\S+/);
-  return { process, link };
-}
 
 /** A browser that saves by its downloads: nobody is there to answer a file picker. */
 async function openBrowser(lab) {

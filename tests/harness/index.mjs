@@ -26,6 +26,7 @@ import { within } from './wait.mjs';
 
 export { sha256 } from './files.mjs';
 export { examplesFolder, pleachBinary, root, webDist } from './paths.mjs';
+export { seed, share, startTracker } from './pleach.mjs';
 export { until } from './wait.mjs';
 
 /** A test with a lab; it fails when it takes longer than `timeoutMs`. */
@@ -49,6 +50,7 @@ export function scenario(name, ...rest) {
 class Lab {
   #processes = [];
   #browsers = [];
+  #browsersNamed = 0;
   #servers = [];
   #folder;
   #artifacts;
@@ -86,7 +88,8 @@ class Lab {
 
   /** Launches a headless Chromium with a new profile. */
   async chromium(options) {
-    const name = `chromium-${this.#browsers.length}`;
+    // Counted at once: several may be starting.
+    const name = `chromium-${this.#browsersNamed++}`;
     const browser = await Browser.launch(name, path.join(await this.folder(), name), options);
     this.#browsers.push(browser);
     return browser;
