@@ -197,6 +197,12 @@ pub struct ServerConfig {
     #[config(layer_attr(arg(long, value_name = "COUNT", hide_short_help = true)))]
     pub uploads_per_address_per_min_max: u32,
 
+    /// Pictures of a swarm's forest that one address may ask for a second, for long; ten times as many at once. One more
+    /// is refused with status 429; 0 shows none to anybody.
+    #[config(default = 20, env = "PLEACH_PICTURES_PER_ADDRESS_PER_S_MAX")]
+    #[config(layer_attr(arg(long, value_name = "COUNT", hide_short_help = true)))]
+    pub pictures_per_address_per_s_max: u32,
+
     /// Memory for manifests. Beyond it those not asked for longest are dropped; peers upload them again when wanted.
     #[config(default = 67_108_864, env = "PLEACH_MANIFESTS_BYTES_MAX")]
     #[config(layer_attr(arg(long, value_name = "BYTES", hide_short_help = true)))]

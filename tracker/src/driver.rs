@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::manifests::{Inserted, Manifests, ManifestsFull};
 use crate::metrics::{Counters, Stats, count};
+use crate::pictures::Pictures;
 
 /// Most commands that wait. At the bound whoever has one more waits for room; 32 MiB if all were longest messages.
 const COMMANDS_MAX: usize = 1024;
@@ -53,6 +54,8 @@ pub(crate) enum Command {
         digest: Option<ManifestDigest>,
         reply: oneshot::Sender<Option<(ManifestDigest, Bytes)>>,
     },
+    /// Give the picture of a swarm's forest, as JSON; nothing if nobody is there.
+    Picture { content: ContentId, reply: oneshot::Sender<Option<Bytes>> },
     /// Give a snapshot.
     Stats { reply: oneshot::Sender<Arc<Stats>> },
 }
@@ -113,6 +116,7 @@ pub(crate) struct Driver {
     queues: HashMap<ConnectionId, mpsc::Sender<String>>,
     commands: mpsc::Receiver<Command>,
     counters: Arc<Counters>,
+    pictures: Pictures,
     snapshot: Option<(Instant, Arc<Stats>)>,
     epoch: Instant,
 }
@@ -131,6 +135,7 @@ impl Driver {
             queues: HashMap::new(),
             commands,
             counters,
+            pictures: Pictures::default(),
             snapshot: None,
             epoch: Instant::now(),
         };
@@ -178,6 +183,7 @@ impl Driver {
             // Whoever asked and went away wants no reply.
             Command::Publish { manifest, pinned, reply } => drop(reply.send(self.publish(manifest, pinned))),
             Command::Fetch { content, digest, reply } => drop(reply.send(self.manifests.get(content, digest))),
+            Command::Picture { content, reply } => drop(reply.send(self.pictures.get(content, &self.tracker))),
             Command::Stats { reply } => drop(reply.send(self.stats())),
         }
     }

@@ -8,7 +8,8 @@
 //! ```text
 //! TCP ─► server ─► routes ─┬─► socket ───────┐
 //!        limits            ├─► manifests ────┼─► driver ─► Tracker (pleach-core)
-//!        TLS               ├─► health, stats ┘
+//!        TLS               ├─► pictures ─────┤
+//!                          ├─► health, stats ┘
 //!                          └─► assets
 //! UDP ─► stun
 //! ```
@@ -37,6 +38,7 @@ mod driver;
 mod limits;
 mod manifests;
 mod metrics;
+mod pictures;
 mod routes;
 mod server;
 mod socket;

@@ -6,6 +6,7 @@
 //! | `GET /`, `GET /CONTENT-ID` | the page, see [`crate::assets`] |
 //! | `GET /CONTENT-ID.pleach` | a manifest of that content; `?m=DIGEST`: that one and no other |
 //! | `PUT /CONTENT-ID.pleach` | gives the server a manifest |
+//! | `GET /swarms/CONTENT-ID/forest.json` | who feeds whom there, see [`crate::pictures`] |
 //! | `GET /health`, `/stats.json`, `/metrics` | for operators, see [`crate::metrics`] |
 //! | any other | a file of the page |
 
@@ -34,7 +35,7 @@ use crate::driver::{Command, DriverHandle, Stopped, Upload};
 use crate::limits::{Gauge, Rate};
 use crate::metrics::{Counters, count, prometheus};
 use crate::server::Client;
-use crate::{assets, socket};
+use crate::{assets, pictures, socket};
 
 /// How long a request may take, its body included; a slower one is answered with 408.
 const REQUEST_MAX: Duration = Duration::from_secs(30);
@@ -59,6 +60,7 @@ pub(crate) struct App {
     pub(crate) sockets: Arc<Gauge>,
     pub(crate) socket_rate: Rate,
     pub(crate) upload_rate: Rate,
+    pub(crate) picture_rate: Rate,
     pub(crate) stun_rate: Arc<Rate>,
     /// The server is ending: everything ends by itself.
     pub(crate) stop: CancellationToken,
@@ -102,6 +104,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/health", get(health))
         .route("/stats.json", get(stats))
         .route("/metrics", get(metrics))
+        .route("/swarms/{content}/forest.json", get(pictures::get))
         .route("/", get(async |headers: HeaderMap| assets::serve_page(&headers)))
         .route("/{name}", get(get_named).put(put_named))
         .fallback(get_file)

@@ -218,6 +218,7 @@ fn new_app(config: ServerConfig, driver: DriverHandle, counters: Arc<Counters>) 
         sockets: Gauge::new(config.sockets_max, config.sockets_per_address_max),
         socket_rate: Rate::per_second(config.new_sockets_per_address_per_s_max),
         upload_rate: Rate::per_minute(config.uploads_per_address_per_min_max),
+        picture_rate: Rate::per_second(config.pictures_per_address_per_s_max),
         stun_rate: Arc::new(Rate::per_second(config.stun_per_address_per_s_max)),
         stop: CancellationToken::new(),
         cut: CancellationToken::new(),
@@ -267,7 +268,7 @@ fn is_any_port(config: &ServerConfig) -> bool {
 async fn forget_idle(app: Arc<App>) {
     loop {
         tokio::time::sleep(FORGET_EVERY).await;
-        for rate in [&app.socket_rate, &app.upload_rate, &app.stun_rate] {
+        for rate in [&app.socket_rate, &app.upload_rate, &app.picture_rate, &app.stun_rate] {
             rate.forget_idle();
         }
     }

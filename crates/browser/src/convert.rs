@@ -26,6 +26,7 @@ enum PeerEvent<'a> {
 #[serde(rename_all = "camelCase")]
 struct PeerStats {
     content: String,
+    peer: String,
     phase: &'static str,
     have_bytes: f64,
     size_bytes: f64,
@@ -48,6 +49,8 @@ struct PeerLinkStats {
     peer: String,
     agent: String,
     role: &'static str,
+    stripes_down: u32,
+    stripes_up: u32,
     packets_held: u32,
     received_bytes: f64,
     sent_bytes: f64,
@@ -140,6 +143,7 @@ pub(crate) fn event(event: &Event) -> Result<JsValue, JsValue> {
 pub(crate) fn stats(stats: Stats) -> Result<JsValue, JsValue> {
     object(&PeerStats {
         content: stats.content.to_string(),
+        peer: stats.peer.to_string(),
         phase: phase(stats.phase),
         have_bytes: stats.have_bytes as f64,
         size_bytes: stats.size_bytes as f64,
@@ -162,6 +166,8 @@ fn link_stats(stats: LinkStats) -> PeerLinkStats {
         peer: stats.peer.to_string(),
         agent: stats.agent,
         role: role(stats.role),
+        stripes_down: stats.stripes_down.0.count_ones(),
+        stripes_up: stats.stripes_up.0.count_ones(),
         packets_held: stats.packets_held,
         received_bytes: stats.received_bytes as f64,
         sent_bytes: stats.sent_bytes as f64,

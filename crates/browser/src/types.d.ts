@@ -54,6 +54,8 @@ export type PeerPhase = "checking" | "searching" | "downloading" | "seeding" | "
 export interface PeerStats {
   /** The content's id. */
   content: string;
+  /** What this peer is called in the swarm. */
+  peer: string;
   phase: PeerPhase;
   /** Verified bytes. */
   haveBytes: number;
@@ -76,6 +78,7 @@ export interface PeerStats {
   swarmPeers: number;
   /** Of these, how many have everything. */
   swarmSeeders: number;
+  /** The open links, at most 64. */
   links: PeerLinkStats[];
 }
 
@@ -88,6 +91,10 @@ export interface PeerLinkStats {
   agent: string;
   /** What the far end is to this peer. */
   role: "parent" | "child" | "lateral";
+  /** How many stripes it pushes to this peer. */
+  stripesDown: number;
+  /** How many stripes this peer pushes to it. */
+  stripesUp: number;
   packetsHeld: number;
   receivedBytes: number;
   sentBytes: number;

@@ -13,9 +13,11 @@
 //! * [`OrderedTree`]: one tree in heap order by a key (\[000\], \[001\]); [`Layout`]: how its positions form a tree.
 //! * [`ReplicaGroups`]: groups that exchange subfiles, in multicast trees (\[004\]).
 //! * [`Planner`]: all stripes of one swarm, laterals, and which edges a change opens and closes.
+//! * [`picture`]: what of it is shown to people.
 
 mod layout;
 mod ordered;
+pub mod picture;
 mod planner;
 mod ranking;
 mod replica;

@@ -3,9 +3,11 @@
 //! * `placing`: where a peer goes in a stripe
 //! * `measuring`: what a peer is worth, as others tell it, and how many children that makes
 //! * `ordering`: the epoch's moves: fast peers up, slow ones down
+//! * `picturing`: what is shown to people
 
 mod measuring;
 mod ordering;
+mod picturing;
 mod placing;
 
 use core::cmp::Reverse;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::content::{HashTree, Manifest};
 use crate::ids::{ContentId, LinkId, PeerId, ReadId, WriteId};
 use crate::wire::signal::Signal;
-use crate::wire::tracker::Role;
+use crate::wire::tracker::{Role, StripeMask};
 
 /// How a peer is set up. Made once; everything in it has a sensible default in [`PeerConfig::new`].
 #[derive(Clone, Debug)]
@@ -269,6 +269,8 @@ pub enum Phase {
 pub struct Stats {
     /// The content.
     pub content: ContentId,
+    /// What this peer is called in the swarm.
+    pub peer: PeerId,
     /// What it is doing.
     pub phase: Phase,
     /// Verified bytes.
@@ -308,6 +310,10 @@ pub struct LinkStats {
     pub agent: String,
     /// What it is to this peer.
     pub role: Role,
+    /// Stripes that it pushes to this peer.
+    pub stripes_down: StripeMask,
+    /// Stripes that this peer pushes to it.
+    pub stripes_up: StripeMask,
     /// Packets it has, as it says.
     pub packets_held: u32,
     /// Payload received on it.

@@ -209,6 +209,7 @@ impl Peer {
         let (swarm_peers, swarm_seeders) = self.session.swarm_size();
         Stats {
             content: self.config.manifest.id(),
+            peer: self.id,
             phase: self.phase(now),
             have_bytes: self.holdings.have_bytes(),
             size_bytes: self.geometry.size_bytes(),
@@ -237,6 +238,8 @@ impl Peer {
             peer: link.peer,
             agent: link.agent.clone(),
             role: self.role_of(link),
+            stripes_down: link.receiving.subscribed,
+            stripes_up: link.sending.subscribed.1,
             packets_held: link.has.count(),
             received_bytes: link.receiving.meter.total_bytes(),
             sent_bytes: link.sending.meter.total_bytes(),

@@ -20,6 +20,7 @@ use rand_chacha::ChaCha8Rng;
 
 pub use contract::{Event, Input, Output, SwarmStats, TrackerConfig, TrackerStats};
 
+use crate::forest::picture::Picture;
 use crate::ids::{ConnectionId, ContentId, PeerId};
 use crate::time::Time;
 use crate::wire::tracker::{FromTracker, Join, MESSAGE_BYTES_MAX, Refusal, ToTracker, VERSION};
@@ -149,6 +150,11 @@ impl Tracker {
             messages_out: self.messages_out,
             refused: self.refused,
         }
+    }
+
+    /// Who feeds whom in a swarm, for people; `None` if nobody is there. It costs as much as it shows, which is bounded.
+    pub fn picture(&self, content: ContentId) -> Option<Picture> {
+        self.swarms.get(&content).map(Swarm::picture)
     }
 
     fn connected(&mut self, connection: ConnectionId, now: Time) {

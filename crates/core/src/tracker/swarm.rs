@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand_chacha::ChaCha8Rng;
 
 use super::contract::{SwarmStats, TrackerConfig};
+use crate::forest::picture::Picture;
 use crate::forest::{Neighbour, Planner, PlannerConfig};
 use crate::ids::{ConnectionId, ContentId, PeerId};
 use crate::time::Time;
@@ -25,9 +26,19 @@ struct Member {
     /// Its socket; none while it is away.
     connection: Option<ConnectionId>,
     away_since: Time,
+    /// As it said last.
+    packets_held: u32,
     packets_total: u32,
     complete: bool,
     accusers: BTreeSet<PeerId>,
+}
+
+impl Member {
+    /// What it holds, in thousandths; a peer that says more than there is has everything.
+    fn held_permille(&self) -> u16 {
+        let held = u64::from(self.packets_held) * 1_000;
+        held.checked_div(u64::from(self.packets_total)).map_or(1_000, |permille| permille.min(1_000) as u16)
+    }
 }
 
 /// One swarm.
@@ -105,6 +116,7 @@ impl Swarm {
         let complete = join.packets_held == join.packets_total;
         if let Some(member) = self.members.get_mut(&peer) {
             let replaced = member.connection.replace(connection);
+            member.packets_held = join.packets_held;
             self.planner.set_present(peer, true);
             if complete {
                 member.complete = true;
@@ -115,6 +127,7 @@ impl Swarm {
         let member = Member {
             connection: Some(connection),
             away_since: now,
+            packets_held: join.packets_held,
             packets_total: join.packets_total,
             complete,
             accusers: BTreeSet::new(),
@@ -149,6 +162,7 @@ impl Swarm {
             }
         }
         let Some(member) = self.members.get_mut(&peer) else { return };
+        member.packets_held = status.packets_held;
         if status.packets_held >= member.packets_total {
             member.complete = true;
             self.planner.set_complete(peer, now);
@@ -237,6 +251,10 @@ impl Swarm {
     pub(super) fn stats(&self, swarm: ContentId) -> SwarmStats {
         let (peers, seeders) = self.size();
         SwarmStats { swarm, peers, seeders, depth: self.planner.depth_max() as usize }
+    }
+
+    pub(super) fn picture(&self) -> Picture {
+        self.planner.picture(|peer| self.members.get(&peer).map_or(0, Member::held_permille))
     }
 
     fn size(&self) -> (usize, usize) {

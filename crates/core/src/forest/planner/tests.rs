@@ -1,6 +1,7 @@
 //! Random lives of swarms, with the planner's invariants checked after every step.
 
 mod measured;
+mod picture;
 
 use core::time::Duration;
 use std::collections::BTreeMap;
