@@ -14,6 +14,7 @@ export type {
   PleachCompleteEvent,
   PleachErrorEvent,
   PleachEventMap,
+  PleachPeersEvent,
   PleachProgressEvent,
   PleachStateChangeEvent,
 } from './elements/pleach-download/pleach-download.component.js';

@@ -4,6 +4,7 @@
  */
 
 import { ProblemError, textOf } from './problems.js';
+import { readAtMost } from './read.js';
 
 /** As in the engine (`content/manifest.rs`); a server that sends more is not believed. */
 const MANIFEST_BYTES_MAX = 1 << 20;
@@ -79,24 +80,8 @@ function refuse({ ok, status }: Response, host: string): void {
 }
 
 async function readAll(response: Response): Promise<Uint8Array> {
-  const reader = response.body?.getReader();
-  if (!reader) return new Uint8Array(await response.arrayBuffer());
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for (let part = await reader.read(); !part.done; part = await reader.read()) {
-    chunks.push(part.value);
-    length += part.value.length;
-    if (length > MANIFEST_BYTES_MAX) {
-      await reader.cancel();
-      throw new ProblemError('manifest', 'the manifest is too long');
-    }
-  }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
+  const bytes = await readAtMost(response, MANIFEST_BYTES_MAX);
+  if (!bytes) throw new ProblemError('manifest', 'the manifest is too long');
   return bytes;
 }
 

@@ -13,6 +13,7 @@ import type { LinkInfo, ManifestInfo, PeerEvent, PeerOptions, PleachPeer } from 
 import type { save as saveContent } from '../storage/save.js';
 import type { ContentStore, OpenedStore } from '../storage/store.js';
 import { agentName, type NavigatorLike } from './agent.js';
+import { fetchForest } from './fetch-forest.js';
 import { fetchManifest, type ManifestRequest } from './manifest.js';
 import type { EngineEvent, EnginePort, EngineStats, OpenOptions, Problem, SaveOptions, SaveResult } from './port.js';
 import { as, failureProblem, ProblemError, problemOf } from './problems.js';
@@ -52,6 +53,7 @@ export class PleachEngine implements EnginePort {
   #tell: (event: EngineEvent) => void = () => {};
   #peer: InstanceType<EngineModule['PleachPeer']> | null = null;
   #id = '';
+  #trackerUrl = '';
   #store: ContentStore | null = null;
   #uploadBytesPerS: number | null = null;
 
@@ -75,6 +77,11 @@ export class PleachEngine implements EnginePort {
   setUploadLimit(bytesPerS: number | null): void {
     this.#uploadBytesPerS = bytesPerS;
     this.#peer?.setUploadLimit(bytesPerS);
+  }
+
+  async forest(): Promise<unknown> {
+    if (!this.#peer) return null;
+    return fetchForest(this.#trackerUrl, this.#id, this.#parts.fetch, this.#ended.signal);
   }
 
   save({ fileName, onProgress }: SaveOptions): Promise<SaveResult> {
@@ -146,6 +153,7 @@ export class PleachEngine implements EnginePort {
   }
 
   #start({ PleachPeer }: EngineModule, { manifest, trackerUrl }: Target, { store, record }: OpenedStore): void {
+    this.#trackerUrl = trackerUrl;
     this.#peer = new PleachPeer({
       manifest,
       trackerUrl,

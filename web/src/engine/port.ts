@@ -28,6 +28,9 @@ export interface EngineLink {
   /** The program at the far end; empty until it has said so. */
   readonly agent: string;
   readonly role: LinkRole;
+  /** How many stripes it pushes to this peer, and this peer to it. */
+  readonly stripesDown: number;
+  readonly stripesUp: number;
   readonly packetsHeld: number;
   readonly receivedBytes: number;
   readonly sentBytes: number;
@@ -41,6 +44,8 @@ export type EnginePhase = 'checking' | 'searching' | 'downloading' | 'seeding' |
 
 /** A snapshot; see `Stats` of the core. */
 export interface EngineStats {
+  /** What this peer is called in the swarm. */
+  readonly peer: string;
   readonly phase: EnginePhase;
   readonly haveBytes: number;
   readonly sizeBytes: number;
@@ -146,6 +151,8 @@ export interface EnginePort {
   /** `null` until there is something to count. */
   stats(): EngineStats | null;
   setUploadLimit(bytesPerS: number | null): void;
+  /** The tracker's picture of who feeds whom, as it came; `null` if it gives none. Never rejects. */
+  forest(): Promise<unknown>;
   /** Called inside a click, because a file picker opens only there. Rejects if the file could not be written. */
   save(options: SaveOptions): Promise<SaveResult>;
   /** Leaves the swarm. What is verified stays, and can be saved if it is all. */

@@ -56,6 +56,7 @@ async function showScene(name: string): Promise<void> {
     engine: download.engine,
     pass,
     press: () => download.shadowRoot?.querySelector<HTMLButtonElement>('.main')?.click(),
+    openPicture: () => download.shadowRoot?.querySelector<HTMLDetailsElement>('.picture')?.setAttribute('open', ''),
     settle: () => new Promise((resolve) => setTimeout(resolve)),
   });
 }

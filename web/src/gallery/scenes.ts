@@ -5,12 +5,15 @@
 
 import type { EngineLink } from '../engine/port.js';
 import { FAKE_CONTENT, fakeLink, type FakeEngine } from '../testing/fake-engine.js';
+import { fakeForest, fakePeerId } from '../testing/fake-forest.js';
 
 /** What a scene can do. `pass` lets time go by: the numbers are refreshed as in life. */
 export interface Stage {
   readonly engine: FakeEngine;
   pass(ms: number): void;
   press(): void;
+  /** Opens "Who feeds whom". */
+  openPicture(): void;
   /** Lets promises settle. */
   settle(): Promise<void>;
 }
@@ -64,6 +67,50 @@ function fail(kind: Parameters<typeof failed>[0], detail: string): (stage: Stage
 function failed(kind: import('../engine/port.js').ProblemKind, detail: string) {
   return { type: 'failed', problem: { kind, detail } } as const;
 }
+
+/** "Who feeds whom", opened: this browser is peer 2 of what the tracker shows, its neighbours are as given. */
+async function picture(stage: Stage, share: number, forest: unknown, links: readonly EngineLink[]): Promise<void> {
+  stage.engine.picture = forest;
+  begin(stage);
+  stage.engine.count({ peer: fakePeerId(2) });
+  if (share < 1) download(stage, 0, share, links);
+  else {
+    stage.engine.count({ phase: 'seeding', haveBytes: SIZE, links });
+    stage.engine.say({ type: 'complete' });
+  }
+  stage.openPicture();
+  await stage.settle();
+  stage.pass(2_000);
+  await stage.settle();
+}
+
+/** A link to the peer of that number in the tracker's picture. */
+function linkTo(number: number, link: Partial<EngineLink> = {}): EngineLink {
+  const packets = Math.ceil(SIZE / 65_536);
+  const agent = number === 0 ? 'pleach/0.1.0' : number % 3 === 0 ? 'Firefox 153' : 'Chrome 156';
+  return fakeLink({ link: number, peer: fakePeerId(number), agent, packetsHeld: Math.floor(packets * (number === 0 ? 1 : 0.3 + (number % 7) / 12)), ...link });
+}
+
+const FEW_LINKS: readonly EngineLink[] = [
+  linkTo(0, { role: 'parent', stripesDown: 3, receivedBytes: 298 * MB, downBytesPerS: 2.9 * MB }),
+  linkTo(1, { role: 'parent', stripesDown: 5, stripesUp: 3, receivedBytes: 204 * MB, sentBytes: 88 * MB, downBytesPerS: 1.7 * MB, upBytesPerS: 0.64 * MB }),
+  linkTo(3, { role: 'child', stripesUp: 4, sentBytes: 131 * MB, upBytesPerS: 1.1 * MB }),
+];
+
+const MANY_LINKS: readonly EngineLink[] = [
+  linkTo(0, { role: 'parent', stripesDown: 1, receivedBytes: 98 * MB, downBytesPerS: 0.41 * MB }),
+  ...[5, 9, 13].map((number) => linkTo(number, { role: 'parent', stripesDown: 2, receivedBytes: number * 7 * MB, downBytesPerS: number * 0.05 * MB })),
+  linkTo(17, { role: 'parent', stripesDown: 1, stripesUp: 1, receivedBytes: 41 * MB, sentBytes: 12 * MB, downBytesPerS: 0.33 * MB, upBytesPerS: 0.35 * MB }),
+  ...[10, 18, 26, 34].map((number) => linkTo(number, { role: 'child', stripesUp: 1, sentBytes: 52 * MB, upBytesPerS: 0.4 * MB })),
+  ...[21, 30].map((number) => linkTo(number, { role: 'lateral', receivedBytes: 9 * MB })),
+  linkTo(36, { role: 'lateral', receivedBytes: 14 * MB, downBytesPerS: 0.12 * MB }),
+];
+
+const CROWD_LINKS: readonly EngineLink[] = [
+  ...[5, 13, 21, 29, 43, 60, 77].map((number) => linkTo(number, { role: 'parent', stripesDown: 1, receivedBytes: number * 2 * MB, downBytesPerS: number * 0.01 * MB })),
+  ...[66, 74, 82, 90, 98, 106, 114, 122].map((number) => linkTo(number, { role: 'child', stripesUp: 1, sentBytes: 52 * MB, upBytesPerS: 0.24 * MB })),
+  ...[131, 150, 160, 171].map((number) => linkTo(number, { role: 'lateral' })),
+];
 
 export const SCENES: Record<string, Scene> = {
   idle: { title: 'Not started', manual: true, play: () => {} },
@@ -207,6 +254,28 @@ export const SCENES: Record<string, Scene> = {
     play: (stage) => {
       begin(stage);
       download(stage, 0, 0.42, LINKS);
+      stage.engine.say({ type: 'stopped' });
+    },
+  },
+  'picture-alone': { title: 'Who feeds whom: nobody but me', play: (stage) => picture(stage, 0, { left_out: 0, peers: [{ id: fakePeerId(2).slice(0, 8), depth: null, parents: [] }] }, []) },
+  'picture-few': { title: 'Who feeds whom: three others', play: (stage) => picture(stage, 0.42, fakeForest(4, { fanOut: 2 }), FEW_LINKS) },
+  'picture-40': { title: 'Who feeds whom: forty', play: (stage) => picture(stage, 0.42, fakeForest(40), MANY_LINKS) },
+  'picture-200': { title: 'Who feeds whom: two hundred and more', play: (stage) => picture(stage, 0.61, fakeForest(200, { leftOut: 812 }), CROWD_LINKS) },
+  'picture-no-tracker': {
+    title: 'Who feeds whom: the tracker is gone',
+    play: async (stage) => {
+      await picture(stage, 0.42, null, MANY_LINKS);
+      stage.engine.say({ type: 'trackerDown', reason: 'the connection was closed', retryMs: 4_000 });
+    },
+  },
+  'picture-done': {
+    title: 'Who feeds whom: complete, and passing on',
+    play: (stage) => picture(stage, 1, fakeForest(12), [3, 4, 6, 9].map((number) => linkTo(number, { role: 'child', stripesUp: 2, sentBytes: number * 20 * MB, upBytesPerS: number * 0.1 * MB, receivedBytes: 31 * MB }))),
+  },
+  'picture-stopped': {
+    title: 'Who feeds whom: stopped',
+    play: async (stage) => {
+      await picture(stage, 0.42, fakeForest(4, { fanOut: 2 }), FEW_LINKS);
       stage.engine.say({ type: 'stopped' });
     },
   },

@@ -33,6 +33,11 @@ export interface LinkedPeer {
   /** Its program; empty until it has said so. */
   readonly agent: string;
   readonly role: LinkRole;
+  /** How many parts of the stream it pushes to this browser, and this browser to it; see `role` for a word. */
+  readonly stripesDown: number;
+  readonly stripesUp: number;
+  /** How much of the whole it has, 0 to 1. */
+  readonly held: number;
   readonly receivedBytes: number;
   readonly sentBytes: number;
   readonly downBytesPerS: number;
@@ -84,6 +89,8 @@ export interface DownloadState {
   /** In the swarm, as the tracker told last, this one among them. */
   readonly swarmPeers: number;
   readonly swarmSeeders: number;
+  /** What this browser is called in the swarm; empty until it is there. */
+  readonly me: string;
   /** Connected. */
   readonly links: readonly LinkedPeer[];
   readonly tracker: TrackerState;
@@ -131,6 +138,8 @@ export type DownloadAction =
   | { readonly type: 'saveCancelled' }
   | { readonly type: 'saveFailed'; readonly reason: string };
 
+/** What peers tell of each other is counted in packets; the last one is shorter. */
+const PACKET_BYTES = 64 * 1024;
 /** After so long without a byte, people are told why. */
 export const PATIENCE_MS = 15_000;
 
@@ -146,6 +155,7 @@ export function initialState(upload: UploadSetting): DownloadState {
     timeRemainingS: null,
     swarmPeers: 0,
     swarmSeeders: 0,
+    me: '',
     links: [],
     tracker: { status: 'unknown' },
     online: true,
@@ -309,10 +319,14 @@ function tick(state: DownloadState, stats: EngineStats | null, nowMs: number): D
     uploadedBytes: state.inner.uploadedBeforeBytes + stats.sentBytes,
     swarmPeers: stats.swarmPeers,
     swarmSeeders: stats.swarmSeeders,
+    me: stats.peer,
     links: stats.links.map((link) => ({
       id: link.peer,
       agent: link.agent,
       role: link.role,
+      stripesDown: link.stripesDown,
+      stripesUp: link.stripesUp,
+      held: Math.min(1, link.packetsHeld / Math.max(1, Math.ceil(stats.sizeBytes / PACKET_BYTES))),
       receivedBytes: link.receivedBytes,
       sentBytes: link.sentBytes,
       downBytesPerS: link.downBytesPerS,

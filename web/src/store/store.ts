@@ -32,6 +32,8 @@ export interface DownloadStore {
   /** Hears of every change, not of the present; gives back how to stop hearing. */
   subscribe(listener: (state: DownloadState) => void): () => void;
   dispatch(command: DownloadCommand): void;
+  /** The tracker's picture of who feeds whom, as it came; `null` if it gives none. */
+  forest(): Promise<unknown>;
   /** Ends everything. */
   dispose(): void;
 }
@@ -131,6 +133,7 @@ export function createDownloadStore({ createEngine, upload, now = () => performa
           engine?.setUploadLimit(uploadBytesPerS(command.upload));
       }
     },
+    forest: () => engine?.forest() ?? Promise.resolve(null),
     dispose() {
       setTicking(false);
       engine?.dispose();

@@ -33,7 +33,7 @@ describe('the view', () => {
   });
 
   it('says that it goes on without the tracker, and when it tries again', () => {
-    const lost = { ...DOWNLOADING, nowMs: 1_000, links: [{ id: '1', agent: '', role: 'parent', receivedBytes: 0, sentBytes: 0, downBytesPerS: 0, upBytesPerS: 0, roundTripMs: null }] } as const;
+    const lost = { ...DOWNLOADING, nowMs: 1_000, links: [{ id: '1', agent: '', role: 'parent', stripesDown: 1, stripesUp: 0, held: 1, receivedBytes: 0, sentBytes: 0, downBytesPerS: 0, upBytesPerS: 0, roundTripMs: null }] } as const;
     const [notice] = viewOf({ ...lost, tracker: { status: 'down', wasUp: true, reason: 'closed', retryAtMs: 4_900 } }).notices;
     expect(notice).toMatchObject({ tone: 'warning', title: 'Lost contact with the tracker.', advice: 'Your download goes on; trying again in 4 s.' });
   });

@@ -12,6 +12,7 @@ export const FAKE_CONTENT: ContentInfo = {
 };
 
 export const FAKE_STATS: EngineStats = {
+  peer: 'f'.repeat(32),
   phase: 'searching',
   haveBytes: 0,
   sizeBytes: FAKE_CONTENT.sizeBytes,
@@ -30,6 +31,8 @@ export function fakeLink(link: Partial<EngineLink> & { readonly link: number }):
     peer: link.link.toString(16).padStart(32, '0'),
     agent: 'Chrome 156',
     role: 'lateral',
+    stripesDown: link.role === 'parent' ? 2 : 0,
+    stripesUp: link.role === 'child' ? 2 : 0,
     packetsHeld: 0,
     receivedBytes: 0,
     sentBytes: 0,
@@ -44,6 +47,8 @@ export class FakeEngine implements EnginePort {
   source: string | null = null;
   options: OpenOptions | null = null;
   uploadLimit: number | null | undefined;
+  /** What the tracker shows. */
+  picture: unknown = null;
   stopped = false;
   disposed = false;
   current: EngineStats | null = null;
@@ -62,6 +67,10 @@ export class FakeEngine implements EnginePort {
 
   setUploadLimit(bytesPerS: number | null): void {
     this.uploadLimit = bytesPerS;
+  }
+
+  forest(): Promise<unknown> {
+    return Promise.resolve(this.picture);
   }
 
   save(options: SaveOptions): Promise<SaveResult> {

@@ -4,12 +4,14 @@
  */
 
 import type { EnginePort, Problem } from '../../engine/port.js';
+import { relationOf } from '../../forest/scene.js';
 import { formatBytes, formatCount } from '../../store/format.js';
 import { isBusy, isComplete, type DownloadPhase, type DownloadState, type LinkedPeer, type UploadSetting } from '../../store/state.js';
 import { createDownloadStore, type DownloadStore } from '../../store/store.js';
 import { announcement, viewOf, type Notice, type PeerLine, type View } from '../../store/words.js';
 import { braidSvg } from './pleach-download.braid.js';
 import { KIND_ICONS, NOTICE_ICONS, TICK_ICON, TIP } from './pleach-download.icons.js';
+import { PICTURE_TEMPLATE, PictureSection } from './pleach-download.picture.js';
 import { styleSheet } from './pleach-download.styles.js';
 
 /** The state of the download changed. */
@@ -24,6 +26,8 @@ export type PleachProgressEvent = CustomEvent<{
   readonly timeRemaining: number | null;
   readonly numPeers: number;
 }>;
+/** Somebody came, went, or is something else to this browser now. */
+export type PleachPeersEvent = CustomEvent<{ readonly peers: readonly LinkedPeer[] }>;
 /** Everything is here and verified. */
 export type PleachCompleteEvent = CustomEvent<{ readonly id: string; readonly name: string; readonly sizeBytes: number }>;
 /** The download can't go on. */
@@ -32,6 +36,7 @@ export type PleachErrorEvent = CustomEvent<Problem & { readonly title: string; r
 export interface PleachEventMap {
   'pleach-statechange': PleachStateChangeEvent;
   'pleach-progress': PleachProgressEvent;
+  'pleach-peers': PleachPeersEvent;
   'pleach-complete': PleachCompleteEvent;
   'pleach-error': PleachErrorEvent;
 }
@@ -78,6 +83,7 @@ const TEMPLATE = `
       <span class="passing-on"></span>
       <label class="switch"><input type="checkbox" role="switch"> Help others</label>
     </div>
+    ${PICTURE_TEMPLATE}
     <details part="details">
       <summary>Details and verification</summary>
       <dl class="about-it">
@@ -106,6 +112,7 @@ const TEMPLATE = `
  *
  * @event {PleachStateChangeEvent} pleach-statechange - The state changed.
  * @event {PleachProgressEvent} pleach-progress - Something moved.
+ * @event {PleachPeersEvent} pleach-peers - Somebody came, went, or is something else to this browser now.
  * @event {PleachCompleteEvent} pleach-complete - Everything is here and verified.
  * @event {PleachErrorEvent} pleach-error - The download can't go on.
  *
@@ -133,6 +140,7 @@ const TEMPLATE = `
  * @part peers - Who is connected.
  * @part peer - One of them.
  * @part upload - What is passed on, and the switch.
+ * @part picture - Who feeds whom.
  * @part details - The details.
  *
  * @cssproperty --pleach-accent - Buttons, switch, focus.
@@ -159,6 +167,7 @@ export abstract class PleachDownload extends HTMLElement {
   #uploadChosen: boolean | null = null;
   /** A page that is put aside says good-bye; this tells whether to come back. */
   #resumeOnReturn = false;
+  readonly #picture: PictureSection;
 
   constructor() {
     super();
@@ -176,6 +185,7 @@ export abstract class PleachDownload extends HTMLElement {
       this.#uploadChosen = (event.target as HTMLInputElement).checked;
       this.#applyUpload();
     });
+    this.#picture = new PictureSection(this.#find<HTMLDetailsElement>('.picture'), () => this.#store?.forest() ?? Promise.resolve(null));
   }
 
   /** A new engine for each attempt. */
@@ -185,12 +195,14 @@ export abstract class PleachDownload extends HTMLElement {
     addEventListener('pagehide', this.#onPageHide);
     addEventListener('pageshow', this.#onPageShow);
     this.#ensureStore();
+    this.#picture.connect();
     if (this.autostart) this.start();
   }
 
   disconnectedCallback(): void {
     removeEventListener('pagehide', this.#onPageHide);
     removeEventListener('pageshow', this.#onPageShow);
+    this.#picture.disconnect();
     // Moved elsewhere in the page, it goes on.
     queueMicrotask(() => {
       if (!this.isConnected) this.#dropStore();
@@ -338,6 +350,7 @@ export abstract class PleachDownload extends HTMLElement {
         numPeers: state.links.length,
       });
     }
+    if (relations(state) !== relations(before)) this.#tell('pleach-peers', { peers: state.links });
     if (isComplete(state.phase) && !isComplete(before.phase) && state.content) {
       const { id, name, sizeBytes } = state.content;
       this.#tell('pleach-complete', { id, name, sizeBytes });
@@ -372,6 +385,7 @@ export abstract class PleachDownload extends HTMLElement {
     renderList(this.#find('.notices'), view.notices, renderNotice);
     this.#renderActions(view);
     this.#renderMore(view, state);
+    this.#picture.show(state);
     const news = before && announcement(before, state, view);
     if (news) this.#say('.live', news);
   }
@@ -463,6 +477,11 @@ function movedSince(before: DownloadState, state: DownloadState): boolean {
     state.upBytesPerS !== before.upBytesPerS ||
     state.links.length !== before.links.length
   );
+}
+
+/** Who is connected and as what, to compare by. */
+function relations({ links }: DownloadState): string {
+  return links.map((link) => `${link.id} ${relationOf(link)}`).join();
 }
 
 /** Touches the page only where something changed: this runs several times a second. */

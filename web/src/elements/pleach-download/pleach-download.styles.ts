@@ -3,6 +3,8 @@
  * dark box in it. All that a page may want to change is a custom property or a part.
  */
 
+import { PICTURE_CSS } from './pleach-download.picture-styles.js';
+
 const CSS = `
 :host {
   --_surface: var(--pleach-surface, #fffdf8);
@@ -182,6 +184,7 @@ summary:hover { color: var(--_ink); }
 .about-it dt { color: var(--_muted); }
 .about-it dd { overflow-wrap: anywhere; }
 .id { font-family: ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, monospace; font-size: .8125rem; }
+${PICTURE_CSS}
 .hidden { position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 
 @container (max-width: 460px) {
