@@ -57,6 +57,7 @@ export function layOut(scene: Scene, width: number): Drawing {
   for (const row of rowsOf(scene.peers)) {
     const wish = new Map(row.map((at) => [at, wishedX(scene.peers[at], places) ?? middle]));
     const cells = row.map((at) => cellOf(scene, at)).sort((a, b) => (wish.get(a.at) ?? 0) - (wish.get(b.at) ?? 0) || a.at - b.at);
+    centre(cells, scene);
     for (const line of linesOf(cells, width - 2 * MARGIN)) {
       const radius = Math.max(...line.map((cell) => cell.radius));
       const texts = Math.max(...line.map((cell) => cell.texts));
@@ -65,14 +66,20 @@ export function layOut(scene: Scene, width: number): Drawing {
     }
     y += ROW_GAP;
   }
-  const height = Math.ceil(y - ROW_GAP - LINE_GAP + MARGIN);
-  return { width, height, places, ...othersEdges(scene, places), ownEdges: ownEdges(scene, places) };
+  const bottom = Math.max(y - ROW_GAP - LINE_GAP, lowestBow(scene, places));
+  return { width, height: Math.ceil(bottom + MARGIN), places, ...othersEdges(scene, places), ownEdges: ownEdges(scene, places) };
 }
 
 function rowsOf(peers: readonly ScenePeer[]): number[][] {
   const rows: number[][] = [];
   peers.forEach(({ row }, at) => (rows[row] ??= []).push(at));
   return rows.filter((row) => row.length > 0);
+}
+
+/** This browser stands in the middle of its row where nothing pulls it elsewhere. */
+function centre(cells: Cell[], { peers, me }: Scene): void {
+  const from = cells.findIndex(({ at }) => at === me);
+  if (from >= 0 && peers[me]?.parents.length === 0) cells.splice(cells.length >> 1, 0, ...cells.splice(from, 1));
 }
 
 /** The mean of its feeders, as far as they are placed. */
@@ -114,7 +121,7 @@ function linesOf(cells: readonly Cell[], width: number): Cell[][] {
 /** Places a line in the middle, with some air if there is room. */
 function setLine(line: readonly Cell[], width: number, y: number, places: Place[]): void {
   const taken = line.reduce((sum, cell) => sum + cell.width, 0);
-  const stretch = Math.min(2.2, Math.max(1, (width - 2 * MARGIN) / taken));
+  const stretch = Math.min(3, Math.max(1, (width - 2 * MARGIN) / taken));
   let x = (width - taken * stretch) / 2;
   for (const cell of line) {
     places[cell.at] = { x: x + (cell.width * stretch) / 2, y, r: cell.radius };
@@ -160,11 +167,31 @@ function ownEdges({ peers, me }: Scene, places: readonly Place[]): OwnEdge[] {
 /** Room that an arrow's head takes before the circle. */
 const ARROW = 5;
 
+function isBow(from: Place, to: Place): boolean {
+  return Math.abs(from.y - to.y) < from.r + to.r;
+}
+
+/** How far down the control points of a bow are; the curve goes three quarters of it. */
+function bowOf(from: Place, to: Place): number {
+  return Math.min(46, 14 + Math.abs(from.x - to.x) / 5);
+}
+
+/** Where the lowest bow that is drawn ends. */
+function lowestBow({ peers, me }: Scene, places: readonly Place[]): number {
+  const mine = places[me];
+  const pairs = peers.flatMap(({ parents, neighbour }, at) => [
+    ...(neighbour ? [[places[at], mine]] : []),
+    ...(peers.length > CROWD ? parents.slice(0, 1) : parents).map((parent) => [places[parent], places[at]]),
+  ]);
+  const bows = pairs.map(([from, to]) => (from && to && isBow(from, to) ? Math.max(from.y + from.r, to.y + to.r) + bowOf(from, to) : 0));
+  return Math.max(0, ...bows);
+}
+
 /** A curve that leaves and arrives upright; between neighbours of one row, a bow below them. */
 function edge(from: Place, to: Place, aside = 0, head = 0): string {
   const [x1, x2] = [from.x + aside, to.x + aside];
-  if (Math.abs(from.y - to.y) < from.r + to.r) {
-    const bow = Math.min(46, 14 + Math.abs(x1 - x2) / 5) + Math.abs(aside);
+  if (isBow(from, to)) {
+    const bow = bowOf(from, to) + Math.abs(aside);
     const [y1, y2] = [from.y + from.r, to.y + to.r + head];
     return `M${at(x1, y1)}C${at(x1, y1 + bow)} ${at(x2, y2 + bow)} ${at(x2, y2)}`;
   }

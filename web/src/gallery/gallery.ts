@@ -56,7 +56,7 @@ async function showScene(name: string): Promise<void> {
     engine: download.engine,
     pass,
     press: () => download.shadowRoot?.querySelector<HTMLButtonElement>('.main')?.click(),
-    openPicture: () => download.shadowRoot?.querySelector<HTMLDetailsElement>('.picture')?.setAttribute('open', ''),
+    openPicture: () => download.shadowRoot?.querySelector<HTMLDetailsElement>('.feeding')?.setAttribute('open', ''),
     settle: () => new Promise((resolve) => setTimeout(resolve)),
   });
 }

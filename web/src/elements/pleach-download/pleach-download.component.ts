@@ -185,7 +185,7 @@ export abstract class PleachDownload extends HTMLElement {
       this.#uploadChosen = (event.target as HTMLInputElement).checked;
       this.#applyUpload();
     });
-    this.#picture = new PictureSection(this.#find<HTMLDetailsElement>('.picture'), () => this.#store?.forest() ?? Promise.resolve(null));
+    this.#picture = new PictureSection(this.#find<HTMLDetailsElement>('.feeding'), () => this.#store?.forest() ?? Promise.resolve(null));
   }
 
   /** A new engine for each attempt. */

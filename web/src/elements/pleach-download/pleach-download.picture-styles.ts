@@ -1,8 +1,7 @@
 /** How "Who feeds whom" looks. Nothing in it moves; see the component. */
 
 export const PICTURE_CSS = `
-.picture { display: block; }
-.picture[open] > summary { margin-block-end: .75rem; }
+.feeding[open] > summary { margin-block-end: .75rem; }
 .picture-summary { font-weight: 600; font-size: .9375rem; margin-block-end: .5rem; }
 .picture-note { color: var(--_muted); font-size: .8125rem; margin-block-start: .5rem; }
 .picture-note:empty { display: none; }
@@ -17,7 +16,8 @@ export const PICTURE_CSS = `
 .drawing .head { stroke: none; }
 .head.down { fill: var(--_strand-0); }
 .head.up { fill: var(--_strand-2); }
-.ring, .source { fill: var(--_surface); stroke: var(--_muted); stroke-width: 1.25; }
+.ring { fill: var(--_surface); stroke: var(--_muted); stroke-width: 1.25; }
+.plate { fill: var(--_surface); opacity: .86; }
 .held { fill: var(--_muted); }
 .other .ring { stroke-width: 1; }
 .neighbour .ring { stroke: var(--_ink); stroke-width: 1.5; }
@@ -26,7 +26,7 @@ export const PICTURE_CSS = `
 .drawing text { text-anchor: middle; fill: var(--_ink); }
 .drawing .name { font-weight: 700; font-size: 10.5px; }
 .me .name { fill: var(--_on-accent); font-size: 12px; }
-.drawing .rate { font-weight: 600; stroke: var(--_surface); stroke-width: 3.5; paint-order: stroke; stroke-linejoin: round; }
+.drawing .rate { font-weight: 600; }
 .key { display: flex; flex-wrap: wrap; gap: .125rem 1rem; margin-block: .75rem .5rem; color: var(--_muted); font-size: .8125rem; }
 .key li { display: inline-flex; align-items: center; gap: .375rem; }
 .key svg { flex: none; height: 1.125rem; }
@@ -43,6 +43,8 @@ export const PICTURE_CSS = `
   .neighbours table { font-size: .75rem; }
   .neighbours thead th { font-size: .6875rem; }
   .neighbours th, .neighbours td { padding-inline: .1875rem; }
+  .neighbours .relation { min-width: 3.75rem; }
+  .neighbours .program { min-width: 3.25rem; }
 }
 @media (forced-colors: active) {
   .edges, .own.spare { stroke: GrayText; }

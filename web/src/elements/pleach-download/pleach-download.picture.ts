@@ -21,16 +21,18 @@ const NEWS_MS_MIN = 10_000;
 /** Where a browser remembers that a person opened the section. */
 const REMEMBERED = 'pleach:who-feeds-whom';
 const WIDTH_DEFAULT = 600;
+/** Behind what an edge carries, so that it can be read over the edges. */
+const PLATE_WIDTH = 60;
 
-const COLUMNS = ['', 'Neighbour', 'What it is to you', 'Down', 'Up', 'Received'];
+const COLUMNS = ['', 'Neighbour', 'To you', 'Down', 'Up', 'Got'];
 
 export const PICTURE_TEMPLATE = `
-<details class="picture" part="picture">
+<details class="feeding" part="picture">
   <summary>Who feeds whom</summary>
   <p class="picture-summary"></p>
   <div class="drawing"></div>
   <ul class="key" aria-hidden="true">
-    <li><svg viewBox="-9 -9 18 18"><rect class="source" x="-6" y="-6" width="12" height="12" rx="3"/></svg> had everything from the start</li>
+    <li><svg viewBox="-9 -9 18 18"><rect class="ring" x="-6" y="-6" width="12" height="12" rx="3"/></svg> had everything from the start</li>
     <li><svg viewBox="-9 -9 18 18"><circle class="ring" r="6"/><circle class="held" r="4"/></svg> filled as far as it has it</li>
     <li><svg viewBox="0 0 22 18"><path class="own down" d="M1 9h20"/></svg> feeds you</li>
     <li><svg viewBox="0 0 22 18"><path class="own up" d="M1 9h20"/></svg> you feed it</li>
@@ -213,7 +215,12 @@ function drawPeer(peer: ScenePeer, { x, y, r }: Place): SVGElement {
   if (!peer.isMe) children.push(shape(peer.origin, 'held', Math.max(0, (r - 1.5) * Math.sqrt(peer.held))));
   if (peer.isMe) children.push(node('text', { class: 'name', y: '4' }, [], 'you'));
   if (peer.neighbour) children.push(node('text', { class: 'name', y: '3.8' }, [], String(peer.neighbour.number)));
-  ratesOf(peer).forEach(({ way, bytesPerS }, line) => {
+  const rates = ratesOf(peer);
+  if (rates.length > 0) {
+    const plate = { class: 'plate', x: String(-PLATE_WIDTH / 2), y: String(r + 2), width: String(PLATE_WIDTH), height: String(12 * rates.length), rx: '3' };
+    children.push(node('rect', plate));
+  }
+  rates.forEach(({ way, bytesPerS }, line) => {
     children.push(node('text', { class: `rate ${way}`, y: String(r + 11 + 12 * line) }, [], `${way === 'down' ? '↓' : '↑'} ${formatSpeed(bytesPerS)}`));
   });
   const full = peer.held > 0.45 ? ' full' : '';
