@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 use pleach_core::content::{Geometry, Manifest};
+use pleach_core::forest::picture::{Picture, Standing};
+use pleach_core::ids::PeerId;
 use pleach_core::wire::link::LinkMessage;
 use pleach_core::wire::tracker::{FromTracker, ToTracker};
 
@@ -55,4 +57,30 @@ fn manifests() {
     for example in examples("manifest") {
         Manifest::parse(example.as_bytes()).unwrap_or_else(|error| panic!("{example}: {error}"));
     }
+}
+
+#[test]
+fn a_picture_of_a_swarm() {
+    let peer = |id: &str| id.parse::<PeerId>().unwrap();
+    let source = peer("f0e1d2c3b4a5968778695a4b3c2d1e0f");
+    let root = Standing {
+        peer: source,
+        origin: true,
+        complete: true,
+        depth: Some(0),
+        children: 1,
+        up_bytes_per_s: Some(1_250_000),
+        parents: vec![None, None],
+    };
+    let child = Standing {
+        peer: peer("00112233445566778899aabbccddeeff"),
+        origin: false,
+        complete: false,
+        depth: Some(1),
+        children: 0,
+        up_bytes_per_s: None,
+        parents: vec![Some(source), None],
+    };
+    let picture = Picture::new(2, 2, vec![child, root], |_| 420);
+    assert_eq!(examples("picture"), [serde_json::to_string(&picture).unwrap()]);
 }

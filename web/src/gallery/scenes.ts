@@ -73,7 +73,8 @@ async function picture(stage: Stage, share: number, forest: unknown, links: read
   stage.engine.picture = forest;
   begin(stage);
   stage.engine.count({ peer: fakePeerId(2) });
-  if (share < 1) download(stage, 0, share, links);
+  if (links.length === 0) stage.engine.count({ phase: 'searching' });
+  else if (share < 1) download(stage, 0, share, links);
   else {
     stage.engine.count({ phase: 'seeding', haveBytes: SIZE, links });
     stage.engine.say({ type: 'complete' });

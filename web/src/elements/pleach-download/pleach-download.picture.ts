@@ -131,7 +131,7 @@ export class PictureSection {
     this.#say('.picture-note', state.sharing ? drawingNote(scene) : '');
     const place = this.#find('.drawing');
     place.hidden = !state.sharing;
-    this.#find('.key').hidden = !state.sharing;
+    this.#find('.key').hidden = !state.sharing || scene.peers.length === 1;
     if (state.sharing) place.replaceChildren(draw(scene, layOut(scene, place.clientWidth || WIDTH_DEFAULT), summary));
     this.#renderTable(neighbourRows(state.links));
     this.#tell(summary);
