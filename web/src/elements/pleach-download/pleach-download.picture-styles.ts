@@ -43,8 +43,8 @@ export const PICTURE_CSS = `
   .neighbours table { font-size: .75rem; }
   .neighbours thead th { font-size: .6875rem; }
   .neighbours th, .neighbours td { padding-inline: .1875rem; }
-  .neighbours .relation { min-width: 3.75rem; }
-  .neighbours .program { min-width: 3.25rem; }
+  .neighbours th:last-child, .neighbours td:last-child { padding-inline-end: 0; }
+  .neighbours .figure { font-size: .6875rem; }
 }
 @media (forced-colors: active) {
   .edges, .own.spare { stroke: GrayText; }

@@ -57,6 +57,8 @@ const CSS = `
 h2, h3, p, ul, dl, dd { margin: 0; padding: 0; }
 ul { list-style: none; }
 
+/* What is too wide scrolls in its own box and does not widen the card. */
+.card, .more { grid-template-columns: minmax(0, 1fr); }
 .card {
   display: grid;
   gap: 1.5rem;
