@@ -123,7 +123,7 @@ async function relayAmong(pages) {
 
 const element = (tab, read) => tab.evaluate(`(${read})(document.querySelector('pleach-download'))`);
 const progress = (tab) => element(tab, (it) => it.progress);
-const fedBy = (tab) => element(tab, (it) => it.peers.filter(({ upBytesPerS }) => upBytesPerS > 0).length);
+const fedBy = (tab) => element(tab, (it) => it.peers.filter(({ stripesUp, upBytesPerS }) => stripesUp > 0 && upBytesPerS > 0).length);
 const inPercent = (share) => `${Math.round(share * 100)} %`;
 
 async function complete(tab) {
