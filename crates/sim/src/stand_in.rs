@@ -270,7 +270,7 @@ impl StandIn {
             let Some(member) = self.members.get_mut(&one) else { continue };
             member.neighbours.insert(two);
             let connection = member.connection;
-            let edge = Edge { peer: two, role, stripes, dial: one < two };
+            let edge = Edge::new(two, role, stripes, one < two);
             self.send(connection, &FromTracker::Plan { open: vec![edge], close: Vec::new() });
         }
     }

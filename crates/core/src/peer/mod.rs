@@ -15,6 +15,7 @@
 //! * `session`: the tracker's socket: joining, coming back with back-off, plans
 //! * `linking`: links: dialling, signals, hello, silence, closing
 //! * `feeding`: which neighbour feeds which stripe (subscriptions)
+//! * `standby`: who feeds it when that one fails
 //! * `sending`: what goes to whom next
 //! * `receiving`: verify, keep, grant credit
 //! * `uplink`: how much may be in flight, and whose turn it is
@@ -33,6 +34,7 @@ mod pulling;
 mod receiving;
 mod sending;
 mod session;
+mod standby;
 mod timers;
 mod uplink;
 
@@ -58,6 +60,7 @@ use link::Link;
 use meter::Meter;
 use pulling::Pulling;
 use session::Session;
+use standby::Standby;
 use timers::Timers;
 use uplink::Uplink;
 
@@ -101,6 +104,7 @@ pub struct Peer {
     links: BTreeMap<LinkId, Link>,
     next_link: u32,
     feeding: Feeding,
+    standby: Standby,
     holdings: Holdings,
     checking: Option<Checking>,
     /// Whether everything was announced as complete.
@@ -138,6 +142,7 @@ impl Peer {
             links: BTreeMap::new(),
             next_link: 0,
             feeding: Feeding::default(),
+            standby: Standby::default(),
             holdings,
             checking: None,
             completed: false,
@@ -313,6 +318,7 @@ impl Peer {
         self.timers.set(Reason::Maintain, now + MAINTAIN);
         self.look_over_links(now);
         self.resubscribe(now);
+        self.look_at_waiting(now);
         self.look_over_requests(now);
         self.look_at_uplink(now);
         for link in self.links.values_mut() {

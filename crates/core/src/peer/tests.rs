@@ -3,6 +3,7 @@
 
 mod discipline;
 mod recovery;
+mod standing_by;
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand_chacha::ChaCha8Rng;
 
 use super::contract::{SwarmStats, TrackerConfig};
-use crate::forest::{Neighbour, Planner, PlannerConfig};
+use crate::forest::{Named, Neighbour, Planner, PlannerConfig, Standing};
 use crate::ids::{ConnectionId, ContentId, PeerId};
 use crate::time::Time;
 use crate::wire::tracker::{Edge, FromTracker, Join, LinkReport, PLAN_EDGES_MAX, Role, Status};
@@ -191,17 +191,21 @@ impl Swarm {
 
     /// Plans for all whose edges changed and who are there. One who is away is told all when it is back.
     pub(super) fn take_plans(&mut self) -> Vec<(ConnectionId, FromTracker)> {
-        let mut by_peer: BTreeMap<PeerId, (Vec<Edge>, Vec<PeerId>)> = BTreeMap::new();
+        let mut by_peer: BTreeMap<PeerId, (BTreeSet<PeerId>, Vec<PeerId>)> = BTreeMap::new();
         for change in self.planner.take_changes() {
             let (open, close) = by_peer.entry(change.peer).or_default();
             match change.now {
-                Some(neighbour) => open.extend(edges(change.peer, change.other, neighbour)),
+                Some(_) => drop(open.insert(change.other)),
                 None => close.push(change.other),
             }
+        }
+        for Named { peer, other } in self.planner.name_standbys(&by_peer.keys().copied().collect()) {
+            by_peer.entry(peer).or_default().0.insert(other);
         }
         let mut plans = Vec::new();
         for (peer, (open, close)) in by_peer {
             if let Some(connection) = self.connection(peer) {
+                let open = open.into_iter().flat_map(|other| self.edges(peer, other)).collect();
                 plans.extend(in_messages(open, close).into_iter().map(|plan| (connection, plan)));
             }
         }
@@ -213,8 +217,14 @@ impl Swarm {
         let neighbours = self.planner.neighbours(peer);
         let is_edge = |link: &&LinkReport| neighbours.iter().any(|(other, _)| *other == link.peer);
         let close = links.iter().filter(|link| !is_edge(link)).map(|link| link.peer).collect();
-        let open = neighbours.iter().flat_map(|(other, neighbour)| edges(peer, *other, *neighbour)).collect();
+        let open = neighbours.iter().flat_map(|(other, _)| self.edges(peer, *other)).collect();
         in_messages(open, close)
+    }
+
+    /// What a peer is told of the edges to another.
+    fn edges(&self, peer: PeerId, other: PeerId) -> Vec<Edge> {
+        let Some(neighbour) = self.planner.neighbour(peer, other) else { return Vec::new() };
+        edges(peer, other, neighbour, self.planner.standing(peer, other))
     }
 
     pub(super) fn size_message(&self) -> FromTracker {
@@ -245,18 +255,19 @@ impl Swarm {
 }
 
 /// What `peer` is told of an edge. The smaller id dials, so both ends agree without asking.
-fn edges(peer: PeerId, other: PeerId, neighbour: Neighbour) -> Vec<Edge> {
+fn edges(peer: PeerId, other: PeerId, neighbour: Neighbour, standing: Standing) -> Vec<Edge> {
     let dial = peer < other;
     let mut edges = Vec::new();
     if !neighbour.parent.is_empty() {
-        edges.push(Edge { peer: other, role: Role::Parent, stripes: neighbour.parent, dial });
+        edges.push(Edge::new(other, Role::Parent, neighbour.parent, dial));
     }
     if !neighbour.child.is_empty() {
-        edges.push(Edge { peer: other, role: Role::Child, stripes: neighbour.child, dial });
+        edges.push(Edge::new(other, Role::Child, neighbour.child, dial));
     }
     if edges.is_empty() {
-        edges.push(Edge { peer: other, role: Role::Lateral, stripes: neighbour.parent, dial });
+        edges.push(Edge::new(other, Role::Lateral, neighbour.parent, dial));
     }
+    (edges[0].standby, edges[0].backs) = (standing.by_other, standing.by_me);
     edges
 }
 

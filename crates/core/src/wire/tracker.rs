@@ -73,6 +73,11 @@ impl StripeMask {
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
+
+    /// As [`StripeMask::is_empty`], in the form that serde wants.
+    const fn is_none(&self) -> bool {
+        self.is_empty()
+    }
 }
 
 /// One edge of the forest, as one of its two ends is told of it.
@@ -86,6 +91,19 @@ pub struct Edge {
     pub stripes: StripeMask,
     /// Whether I make the offer; the far end is told the opposite.
     pub dial: bool,
+    /// Stripes that the far end pushes to me if their parent fails: it *stands by* for them.
+    #[serde(default, skip_serializing_if = "StripeMask::is_none")]
+    pub standby: StripeMask,
+    /// Stripes for which I stand by for the far end.
+    #[serde(default, skip_serializing_if = "StripeMask::is_none")]
+    pub backs: StripeMask,
+}
+
+impl Edge {
+    /// An edge on which nobody stands by.
+    pub const fn new(peer: PeerId, role: Role, stripes: StripeMask, dial: bool) -> Self {
+        Self { peer, role, stripes, dial, standby: StripeMask::NONE, backs: StripeMask::NONE }
+    }
 }
 
 /// A live link that a peer tells of when it joins again, so that a new tracker keeps what works.
