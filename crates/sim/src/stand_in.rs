@@ -192,6 +192,7 @@ impl StandIn {
             stripes: 1,
             ice_servers: Vec::new(),
             manifest_wanted: false,
+            orders: None,
         };
         self.send(connection, &welcome);
         self.send(

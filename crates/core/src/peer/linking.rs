@@ -204,6 +204,8 @@ impl Peer {
             LinkMessage::Ping { nonce } => self.tell_link(id, &LinkMessage::Pong { nonce }),
             LinkMessage::Pong { nonce } => self.ponged(id, nonce, now),
             LinkMessage::Goodbye => self.far_leaves(id),
+            LinkMessage::Order(order) => self.far_orders(id, &order, now),
+            LinkMessage::Word(word) => self.far_says(id, word),
             LinkMessage::Hello { .. } | LinkMessage::Unknown => {}
         }
     }
@@ -297,6 +299,7 @@ impl Peer {
         let Some(link) = self.links.remove(&id) else { return };
         self.forget_copies(&link);
         self.standby.forget_link(id);
+        self.carrying.forget_link(id);
         if link.is_open() {
             self.event(Event::LinkDown { link: id, peer: link.peer, reason });
         }

@@ -13,6 +13,7 @@
 //! its credit and within the room that the channel reports. What is read ahead, cached and under way has a bound.
 //!
 //! * `session`: the tracker's socket: joining, coming back with back-off, plans
+//! * `carrying`: what it hears and says through neighbours while that is away, and carries for them
 //! * `linking`: links: dialling, signals, hello, silence, closing
 //! * `feeding`: which neighbour feeds which stripe (subscriptions)
 //! * `standby`: who feeds it when that one fails
@@ -23,6 +24,7 @@
 //! * `checking`: reading what an earlier run left
 //! * `holdings`, `link`, `meter`, `timers`: the state these work on
 
+mod carrying;
 mod checking;
 pub mod contract;
 mod feeding;
@@ -53,6 +55,7 @@ use crate::ids::{LinkId, PeerId, PeerSecret};
 use crate::time::Time;
 use crate::wire::link::LinkMessage;
 use crate::wire::tracker::{Role, ToTracker};
+use carrying::Carrying;
 use checking::Checking;
 use feeding::Feeding;
 use holdings::Holdings;
@@ -105,6 +108,7 @@ pub struct Peer {
     next_link: u32,
     feeding: Feeding,
     standby: Standby,
+    carrying: Carrying,
     holdings: Holdings,
     checking: Option<Checking>,
     /// Whether everything was announced as complete.
@@ -143,6 +147,7 @@ impl Peer {
             next_link: 0,
             feeding: Feeding::default(),
             standby: Standby::default(),
+            carrying: Carrying::default(),
             holdings,
             checking: None,
             completed: false,
@@ -316,6 +321,7 @@ impl Peer {
             return;
         }
         self.timers.set(Reason::Maintain, now + MAINTAIN);
+        self.look_after_carrying(now);
         self.look_over_links(now);
         self.resubscribe(now);
         self.look_at_waiting(now);
@@ -349,6 +355,8 @@ impl Peer {
             let text = message.encode();
             self.totals.control_bytes += text.len() as u64;
             self.outputs.push_back(Output::SendTracker(text));
+        } else {
+            self.say_by_neighbours(message);
         }
     }
 

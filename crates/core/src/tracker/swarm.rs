@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand_chacha::ChaCha8Rng;
 
 use super::contract::{SwarmStats, TrackerConfig};
+use super::orders::Post;
 use crate::forest::{Named, Neighbour, Planner, PlannerConfig, Standing};
 use crate::ids::{ConnectionId, ContentId, PeerId};
 use crate::time::Time;
@@ -28,6 +29,8 @@ struct Member {
     packets_total: u32,
     complete: bool,
     accusers: BTreeSet<PeerId>,
+    /// For when its socket is away.
+    post: Option<Post>,
 }
 
 /// One swarm.
@@ -82,15 +85,40 @@ impl Swarm {
         self.members.get(&peer).is_some_and(|member| member.connection.is_none())
     }
 
-    /// Peers that have been away for `away_max` or longer.
+    /// Peers that have been away for `away_max` or longer, and that nobody has brought a word of.
     pub(super) fn away_since(&self, now: Time, away_max: Duration) -> Vec<PeerId> {
         let away = self.members.iter().filter(|(_, member)| member.connection.is_none());
-        away.filter(|(_, member)| now - member.away_since >= away_max).map(|(peer, _)| *peer).collect()
+        let away = away.filter(|(_, member)| now - member.away_since >= away_max).map(|(peer, _)| *peer);
+        away.filter(|peer| !self.is_heard(*peer, now, away_max)).collect()
     }
 
-    /// Where to carry a signal, if the two were told to meet and the receiver is there.
-    pub(super) fn connection_to_signal(&self, from: PeerId, to: PeerId) -> Option<ConnectionId> {
-        if self.planner.may_signal(from, to) { self.connection(to) } else { None }
+    /// Whether a neighbour brought a word of the peer within so long.
+    pub(super) fn is_heard(&self, peer: PeerId, now: Time, within: Duration) -> bool {
+        self.post(peer).is_some_and(|post| post.is_heard(now, within))
+    }
+
+    pub(super) fn post(&self, peer: PeerId) -> Option<&Post> {
+        self.members.get(&peer)?.post.as_ref()
+    }
+
+    pub(super) fn post_mut(&mut self, peer: PeerId) -> Option<&mut Post> {
+        self.members.get_mut(&peer)?.post.as_mut()
+    }
+
+    pub(super) fn set_post(&mut self, peer: PeerId, post: Post) {
+        if let Some(member) = self.members.get_mut(&peer) {
+            member.post = Some(post);
+        }
+    }
+
+    /// Whether the two were told to meet.
+    pub(super) fn may_signal(&self, from: PeerId, to: PeerId) -> bool {
+        self.planner.may_signal(from, to)
+    }
+
+    /// Neighbours by the plan.
+    pub(super) fn neighbours(&self, peer: PeerId) -> impl Iterator<Item = PeerId> {
+        self.planner.neighbours(peer).into_iter().map(|(other, _)| other)
     }
 
     /// Takes a peer in, or back. Returns its older socket if that is still there.
@@ -118,6 +146,7 @@ impl Swarm {
             packets_total: join.packets_total,
             complete,
             accusers: BTreeSet::new(),
+            post: None,
         };
         self.members.insert(peer, member);
         self.planner.join(peer, u16::from(join.slots), complete, &join.links, now, rng);
@@ -132,10 +161,14 @@ impl Swarm {
 
     /// A peer's socket broke.
     pub(super) fn set_away(&mut self, connection: ConnectionId, peer: PeerId, now: Time) {
+        let neighbours: Vec<PeerId> = self.neighbours(peer).collect();
         let Some(member) = self.members.get_mut(&peer) else { return };
         if member.connection == Some(connection) {
             member.connection = None;
             member.away_since = now;
+            if let Some(post) = &mut member.post {
+                post.begin(neighbours);
+            }
             self.planner.set_present(peer, false);
         }
     }
@@ -189,8 +222,8 @@ impl Swarm {
         self.planner.retry(now, rng);
     }
 
-    /// Plans for all whose edges changed and who are there. One who is away is told all when it is back.
-    pub(super) fn take_plans(&mut self) -> Vec<(ConnectionId, FromTracker)> {
+    /// Plans for all whose edges changed.
+    pub(super) fn take_plans(&mut self) -> Vec<(PeerId, FromTracker)> {
         let mut by_peer: BTreeMap<PeerId, (BTreeSet<PeerId>, Vec<PeerId>)> = BTreeMap::new();
         for change in self.planner.take_changes() {
             let (open, close) = by_peer.entry(change.peer).or_default();
@@ -204,10 +237,8 @@ impl Swarm {
         }
         let mut plans = Vec::new();
         for (peer, (open, close)) in by_peer {
-            if let Some(connection) = self.connection(peer) {
-                let open = open.into_iter().flat_map(|other| self.edges(peer, other)).collect();
-                plans.extend(in_messages(open, close).into_iter().map(|plan| (connection, plan)));
-            }
+            let open = open.into_iter().flat_map(|other| self.edges(peer, other)).collect();
+            plans.extend(in_messages(open, close).into_iter().map(|plan| (peer, plan)));
         }
         plans
     }

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use super::order::{self, Order, OrderTerms, Word};
 use super::signal::{SIGNAL_BYTES_MAX, Signal};
 use crate::ids::{ContentId, PeerId, PeerSecret};
 
@@ -194,6 +195,14 @@ pub enum ToTracker {
         /// Which.
         peer: PeerId,
     },
+    /// A word of a neighbour whose socket is away.
+    Carried {
+        /// Which neighbour.
+        from: PeerId,
+        /// What it says.
+        #[serde(flatten)]
+        word: Word,
+    },
     /// Answer to a ping.
     Pong,
     /// I am going.
@@ -240,6 +249,9 @@ pub enum FromTracker {
         ice_servers: Vec<String>,
         /// Whether the tracker would like the manifest uploaded, because it does not have it.
         manifest_wanted: bool,
+        /// Whose orders to believe that neighbours carry; absent: nobody's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        orders: Option<OrderTerms>,
     },
     /// Open these edges and close those: the tracker's half of a reorganisation ([000] claims 12 to 15).
     Plan {
@@ -257,6 +269,8 @@ pub enum FromTracker {
         /// What.
         signal: Signal,
     },
+    /// Pass this on to a neighbour whose socket is away.
+    Carry(Order),
     /// How large the swarm is, when it changed.
     Swarm {
         /// Peers in it, you among them.
@@ -304,6 +318,7 @@ impl ToTracker {
             Self::Join(join) if join.agent.len() > AGENT_BYTES_MAX => Err(DecodeError::Limit("agent")),
             Self::Join(join) if join.packets_held > join.packets_total => Err(DecodeError::Limit("packets_held")),
             Self::Signal { signal, .. } => check_signal(signal).map(|()| message),
+            Self::Carried { word, .. } => check_carried(&word.word).map(|()| message),
             Self::Status(status) if status.received.len() > STATUS_RECEIVED_MAX => Err(DecodeError::Limit("received")),
             _ => Ok(message),
         }
@@ -328,6 +343,7 @@ impl FromTracker {
                 Err(DecodeError::Limit("edges"))
             }
             Self::Signal { signal, .. } => check_signal(signal).map(|()| message),
+            Self::Carry(order) => check_carried(&order.order).map(|()| message),
             _ => Ok(message),
         }
     }
@@ -343,6 +359,10 @@ fn check_signal(signal: &Signal) -> Result<(), DecodeError> {
         return Err(DecodeError::Limit("signal"));
     }
     Ok(())
+}
+
+fn check_carried(text: &str) -> Result<(), DecodeError> {
+    if text.len() > order::TEXT_BYTES_MAX { Err(DecodeError::Limit("carried text")) } else { Ok(()) }
 }
 
 fn decode_json<T: DeserializeOwned>(text: &str) -> Result<T, DecodeError> {
