@@ -39,6 +39,7 @@ mod manifests;
 mod metrics;
 mod routes;
 mod server;
+mod signing_key;
 mod socket;
 mod stun;
 mod tls;

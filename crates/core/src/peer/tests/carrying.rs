@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::ids::{ContentId, OrderSession, Signature};
-use crate::tracker::SigningSeed;
 use crate::wire::order::{Order, OrderKey, TEXT_BYTES_MAX, Word};
 use crate::wire::tracker::{Edge, FromTracker, Role, StripeMask};
 
@@ -15,7 +14,7 @@ fn swarm(peers: usize) -> (World, usize, Vec<usize>) {
         stripes: STRIPES,
         fan_out_max: STRIPES,
         laterals: 0,
-        signing_seed: Some(SigningSeed(SEED)),
+        signing_seed: Some(tracker::SigningSeed(SEED)),
         ..TrackerConfig::default()
     };
     let mut world = World::with_tracker(12_000_000, config);
@@ -37,7 +36,7 @@ fn is_up(world: &World, node: usize) -> bool {
 
 #[test]
 fn who_has_no_socket_gets_new_parents_and_finishes() {
-    let (mut world, seeder, peers) = swarm(8);
+    let (mut world, seeder, peers) = swarm(16);
     let deaf = peers[3];
     world.deafen(deaf);
     world.run_s(3);
@@ -60,7 +59,7 @@ fn who_has_no_socket_gets_new_parents_and_finishes() {
     assert!(world.nodes[deaf].linked.len() > linked, "new links were made");
     assert!(!is_up(&world, deaf), "nothing of it came by a socket");
     let members = world.tracker.as_ref().unwrap().stats().swarms[0].peers;
-    assert_eq!(members, 1 + 8 - gone.len(), "the tracker knows that it is there, after half a minute");
+    assert_eq!(members, 1 + 16 - gone.len(), "the tracker knows that it is there, after half a minute");
     world.give(seeder, Input::UploadLimit { bytes_per_s: None });
     world.run_s(10);
     assert!(world.has_all(deaf) && !is_up(&world, deaf));
