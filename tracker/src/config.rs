@@ -81,6 +81,12 @@ pub struct ServerConfig {
     #[config(layer_attr(arg(long, value_name = "FILE")))]
     pub tls_key: Option<PathBuf>,
 
+    /// File of the secret that signs orders to peers whose socket is away: 64 hexadecimal digits; made if it is not there.
+    /// Without it the secret is another after each restart.
+    #[config(env = "PLEACH_SIGNING_KEY")]
+    #[config(layer_attr(arg(long, value_name = "FILE")))]
+    pub signing_key: Option<PathBuf>,
+
     /// Sites whose pages may use this tracker, as `https://example.org`; all if empty. The tracker's own page always
     /// may, and so may programs that are not browsers.
     #[config(default = [], env = "PLEACH_ALLOWED_ORIGINS", parse_env = list_by_comma)]
@@ -344,6 +350,7 @@ impl ServerConfig {
             messages_per_s_max: self.messages_per_s_max,
             join_ms_max: self.join_ms_max,
             reporters_to_ban: self.reporters_to_ban,
+            signing_seed: None,
         }
     }
 }

@@ -41,6 +41,7 @@ mod metrics;
 mod pictures;
 mod routes;
 mod server;
+mod signing_key;
 mod socket;
 mod stun;
 mod tls;

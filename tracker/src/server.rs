@@ -36,6 +36,7 @@ use crate::limits::{Address, FORGET_EVERY, Gauge, Place, Rate};
 use crate::manifests::ManifestsFull;
 use crate::metrics::{Counters, Stats, count};
 use crate::routes::{App, router};
+use crate::signing_key;
 use crate::{assets, stun, tls};
 
 /// A TLS handshake takes no longer; else the connection is closed.
@@ -70,6 +71,9 @@ pub enum Error {
     /// The certificate or its key could not be used.
     #[error("TLS: {0}")]
     Tls(String),
+    /// The file of the signing key could not be used.
+    #[error("signing key: {0}")]
+    SigningKey(String),
     /// The system gave no random numbers.
     #[error("the system gives no random numbers: {0}")]
     Random(String),
@@ -147,7 +151,10 @@ impl Server {
 
         let mut seed = [0; 32];
         OsRng.try_fill_bytes(&mut seed).map_err(|error| Error::Random(error.to_string()))?;
-        let tracker_config = config.tracker(stun_addr.map(|addr| addr.port()));
+        let mut tracker_config = config.tracker(stun_addr.map(|addr| addr.port()));
+        if let Some(path) = &config.signing_key {
+            tracker_config.signing_seed = Some(signing_key::load_or_make(path).map_err(Error::SigningKey)?);
+        }
         let counters = Arc::new(Counters::default());
         let (driver, handle) = Driver::new(
             |now| Tracker::new(tracker_config, seed, now),

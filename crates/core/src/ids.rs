@@ -105,6 +105,26 @@ hex_id! {
     ManifestDigest, 16
 }
 
+hex_id! {
+    /// A tracker's public Ed25519 key: what it signs, peers believe whoever brings it.
+    TrackerKey, 32
+}
+
+hex_id! {
+    /// An Ed25519 signature.
+    Signature, 64
+}
+
+hex_id! {
+    /// One welcome of one peer: what was signed in another is no longer good.
+    OrderSession, 8
+}
+
+hex_id! {
+    /// Shows that a word to the tracker comes from the peer that it is said to come from.
+    WordTag, 16
+}
+
 impl PeerSecret {
     /// The public name that belongs to this secret.
     pub fn peer_id(&self) -> PeerId {

@@ -19,7 +19,7 @@ fn examples(marker: &str) -> Vec<&'static str> {
 #[test]
 fn messages_to_the_tracker() {
     let examples = examples("to-tracker");
-    assert_eq!(examples.len(), 9);
+    assert_eq!(examples.len(), 10);
     for example in examples {
         let message = ToTracker::decode(example).unwrap_or_else(|error| panic!("{example}: {error}"));
         assert_ne!(message, ToTracker::Unknown, "{example}");
@@ -30,7 +30,7 @@ fn messages_to_the_tracker() {
 #[test]
 fn messages_from_the_tracker() {
     let examples = examples("from-tracker");
-    assert_eq!(examples.len(), 6);
+    assert_eq!(examples.len(), 9);
     for example in examples {
         let message = FromTracker::decode(example).unwrap_or_else(|error| panic!("{example}: {error}"));
         assert_ne!(message, FromTracker::Unknown, "{example}");
@@ -42,7 +42,7 @@ fn messages_from_the_tracker() {
 fn messages_on_a_link() {
     let geometry = Geometry::new(3_000_001).unwrap();
     let examples = examples("link");
-    assert_eq!(examples.len(), 5);
+    assert_eq!(examples.len(), 7);
     for example in examples {
         let bytes: Bytes =
             (0..example.len() / 2).map(|i| u8::from_str_radix(&example[2 * i..2 * i + 2], 16).unwrap()).collect();

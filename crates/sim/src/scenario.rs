@@ -40,6 +40,8 @@ pub enum Fault {
     SourceKilled,
     /// The tracker is killed in the middle and comes back after five seconds, knowing nothing.
     TrackerRestart,
+    /// So many percent of the sockets break and can't be opened again for half a minute, while others leave.
+    Deaf(u32),
     /// So many percent of all pairs can't connect.
     Unreachable(u32),
     /// So many percent bend what they send.
@@ -75,7 +77,7 @@ pub struct Scenario {
 
 /// All of them.
 #[rustfmt::skip]
-pub const SCENARIOS: [Scenario; 12] = [
+pub const SCENARIOS: [Scenario; 13] = [
     row("equal",           Lines::Equal, Arrival::AtOnce, Fault::None,            "10 Mbit/s both ways for everyone"),
     row("mixed",           Lines::Mixed, Arrival::AtOnce, Fault::None,            "40 % 1/16, 40 % 10/100, 20 % 50/200 Mbit/s; source 20 up"),
     row("leaf-only",       Lines::Mixed, Arrival::AtOnce, Fault::LeafOnly(30),    "mixed; 30 % give nothing"),
@@ -87,6 +89,7 @@ pub const SCENARIOS: [Scenario; 12] = [
     row("leave-when-done", Lines::Mixed, Arrival::AtOnce, Fault::LeaveWhenDone,   "mixed; whoever has everything leaves"),
     row("liars",           Lines::Mixed, Arrival::AtOnce, Fault::Liars(5),        "mixed; 5 % send bad groups"),
     row("tracker-restart", Lines::Mixed, Arrival::AtOnce, Fault::TrackerRestart,  "mixed; the tracker is killed and starts again"),
+    row("deaf",            Lines::Mixed, Arrival::AtOnce, Fault::Deaf(20),        "mixed; 20 % have no tracker for 30 s, while 5 % leave"),
     row("unreachable",     Lines::Mixed, Arrival::AtOnce, Fault::Unreachable(20), "mixed; 20 % of pairs can't connect"),
 ];
 
@@ -107,6 +110,9 @@ const FLASH_SPREAD_MS: u64 = 1_000;
 const SWING: Duration = Duration::from_secs(20);
 /// How long the tracker is away.
 const TRACKER_AWAY: Duration = Duration::from_secs(5);
+/// How long sockets are cut, and how many percent leave meanwhile.
+const DEAF: Duration = Duration::from_secs(30);
+const DEAF_LEAVE_PERCENT: u32 = 5;
 /// Liveness: after the last fault everyone must have finished within so much, and so many times the reference.
 const PATIENCE: Duration = Duration::from_secs(120);
 const PATIENCE_RATIO: f64 = 10.0;
@@ -295,6 +301,7 @@ impl Builder<'_> {
                 self.world.at(at + TRACKER_AWAY, Action::StartTracker);
                 at + TRACKER_AWAY
             }
+            Fault::Deaf(percent) => self.add_deafness(percent, expected_s),
             Fault::Unreachable(percent) => {
                 self.world.forbid_some(percent);
                 Time::ZERO
@@ -316,6 +323,24 @@ impl Builder<'_> {
             self.passers_by.push(Member { from_s: seconds(at), ..member_of(line) });
         }
         Time::from_micros((lasts_s * 1e6) as u64)
+    }
+
+    /// Cuts some from the tracker early on, and lets some of the others leave while it lasts.
+    fn add_deafness(&mut self, percent: u32, expected_s: f64) -> Time {
+        let at = Time::ZERO + Duration::from_secs_f64(0.1 * expected_s + 1.0);
+        self.members.shuffle(&mut self.rng);
+        let count_of = |percent: u32| (self.members.len() * percent as usize).div_ceil(100);
+        let (deaf, leaving) = (count_of(percent), count_of(DEAF_LEAVE_PERCENT));
+        for present in &self.members[..deaf] {
+            self.world.at(at, Action::Deafen(present.id));
+            self.world.at(at + DEAF, Action::Undeafen(present.id));
+        }
+        let lasts_s = expected_s.min(DEAF.as_secs_f64());
+        for number in 0..leaving as u32 {
+            let after_s = self.rng.random_range(0.0..lasts_s);
+            self.let_one_go(at + Duration::from_secs_f64(after_s), number);
+        }
+        at + DEAF
     }
 
     fn let_one_go(&mut self, at: Time, number: u32) {

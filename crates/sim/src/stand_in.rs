@@ -192,6 +192,7 @@ impl StandIn {
             stripes: 1,
             ice_servers: Vec::new(),
             manifest_wanted: false,
+            orders: None,
         };
         self.send(connection, &welcome);
         self.send(
@@ -270,7 +271,7 @@ impl StandIn {
             let Some(member) = self.members.get_mut(&one) else { continue };
             member.neighbours.insert(two);
             let connection = member.connection;
-            let edge = Edge { peer: two, role, stripes, dial: one < two };
+            let edge = Edge::new(two, role, stripes, one < two);
             self.send(connection, &FromTracker::Plan { open: vec![edge], close: Vec::new() });
         }
     }

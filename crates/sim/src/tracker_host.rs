@@ -3,7 +3,7 @@
 //! Frames take the peer's delay and a little more, in order. They are small and do not compete with what flows between
 //! peers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use pleach_core::ids::ConnectionId;
@@ -98,6 +98,8 @@ pub(crate) struct TrackerHost {
     content: pleach_core::ids::ContentId,
     tracker: Option<Arranger>,
     sockets: BTreeMap<ConnectionId, NodeId>,
+    /// Peers that reach no tracker.
+    deaf: BTreeSet<NodeId>,
     timer_at: Option<Time>,
     pub(crate) totals: HostTotals,
     /// To be delivered, in order.
@@ -114,6 +116,7 @@ impl TrackerHost {
             content,
             tracker: None,
             sockets: BTreeMap::new(),
+            deaf: BTreeSet::new(),
             timer_at: None,
             totals: HostTotals::default(),
             frames: Vec::new(),
@@ -136,6 +139,21 @@ impl TrackerHost {
         }
     }
 
+    /// A peer's socket breaks, and it can open no other.
+    pub(crate) fn deafen(&mut self, node: NodeId, now: Time) {
+        self.deaf.insert(node);
+        let of_node: Vec<ConnectionId> =
+            self.sockets.iter().filter(|(_, of)| **of == node).map(|(connection, _)| *connection).collect();
+        for connection in of_node {
+            self.frames.push((node, connection, FromHost::Down("the way to the tracker is cut")));
+            self.handle(ToHost::Gone { connection }, now);
+        }
+    }
+
+    pub(crate) fn undeafen(&mut self, node: NodeId) {
+        self.deaf.remove(&node);
+    }
+
     pub(crate) fn handle(&mut self, what: ToHost, now: Time) {
         let Some(tracker) = &mut self.tracker else {
             if let ToHost::Open { connection, node } = what {
@@ -144,6 +162,9 @@ impl TrackerHost {
             return;
         };
         match what {
+            ToHost::Open { connection, node } if self.deaf.contains(&node) => {
+                self.frames.push((node, connection, FromHost::Down("the way to the tracker is cut")));
+            }
             ToHost::Open { connection, node } => {
                 self.sockets.insert(connection, node);
                 self.frames.push((node, connection, FromHost::Up));

@@ -25,5 +25,5 @@ mod tree;
 
 pub use layout::{FAN_OUT_MAX, Layout};
 pub use ordered::OrderedTree;
-pub use planner::{Change, Neighbour, Planner, PlannerConfig};
+pub use planner::{Change, Named, Neighbour, Planner, PlannerConfig, Standing};
 pub use replica::{Feed, Feeder, Handover, ReplicaConfig, ReplicaGroups, Rewiring};

@@ -4,11 +4,13 @@
 //! * `measuring`: what a peer is worth, as others tell it, and how many children that makes
 //! * `ordering`: the epoch's moves: fast peers up, slow ones down
 //! * `picturing`: what is shown to people
+//! * `standing_by`: who feeds a peer if its parent fails
 
 mod measuring;
 mod ordering;
 mod picturing;
 mod placing;
+mod standing_by;
 
 use core::cmp::Reverse;
 use core::time::Duration;
@@ -22,6 +24,8 @@ use crate::ids::PeerId;
 use crate::time::Time;
 use crate::wire::tracker::{LinkReport, Role, StripeMask};
 use measuring::Measured;
+use standing_by::StandingBy;
+pub use standing_by::{Named, Standing};
 
 /// How long a pair that could not connect is not put together again.
 const AVOID: Duration = Duration::from_secs(20);
@@ -127,6 +131,7 @@ pub struct Planner {
     touched: BTreeSet<(PeerId, PeerId)>,
     /// What the smaller of a pair was told of the larger.
     told: BTreeMap<(PeerId, PeerId), Neighbour>,
+    standing_by: StandingBy,
     retry_at: Option<Time>,
 }
 
@@ -148,6 +153,7 @@ impl Planner {
             epoch_at: None,
             touched: BTreeSet::new(),
             told: BTreeMap::new(),
+            standing_by: StandingBy::default(),
             retry_at: None,
         }
     }
@@ -259,6 +265,7 @@ impl Planner {
             tree.remove(peer);
         }
         let Some(member) = self.members.remove(&peer) else { return };
+        self.standing_by.forget(peer);
         self.expecting.remove(&peer);
         self.lonely.remove(&peer);
         self.forget_order(member.order);

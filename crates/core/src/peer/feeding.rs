@@ -64,7 +64,7 @@ impl Feeding {
     }
 
     /// The neighbour that is planned to feed a stripe.
-    fn planned_parent(&self, stripe: u8) -> Option<PeerId> {
+    pub(super) fn planned_parent(&self, stripe: u8) -> Option<PeerId> {
         self.planned.iter().find(|(_, mask)| mask.contains(stripe)).map(|(peer, _)| *peer)
     }
 
@@ -85,6 +85,7 @@ impl Peer {
     pub(super) fn forget_neighbours(&mut self) {
         let linked: BTreeSet<PeerId> = self.links.values().map(|link| link.peer).collect();
         self.feeding.planned.retain(|peer, _| linked.contains(peer));
+        self.standby.retain(|peer| linked.contains(&peer));
     }
 
     /// Opens, changes and closes links as the tracker says.
@@ -97,6 +98,9 @@ impl Peer {
             let parents = edges.iter().filter(|edge| edge.role == Role::Parent);
             let parent_of = parents.fold(StripeMask::NONE, |mask, edge| mask.union(edge.stripes));
             self.feeding.plan(peer, parent_of);
+            if self.feeding.is_neighbour(peer) {
+                self.standby.plan(peer, edges);
+            }
             match self.link_to(peer) {
                 Some(id) => self.keep_link(id),
                 None if edges[0].dial && self.feeding.is_neighbour(peer) => self.dial(peer, now),
@@ -105,11 +109,13 @@ impl Peer {
         }
         for peer in close {
             self.feeding.planned.remove(peer);
+            self.standby.forget(*peer);
             if let Some(link) = self.link_to(*peer).and_then(|id| self.links.get_mut(&id)) {
                 link.close_by.get_or_insert(now + CLOSE_MAX);
             }
         }
         self.resubscribe(now);
+        self.look_at_waiting(now);
     }
 
     /// Gives each stripe its feeder and tells whoever begins or ends to feed. Closes what the plan closed and nobody
@@ -118,9 +124,10 @@ impl Peer {
         if self.life != Life::Running {
             return;
         }
-        let before = self.feeding.feeders;
+        // What one that has failed had on its way does not come.
+        let before = self.feeding.feeders.map(|feeder| feeder.filter(|id| self.can_feed(*id, now)));
         for stripe in 0..self.feeding.stripes {
-            let feeder = if self.holdings.has_all_groups() { None } else { self.choose_feeder(stripe) };
+            let feeder = if self.holdings.has_all_groups() { None } else { self.choose_feeder(stripe, now) };
             self.feeding.feeders[usize::from(stripe)] = feeder;
         }
         for id in self.links.keys().copied().collect::<Vec<_>>() {
@@ -129,11 +136,16 @@ impl Peer {
         }
     }
 
-    /// The planned parent once its link is open; until then whoever feeds the stripe now.
-    fn choose_feeder(&self, stripe: u8) -> Option<LinkId> {
-        let is_open = |id: &LinkId| self.links.get(id).is_some_and(super::Link::is_open);
+    /// The planned parent once its link is open; until then whoever feeds the stripe now, and, if that one has failed, who
+    /// stands by.
+    fn choose_feeder(&self, stripe: u8, now: Time) -> Option<LinkId> {
         let planned = self.feeding.planned_parent(stripe).and_then(|peer| self.link_to(peer));
-        planned.filter(is_open).or_else(|| self.feeding.feeder(stripe).filter(is_open))
+        let current = self.feeding.feeder(stripe);
+        let working = planned.into_iter().chain(current).find(|id| self.can_feed(*id, now));
+        let standby = || current.and_then(|_| self.standby_for(stripe, now));
+        // A silent one is better than none.
+        let is_open = |id: &LinkId| self.links.get(id).is_some_and(super::Link::is_open);
+        working.or_else(standby).or_else(|| planned.into_iter().chain(current).find(is_open))
     }
 
     fn tell_subscription(&mut self, id: LinkId, before: &[Option<LinkId>], now: Time) {

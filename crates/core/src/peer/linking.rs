@@ -8,6 +8,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::link::{Link, State};
+use super::standby::PING_FEEDER_AFTER;
 use super::{Event, Life, Output, Peer};
 use crate::ids::{ContentId, LinkId, PeerId};
 use crate::time::Time;
@@ -203,6 +204,8 @@ impl Peer {
             LinkMessage::Ping { nonce } => self.tell_link(id, &LinkMessage::Pong { nonce }),
             LinkMessage::Pong { nonce } => self.ponged(id, nonce, now),
             LinkMessage::Goodbye => self.far_leaves(id),
+            LinkMessage::Order(order) => self.far_orders(id, &order, now),
+            LinkMessage::Word(word) => self.far_says(id, word),
             LinkMessage::Hello { .. } | LinkMessage::Unknown => {}
         }
     }
@@ -247,6 +250,7 @@ impl Peer {
                 State::Open => {
                     let overdue = match link.pinged {
                         Some((_, sent_at)) => now - sent_at >= MEASURE_EVERY,
+                        None if !link.receiving.subscribed.is_empty() && quiet >= PING_FEEDER_AFTER => true,
                         None => quiet >= PING_AFTER || link.round_trip.is_none(),
                     };
                     if overdue {
@@ -294,6 +298,8 @@ impl Peer {
     fn link_gone(&mut self, id: LinkId, reason: String, now: Time) {
         let Some(link) = self.links.remove(&id) else { return };
         self.forget_copies(&link);
+        self.standby.forget_link(id);
+        self.carrying.forget_link(id);
         if link.is_open() {
             self.event(Event::LinkDown { link: id, peer: link.peer, reason });
         }

@@ -13,8 +13,10 @@
 //! its credit and within the room that the channel reports. What is read ahead, cached and under way has a bound.
 //!
 //! * `session`: the tracker's socket: joining, coming back with back-off, plans
+//! * `carrying`: what it hears and says through neighbours while that is away, and carries for them
 //! * `linking`: links: dialling, signals, hello, silence, closing
 //! * `feeding`: which neighbour feeds which stripe (subscriptions)
+//! * `standby`: who feeds it when that one fails
 //! * `sending`: what goes to whom next
 //! * `receiving`: verify, keep, grant credit
 //! * `uplink`: how much may be in flight, and whose turn it is
@@ -22,6 +24,7 @@
 //! * `checking`: reading what an earlier run left
 //! * `holdings`, `link`, `meter`, `timers`: the state these work on
 
+mod carrying;
 mod checking;
 pub mod contract;
 mod feeding;
@@ -33,6 +36,7 @@ mod pulling;
 mod receiving;
 mod sending;
 mod session;
+mod standby;
 mod timers;
 mod uplink;
 
@@ -51,6 +55,7 @@ use crate::ids::{LinkId, PeerId, PeerSecret};
 use crate::time::Time;
 use crate::wire::link::LinkMessage;
 use crate::wire::tracker::{Role, ToTracker};
+use carrying::Carrying;
 use checking::Checking;
 use feeding::Feeding;
 use holdings::Holdings;
@@ -58,6 +63,7 @@ use link::Link;
 use meter::Meter;
 use pulling::Pulling;
 use session::Session;
+use standby::Standby;
 use timers::Timers;
 use uplink::Uplink;
 
@@ -101,6 +107,8 @@ pub struct Peer {
     links: BTreeMap<LinkId, Link>,
     next_link: u32,
     feeding: Feeding,
+    standby: Standby,
+    carrying: Carrying,
     holdings: Holdings,
     checking: Option<Checking>,
     /// Whether everything was announced as complete.
@@ -138,6 +146,8 @@ impl Peer {
             links: BTreeMap::new(),
             next_link: 0,
             feeding: Feeding::default(),
+            standby: Standby::default(),
+            carrying: Carrying::default(),
             holdings,
             checking: None,
             completed: false,
@@ -314,8 +324,10 @@ impl Peer {
             return;
         }
         self.timers.set(Reason::Maintain, now + MAINTAIN);
+        self.look_after_carrying(now);
         self.look_over_links(now);
         self.resubscribe(now);
+        self.look_at_waiting(now);
         self.look_over_requests(now);
         self.look_at_uplink(now);
         for link in self.links.values_mut() {
@@ -346,6 +358,8 @@ impl Peer {
             let text = message.encode();
             self.totals.control_bytes += text.len() as u64;
             self.outputs.push_back(Output::SendTracker(text));
+        } else {
+            self.say_by_neighbours(message);
         }
     }
 

@@ -59,10 +59,9 @@ impl Peer {
     }
 
     pub(super) fn far_subscribes(&mut self, id: LinkId, stripes: u8, mask: u16, now: Time) {
-        if let Some(link) =
-            self.links.get_mut(&id).filter(|link| link.sending.subscribed != (stripes, StripeMask(mask)))
-        {
-            link.sending.subscribed = (stripes, StripeMask(mask));
+        let mask = self.accept_stripes(id, stripes, StripeMask(mask), now);
+        if let Some(link) = self.links.get_mut(&id).filter(|link| link.sending.subscribed != (stripes, mask)) {
+            link.sending.subscribed = (stripes, mask);
             link.sending.cursor = 0;
             link.sending.first_cursor = 0;
             link.sending.fresh.clear();

@@ -112,13 +112,15 @@ impl Peer {
             Err(error) => return self.give_up_tracker(format!("it sent something else: {error}"), None, now),
         };
         match message {
-            FromTracker::Welcome { stripes, ice_servers, manifest_wanted, .. } => {
+            FromTracker::Welcome { stripes, ice_servers, manifest_wanted, orders, .. } => {
+                self.begin_orders(orders);
                 self.welcome(stripes, ice_servers, manifest_wanted, now);
             }
             FromTracker::Error { code, message, retry_ms } => self.refused(code, message, retry_ms, now),
             _ if self.session.state != State::Up => {}
             FromTracker::Plan { open, close } => self.follow_plan(&open, &close, now),
             FromTracker::Signal { from, session, signal } => self.carried_signal(from, session, signal, now),
+            FromTracker::Carry(order) => self.pass_on(order),
             FromTracker::Swarm { peers, seeders } => self.session.swarm_size = (peers, seeders),
             FromTracker::Ping => self.tell_tracker(&ToTracker::Pong),
             FromTracker::Unknown => {}
@@ -143,6 +145,7 @@ impl Peer {
     pub(super) fn tracker_down(&mut self, reason: String, now: Time) {
         if matches!(self.session.state, State::Connecting | State::Up) {
             self.retry_tracker(reason, None, now);
+            self.tell_tracker(&ToTracker::Pong);
         }
     }
 
@@ -179,6 +182,7 @@ impl Peer {
             return self.give_up_tracker(message, retry_ms, now);
         }
         self.outputs.push_back(Output::DisconnectTracker);
+        self.carrying.forget_terms();
         self.session.state = State::Refused;
         self.timers.clear(Reason::Tracker);
         self.event(Event::TrackerDown { reason: message.clone(), retry_ms: None });

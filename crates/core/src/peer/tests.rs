@@ -1,8 +1,10 @@
 //! Peers and a tracker in one world without delays: every output is carried out at once, time moves only from timeout to
 //! timeout. What depends on rates and delays is the simulator's.
 
+mod carrying;
 mod discipline;
 mod recovery;
+mod standing_by;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -32,6 +34,8 @@ struct Node {
     alive: bool,
     /// Flips a bit in every data message that it sends.
     lies: bool,
+    /// Its socket can't be opened.
+    deaf: bool,
 }
 
 struct World {
@@ -104,6 +108,7 @@ impl World {
             linked: Vec::new(),
             alive: true,
             lies: false,
+            deaf: false,
         });
         self.drain(number);
         number
@@ -173,7 +178,7 @@ impl World {
 
     fn carry_out(&mut self, node: usize, output: Output) {
         match output {
-            Output::ConnectTracker if self.tracker.is_some() => {
+            Output::ConnectTracker if self.tracker.is_some() && !self.nodes[node].deaf => {
                 let connection = ConnectionId(self.next_connection);
                 self.next_connection += 1;
                 self.nodes[node].connection = Some(connection);
@@ -262,6 +267,15 @@ impl World {
         for (_, (far, far_link)) in core::mem::take(&mut self.nodes[node].channels) {
             self.nodes[far].channels.remove(&far_link);
             self.give(far, Input::LinkClosed { link: far_link, reason: "gone".to_owned() });
+        }
+    }
+
+    /// A peer's socket breaks, and can't be opened again.
+    fn deafen(&mut self, node: usize) {
+        self.nodes[node].deaf = true;
+        if let Some(connection) = self.nodes[node].connection.take() {
+            self.tell_tracker(tracker::Input::Disconnected(connection));
+            self.give(node, Input::TrackerDown { reason: "cut".to_owned() });
         }
     }
 

@@ -33,6 +33,18 @@ pub struct TrackerConfig {
     pub join_ms_max: u64,
     /// After so many different reporters of bad bytes a peer is banned from the swarm.
     pub reporters_to_ban: u8,
+    /// What the key is made from that signs orders; none: it comes from the tracker's seed, and is another after a restart.
+    pub signing_seed: Option<SigningSeed>,
+}
+
+/// The secret half of a tracker's key. It is never shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SigningSeed(pub [u8; 32]);
+
+impl core::fmt::Debug for SigningSeed {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("SigningSeed")
+    }
 }
 
 impl Default for TrackerConfig {
@@ -52,6 +64,7 @@ impl Default for TrackerConfig {
             messages_per_s_max: 50,
             join_ms_max: 10_000,
             reporters_to_ban: 2,
+            signing_seed: None,
         }
     }
 }

@@ -6,9 +6,12 @@
 //! 15). A peer whose socket breaks keeps its place for a short while, since its links still work; it comes back with
 //! the same secret. A tracker that has lost everything rebuilds its forests from the links that joining peers tell of.
 //!
+//! `orders`: how a member is told, and heard, while its socket is away.
+//!
 //! Nothing in here trusts a message: each is parsed once, counted against the socket's rate, and refused with a reason.
 
 pub mod contract;
+mod orders;
 mod rate_limit;
 mod swarm;
 
@@ -18,12 +21,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-pub use contract::{Event, Input, Output, SwarmStats, TrackerConfig, TrackerStats};
+pub use contract::{Event, Input, Output, SigningSeed, SwarmStats, TrackerConfig, TrackerStats};
 
 use crate::forest::picture::Picture;
 use crate::ids::{ConnectionId, ContentId, PeerId};
 use crate::time::Time;
 use crate::wire::tracker::{FromTracker, Join, MESSAGE_BYTES_MAX, Refusal, ToTracker, VERSION};
+use orders::Signing;
 use rate_limit::RateLimit;
 use swarm::Swarm;
 
@@ -57,6 +61,7 @@ struct Connection {
 pub struct Tracker {
     config: TrackerConfig,
     rng: ChaCha8Rng,
+    signing: Signing,
     connections: BTreeMap<ConnectionId, Connection>,
     swarms: BTreeMap<ContentId, Swarm>,
     manifests: BTreeSet<ContentId>,
@@ -89,6 +94,7 @@ impl Tracker {
     /// A tracker without peers. The seed decides every draw.
     pub fn new(config: TrackerConfig, seed: [u8; 32], _now: Time) -> Self {
         Self {
+            signing: Signing::new(config.signing_seed.as_ref(), &seed),
             config,
             rng: ChaCha8Rng::from_seed(seed),
             connections: BTreeMap::new(),
@@ -126,7 +132,7 @@ impl Tracker {
         for content in due.map(|(content, _)| *content).collect::<Vec<_>>() {
             let swarm = self.swarms.get_mut(&content).expect("it was just seen");
             swarm.retry(now, &mut self.rng);
-            self.tell_plans(content);
+            self.tell_plans(content, now);
         }
     }
 
@@ -195,29 +201,29 @@ impl Tracker {
                 content
             }
         };
-        self.tell_plans(content);
+        self.tell_plans(content, now);
         Ok(())
     }
 
     fn member_says(&mut self, content: ContentId, peer: PeerId, message: ToTracker, now: Time) {
+        let away_max = Duration::from_millis(self.config.away_ms_max);
         let Some(swarm) = self.swarms.get_mut(&content) else { return };
         match message {
             ToTracker::Signal { to, session, signal } => {
-                if let Some(connection) = swarm.connection_to_signal(peer, to) {
-                    let message = FromTracker::Signal { from: peer, session, signal };
-                    // `from` is longer than `to`: what just fitted coming in may not going out.
-                    if message.encode().len() <= MESSAGE_BYTES_MAX {
-                        self.send(connection, &message);
-                    }
+                let message = FromTracker::Signal { from: peer, session, signal };
+                // `from` is longer than `to`: what just fitted coming in may not going out.
+                if swarm.may_signal(peer, to) && message.encode().len() <= MESSAGE_BYTES_MAX {
+                    self.tell_member(content, to, &message, now);
                 }
             }
             ToTracker::Status(status) => swarm.status(peer, &status, now),
             ToTracker::Lost { peer: other } => {
                 let is_neighbour = swarm.lost(peer, other, now);
-                if is_neighbour && swarm.is_away(other) {
+                if is_neighbour && swarm.is_away(other) && !swarm.is_heard(other, now, away_max) {
                     self.drop_peer(content, other, "gone, and its links are broken", now);
                 }
             }
+            ToTracker::Carried { from, word } => self.carried(content, peer, from, &word, now),
             ToTracker::Bad { peer: liar } => self.accused(content, peer, liar, now),
             ToTracker::Leave => {
                 if let Some(connection) = swarm.connection(peer) {
@@ -247,6 +253,7 @@ impl Tracker {
         if let Some(entry) = self.connections.get_mut(&connection) {
             entry.joined = Some((content, peer));
         }
+        let orders = self.begin_session(content, join, now);
         let manifest_wanted = join.packets_held == join.packets_total && !self.manifests.contains(&content);
         let welcome = FromTracker::Welcome {
             version: VERSION,
@@ -254,6 +261,7 @@ impl Tracker {
             stripes: self.config.stripes,
             ice_servers: self.config.ice_servers.clone(),
             manifest_wanted,
+            orders,
         };
         self.send(connection, &welcome);
         self.tell_swarm_size(content, Some(peer), now);
@@ -263,7 +271,7 @@ impl Tracker {
             let agent = join.agent.clone();
             self.outputs.push_back(Output::Event(Event::Joined { swarm: content, peer, agent }));
         }
-        self.tell_plans(content);
+        self.tell_plans(content, now);
         Ok(())
     }
 
@@ -299,7 +307,7 @@ impl Tracker {
         let Some((content, peer)) = entry.joined else { return };
         if let Some(swarm) = self.swarms.get_mut(&content) {
             swarm.set_away(connection, peer, now);
-            self.tell_plans(content);
+            self.tell_plans(content, now);
         }
     }
 
@@ -309,7 +317,7 @@ impl Tracker {
             return;
         }
         self.outputs.push_back(Output::Event(Event::Left { swarm: content, peer, reason }));
-        self.tell_plans(content);
+        self.tell_plans(content, now);
         if self.swarms.get(&content).is_some_and(Swarm::is_empty) {
             self.swarms.remove(&content);
         }
@@ -357,10 +365,10 @@ impl Tracker {
     }
 
     /// Tells each peer whose edges changed.
-    fn tell_plans(&mut self, content: ContentId) {
+    fn tell_plans(&mut self, content: ContentId, now: Time) {
         let Some(swarm) = self.swarms.get_mut(&content) else { return };
-        for (connection, plan) in swarm.take_plans() {
-            self.send(connection, &plan);
+        for (peer, plan) in swarm.take_plans() {
+            self.tell_member(content, peer, &plan, now);
         }
     }
 

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand_chacha::ChaCha8Rng;
 
 use super::contract::{SwarmStats, TrackerConfig};
+use super::orders::Post;
 use crate::forest::picture::Picture;
-use crate::forest::{Neighbour, Planner, PlannerConfig};
+use crate::forest::{Named, Neighbour, Planner, PlannerConfig, Standing};
 use crate::ids::{ConnectionId, ContentId, PeerId};
 use crate::time::Time;
 use crate::wire::tracker::{Edge, FromTracker, Join, LinkReport, PLAN_EDGES_MAX, Role, Status};
@@ -31,6 +32,8 @@ struct Member {
     packets_total: u32,
     complete: bool,
     accusers: BTreeSet<PeerId>,
+    /// For when its socket is away.
+    post: Option<Post>,
 }
 
 impl Member {
@@ -93,15 +96,40 @@ impl Swarm {
         self.members.get(&peer).is_some_and(|member| member.connection.is_none())
     }
 
-    /// Peers that have been away for `away_max` or longer.
+    /// Peers that have been away for `away_max` or longer, and that nobody has brought a word of.
     pub(super) fn away_since(&self, now: Time, away_max: Duration) -> Vec<PeerId> {
         let away = self.members.iter().filter(|(_, member)| member.connection.is_none());
-        away.filter(|(_, member)| now - member.away_since >= away_max).map(|(peer, _)| *peer).collect()
+        let away = away.filter(|(_, member)| now - member.away_since >= away_max).map(|(peer, _)| *peer);
+        away.filter(|peer| !self.is_heard(*peer, now, away_max)).collect()
     }
 
-    /// Where to carry a signal, if the two were told to meet and the receiver is there.
-    pub(super) fn connection_to_signal(&self, from: PeerId, to: PeerId) -> Option<ConnectionId> {
-        if self.planner.may_signal(from, to) { self.connection(to) } else { None }
+    /// Whether a neighbour brought a word of the peer within so long.
+    pub(super) fn is_heard(&self, peer: PeerId, now: Time, within: Duration) -> bool {
+        self.post(peer).is_some_and(|post| post.is_heard(now, within))
+    }
+
+    pub(super) fn post(&self, peer: PeerId) -> Option<&Post> {
+        self.members.get(&peer)?.post.as_ref()
+    }
+
+    pub(super) fn post_mut(&mut self, peer: PeerId) -> Option<&mut Post> {
+        self.members.get_mut(&peer)?.post.as_mut()
+    }
+
+    pub(super) fn set_post(&mut self, peer: PeerId, post: Post) {
+        if let Some(member) = self.members.get_mut(&peer) {
+            member.post = Some(post);
+        }
+    }
+
+    /// Whether the two were told to meet.
+    pub(super) fn may_signal(&self, from: PeerId, to: PeerId) -> bool {
+        self.planner.may_signal(from, to)
+    }
+
+    /// Neighbours by the plan.
+    pub(super) fn neighbours(&self, peer: PeerId) -> impl Iterator<Item = PeerId> {
+        self.planner.neighbours(peer).into_iter().map(|(other, _)| other)
     }
 
     /// Takes a peer in, or back. Returns its older socket if that is still there.
@@ -131,6 +159,7 @@ impl Swarm {
             packets_total: join.packets_total,
             complete,
             accusers: BTreeSet::new(),
+            post: None,
         };
         self.members.insert(peer, member);
         self.planner.join(peer, u16::from(join.slots), complete, &join.links, now, rng);
@@ -145,10 +174,14 @@ impl Swarm {
 
     /// A peer's socket broke.
     pub(super) fn set_away(&mut self, connection: ConnectionId, peer: PeerId, now: Time) {
+        let neighbours: Vec<PeerId> = self.neighbours(peer).collect();
         let Some(member) = self.members.get_mut(&peer) else { return };
         if member.connection == Some(connection) {
             member.connection = None;
             member.away_since = now;
+            if let Some(post) = &mut member.post {
+                post.begin(neighbours);
+            }
             self.planner.set_present(peer, false);
         }
     }
@@ -203,21 +236,23 @@ impl Swarm {
         self.planner.retry(now, rng);
     }
 
-    /// Plans for all whose edges changed and who are there. One who is away is told all when it is back.
-    pub(super) fn take_plans(&mut self) -> Vec<(ConnectionId, FromTracker)> {
-        let mut by_peer: BTreeMap<PeerId, (Vec<Edge>, Vec<PeerId>)> = BTreeMap::new();
+    /// Plans for all whose edges changed.
+    pub(super) fn take_plans(&mut self) -> Vec<(PeerId, FromTracker)> {
+        let mut by_peer: BTreeMap<PeerId, (BTreeSet<PeerId>, Vec<PeerId>)> = BTreeMap::new();
         for change in self.planner.take_changes() {
             let (open, close) = by_peer.entry(change.peer).or_default();
             match change.now {
-                Some(neighbour) => open.extend(edges(change.peer, change.other, neighbour)),
+                Some(_) => drop(open.insert(change.other)),
                 None => close.push(change.other),
             }
         }
+        for Named { peer, other } in self.planner.name_standbys(&by_peer.keys().copied().collect()) {
+            by_peer.entry(peer).or_default().0.insert(other);
+        }
         let mut plans = Vec::new();
         for (peer, (open, close)) in by_peer {
-            if let Some(connection) = self.connection(peer) {
-                plans.extend(in_messages(open, close).into_iter().map(|plan| (connection, plan)));
-            }
+            let open = open.into_iter().flat_map(|other| self.edges(peer, other)).collect();
+            plans.extend(in_messages(open, close).into_iter().map(|plan| (peer, plan)));
         }
         plans
     }
@@ -227,8 +262,14 @@ impl Swarm {
         let neighbours = self.planner.neighbours(peer);
         let is_edge = |link: &&LinkReport| neighbours.iter().any(|(other, _)| *other == link.peer);
         let close = links.iter().filter(|link| !is_edge(link)).map(|link| link.peer).collect();
-        let open = neighbours.iter().flat_map(|(other, neighbour)| edges(peer, *other, *neighbour)).collect();
+        let open = neighbours.iter().flat_map(|(other, _)| self.edges(peer, *other)).collect();
         in_messages(open, close)
+    }
+
+    /// What a peer is told of the edges to another.
+    fn edges(&self, peer: PeerId, other: PeerId) -> Vec<Edge> {
+        let Some(neighbour) = self.planner.neighbour(peer, other) else { return Vec::new() };
+        edges(peer, other, neighbour, self.planner.standing(peer, other))
     }
 
     pub(super) fn size_message(&self) -> FromTracker {
@@ -263,18 +304,19 @@ impl Swarm {
 }
 
 /// What `peer` is told of an edge. The smaller id dials, so both ends agree without asking.
-fn edges(peer: PeerId, other: PeerId, neighbour: Neighbour) -> Vec<Edge> {
+fn edges(peer: PeerId, other: PeerId, neighbour: Neighbour, standing: Standing) -> Vec<Edge> {
     let dial = peer < other;
     let mut edges = Vec::new();
     if !neighbour.parent.is_empty() {
-        edges.push(Edge { peer: other, role: Role::Parent, stripes: neighbour.parent, dial });
+        edges.push(Edge::new(other, Role::Parent, neighbour.parent, dial));
     }
     if !neighbour.child.is_empty() {
-        edges.push(Edge { peer: other, role: Role::Child, stripes: neighbour.child, dial });
+        edges.push(Edge::new(other, Role::Child, neighbour.child, dial));
     }
     if edges.is_empty() {
-        edges.push(Edge { peer: other, role: Role::Lateral, stripes: neighbour.parent, dial });
+        edges.push(Edge::new(other, Role::Lateral, neighbour.parent, dial));
     }
+    (edges[0].standby, edges[0].backs) = (standing.by_other, standing.by_me);
     edges
 }
 

@@ -7,8 +7,9 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
+use super::order::{Order, TEXT_BYTES_MAX, Word};
 use crate::content::{GROUPS_PER_PACKET, Geometry, GroupIndex, NodeId, PROOF_NODES_MAX, ProofNode, cut_text};
-use crate::ids::ContentId;
+use crate::ids::{ContentId, PeerId, Signature, WordTag};
 
 /// The protocol's version, in `hello`.
 pub const VERSION: u8 = 1;
@@ -127,6 +128,10 @@ pub enum LinkMessage {
     },
     /// I am closing this link on purpose.
     Goodbye,
+    /// The tracker asked me to pass this on to you.
+    Order(Order),
+    /// My socket is away: pass this on to the tracker.
+    Word(Word),
     /// A message of a later protocol; ignored.
     Unknown,
 }
@@ -166,6 +171,8 @@ mod kind {
     pub(super) const PING: u8 = 9;
     pub(super) const PONG: u8 = 10;
     pub(super) const GOODBYE: u8 = 11;
+    pub(super) const ORDER: u8 = 12;
+    pub(super) const WORD: u8 = 13;
 }
 
 /// Bytes that a data message adds to its payload.
@@ -219,6 +226,19 @@ impl LinkMessage {
                 out.put_u32_le(*nonce);
             }
             Self::Goodbye => out.put_u8(kind::GOODBYE),
+            Self::Order(order) => {
+                out.put_u8(kind::ORDER);
+                out.put_slice(order.to.as_bytes());
+                out.put_u32_le(order.serial);
+                out.put_slice(order.signature.as_bytes());
+                put_text(&mut out, &order.order);
+            }
+            Self::Word(word) => {
+                out.put_u8(kind::WORD);
+                out.put_u32_le(word.serial);
+                out.put_slice(word.tag.as_bytes());
+                put_text(&mut out, &word.word);
+            }
             Self::Unknown => out.put_u8(0),
         }
         out.freeze()
@@ -247,6 +267,8 @@ impl LinkMessage {
             kind::PING => Self::Ping { nonce: get_u32(&mut input)? },
             kind::PONG => Self::Pong { nonce: get_u32(&mut input)? },
             kind::GOODBYE => Self::Goodbye,
+            kind::ORDER => decode_order(&mut input)?,
+            kind::WORD => decode_word(&mut input)?,
             _ => return Ok(Self::Unknown),
         };
         if input.has_remaining() { Err(DecodeError::Long) } else { Ok(decoded) }
@@ -258,6 +280,8 @@ impl LinkMessage {
             Self::Have { packets } | Self::Cancel { packets } | Self::Refuse { packets } => 3 + packets.len() * 8,
             Self::Request { packets, partial } => 4 + packets.len() * 8 + partial.len() * 5,
             Self::Data(data) => data_overhead_bytes(data.proof.len()) + data.payload.len(),
+            Self::Order(order) => 87 + order.order.len(),
+            Self::Word(word) => 23 + word.word.len(),
             _ => 17,
         }
     }
@@ -329,6 +353,37 @@ fn decode_subscribe(input: &mut Bytes) -> Result<LinkMessage, DecodeError> {
     }
     let mask = get_u16(input)?;
     Ok(LinkMessage::Subscribe { stripes, mask })
+}
+
+fn decode_order(input: &mut Bytes) -> Result<LinkMessage, DecodeError> {
+    let to = PeerId::from_bytes(get_array(input)?);
+    let serial = get_u32(input)?;
+    let signature = Signature::from_bytes(get_array(input)?);
+    Ok(LinkMessage::Order(Order { to, serial, order: get_text(input)?, signature }))
+}
+
+fn decode_word(input: &mut Bytes) -> Result<LinkMessage, DecodeError> {
+    let serial = get_u32(input)?;
+    let tag = WordTag::from_bytes(get_array(input)?);
+    Ok(LinkMessage::Word(Word { serial, word: get_text(input)?, tag }))
+}
+
+fn put_text(out: &mut BytesMut, text: &str) {
+    debug_assert!(text.len() <= TEXT_BYTES_MAX);
+    out.put_u16_le(text.len() as u16);
+    out.put_slice(text.as_bytes());
+}
+
+fn get_text(input: &mut Bytes) -> Result<String, DecodeError> {
+    let bytes = usize::from(get_u16(input)?);
+    if bytes > TEXT_BYTES_MAX {
+        return Err(DecodeError::Limit("text"));
+    }
+    if input.remaining() < bytes {
+        return Err(DecodeError::Short);
+    }
+    let text = input.split_to(bytes);
+    Ok(core::str::from_utf8(&text).map_err(|_| DecodeError::Text)?.to_owned())
 }
 
 fn put_kind_and_runs(out: &mut BytesMut, kind: u8, runs: &[Run]) {

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use super::order::{self, Order, OrderTerms, Word};
 use super::signal::{SIGNAL_BYTES_MAX, Signal};
 use crate::ids::{ContentId, PeerId, PeerSecret};
 
@@ -73,6 +74,11 @@ impl StripeMask {
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
+
+    /// As [`StripeMask::is_empty`], in the form that serde wants.
+    const fn is_none(&self) -> bool {
+        self.is_empty()
+    }
 }
 
 /// One edge of the forest, as one of its two ends is told of it.
@@ -86,6 +92,19 @@ pub struct Edge {
     pub stripes: StripeMask,
     /// Whether I make the offer; the far end is told the opposite.
     pub dial: bool,
+    /// Stripes that the far end pushes to me if their parent fails: it *stands by* for them.
+    #[serde(default, skip_serializing_if = "StripeMask::is_none")]
+    pub standby: StripeMask,
+    /// Stripes for which I stand by for the far end.
+    #[serde(default, skip_serializing_if = "StripeMask::is_none")]
+    pub backs: StripeMask,
+}
+
+impl Edge {
+    /// An edge on which nobody stands by.
+    pub const fn new(peer: PeerId, role: Role, stripes: StripeMask, dial: bool) -> Self {
+        Self { peer, role, stripes, dial, standby: StripeMask::NONE, backs: StripeMask::NONE }
+    }
 }
 
 /// A live link that a peer tells of when it joins again, so that a new tracker keeps what works.
@@ -176,6 +195,14 @@ pub enum ToTracker {
         /// Which.
         peer: PeerId,
     },
+    /// A word of a neighbour whose socket is away.
+    Carried {
+        /// Which neighbour.
+        from: PeerId,
+        /// What it says.
+        #[serde(flatten)]
+        word: Word,
+    },
     /// Answer to a ping.
     Pong,
     /// I am going.
@@ -222,6 +249,9 @@ pub enum FromTracker {
         ice_servers: Vec<String>,
         /// Whether the tracker would like the manifest uploaded, because it does not have it.
         manifest_wanted: bool,
+        /// Whose orders to believe that neighbours carry; absent: nobody's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        orders: Option<OrderTerms>,
     },
     /// Open these edges and close those: the tracker's half of a reorganisation ([000] claims 12 to 15).
     Plan {
@@ -239,6 +269,8 @@ pub enum FromTracker {
         /// What.
         signal: Signal,
     },
+    /// Pass this on to a neighbour whose socket is away.
+    Carry(Order),
     /// How large the swarm is, when it changed.
     Swarm {
         /// Peers in it, you among them.
@@ -286,6 +318,7 @@ impl ToTracker {
             Self::Join(join) if join.agent.len() > AGENT_BYTES_MAX => Err(DecodeError::Limit("agent")),
             Self::Join(join) if join.packets_held > join.packets_total => Err(DecodeError::Limit("packets_held")),
             Self::Signal { signal, .. } => check_signal(signal).map(|()| message),
+            Self::Carried { word, .. } => check_carried(&word.word).map(|()| message),
             Self::Status(status) if status.received.len() > STATUS_RECEIVED_MAX => Err(DecodeError::Limit("received")),
             _ => Ok(message),
         }
@@ -310,6 +343,7 @@ impl FromTracker {
                 Err(DecodeError::Limit("edges"))
             }
             Self::Signal { signal, .. } => check_signal(signal).map(|()| message),
+            Self::Carry(order) => check_carried(&order.order).map(|()| message),
             _ => Ok(message),
         }
     }
@@ -325,6 +359,10 @@ fn check_signal(signal: &Signal) -> Result<(), DecodeError> {
         return Err(DecodeError::Limit("signal"));
     }
     Ok(())
+}
+
+fn check_carried(text: &str) -> Result<(), DecodeError> {
+    if text.len() > order::TEXT_BYTES_MAX { Err(DecodeError::Limit("carried text")) } else { Ok(()) }
 }
 
 fn decode_json<T: DeserializeOwned>(text: &str) -> Result<T, DecodeError> {

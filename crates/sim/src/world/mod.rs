@@ -405,6 +405,11 @@ impl World {
                     self.network.break_link(id, link, self.now);
                 }
             }
+            Action::Deafen(id) => {
+                self.tracker.deafen(id, self.now);
+                self.send_tracker_frames();
+            }
+            Action::Undeafen(id) => self.tracker.undeafen(id),
             Action::KillTracker => {
                 self.tracker.kill();
                 self.send_tracker_frames();

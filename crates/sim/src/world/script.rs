@@ -15,6 +15,10 @@ pub enum Action {
     Kill(NodeId),
     /// All its links break, but it goes on.
     BreakLinks(NodeId),
+    /// Its socket breaks, and no other can be opened.
+    Deafen(NodeId),
+    /// It can open a socket again.
+    Undeafen(NodeId),
     /// The tracker is killed.
     KillTracker,
     /// A new tracker, which knows nothing, takes its place.

@@ -4,7 +4,7 @@ mod measured;
 mod picture;
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use rand::SeedableRng;
@@ -44,13 +44,20 @@ impl Life {
 
     /// Takes in the changes, and compares what peers were told with what is.
     fn settle(&mut self) {
+        let mut told = Vec::new();
         for change in self.planner.take_changes() {
+            told.push(change.peer);
             let key = (change.peer, change.other);
             match change.now {
                 Some(now) => assert_ne!(self.told.insert(key, now), Some(now), "nobody is told what is known"),
                 None => assert!(self.told.remove(&key).is_some(), "only what was told is taken back"),
             }
         }
+        let told: BTreeSet<PeerId> = told.into_iter().collect();
+        for named in self.planner.name_standbys(&told) {
+            assert!(told.contains(&named.peer), "nobody is told for a standby's sake alone");
+        }
+        told.iter().for_each(|peer| self.planner.check_standbys(*peer));
         self.planner.check();
         for ((one, other), neighbour) in &self.told {
             assert_eq!(self.planner.neighbour(*one, *other), Some(*neighbour));

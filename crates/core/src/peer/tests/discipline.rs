@@ -64,6 +64,7 @@ impl Lab {
             stripes: STRIPES,
             ice_servers: Vec::new(),
             manifest_wanted: false,
+            orders: None,
         };
         lab.give(Input::TrackerMessage(welcome.encode()));
         lab
@@ -106,8 +107,8 @@ impl Lab {
     /// A neighbour that the tracker planned, linked and greeted. `has`: packets below this one.
     fn link(&mut self, role: Role, has: u32) -> LinkId {
         let peer = PeerId::from_bytes([0x40 + self.opened.len() as u8; 16]);
-        let stripes = if role == Role::Parent { ALL } else { StripeMask::NONE };
-        let plan = FromTracker::Plan { open: vec![Edge { peer, role, stripes, dial: true }], close: Vec::new() };
+        let stripes = if role == Role::Lateral { StripeMask::NONE } else { ALL };
+        let plan = FromTracker::Plan { open: vec![Edge::new(peer, role, stripes, true)], close: Vec::new() };
         self.give(Input::TrackerMessage(plan.encode()));
         let link = *self.opened.last().expect("it dials");
         self.give(Input::LinkOpen { link, room_bytes: 1 << 30 });

@@ -68,7 +68,7 @@ fn the_old_parent_feeds_until_the_new_one_is_open() {
     let (mut world, seeder, peer) = fed_slowly();
     let (seeder_id, peer_id) = (world.nodes[seeder].peer.id(), world.nodes[peer].peer.id());
     let stranger = PeerId::from_bytes([5; 16]);
-    let edge = Edge { peer: stranger, role: Role::Parent, stripes: StripeMask(15), dial: false };
+    let edge = Edge::new(stranger, Role::Parent, StripeMask(15), false);
     world.give(seeder, plan(vec![], vec![peer_id]));
     world.give(peer, plan(vec![edge], vec![seeder_id]));
     world.settle();
@@ -81,7 +81,7 @@ fn a_goodbye_that_crosses_a_plan_is_made_good() {
     let peer_id = world.nodes[peer].peer.id();
     world.give(seeder, plan(vec![], vec![peer_id]));
     world.run_s(1);
-    let again = Edge { peer: peer_id, role: Role::Child, stripes: StripeMask(15), dial: false };
+    let again = Edge::new(peer_id, Role::Child, StripeMask(15), false);
     world.give(seeder, plan(vec![again], vec![]));
     world.run_s(120);
     assert!(world.has_all(peer), "{:?}", world.nodes[peer].events);

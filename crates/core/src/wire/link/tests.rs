@@ -5,7 +5,8 @@ use proptest::prelude::*;
 
 use super::{AGENT_BYTES_MAX, CONTROL_BYTES_MAX, Data, DecodeError, LinkMessage, PARTIAL_MAX, Partial, RUNS_MAX, Run};
 use crate::content::{Geometry, NodeId, PROOF_NODES_MAX, ProofNode, cut_text};
-use crate::ids::ContentId;
+use crate::ids::{ContentId, PeerId, Signature, WordTag};
+use crate::wire::order::{Order, TEXT_BYTES_MAX, Word};
 
 const SIZE_BYTES: u64 = 3_000_001;
 
@@ -63,6 +64,13 @@ fn message() -> impl Strategy<Value = LinkMessage> {
         any::<u32>().prop_map(|nonce| LinkMessage::Ping { nonce }),
         any::<u32>().prop_map(|nonce| LinkMessage::Pong { nonce }),
         Just(LinkMessage::Goodbye),
+        (any::<[u8; 16]>(), any::<u32>(), ".{0,60}", any::<[u8; 64]>()).prop_map(|(to, serial, order, signature)| {
+            let (to, signature) = (PeerId::from_bytes(to), Signature::from_bytes(signature));
+            LinkMessage::Order(Order { to, serial, order, signature })
+        }),
+        (any::<u32>(), ".{0,60}", any::<[u8; 16]>()).prop_map(|(serial, word, tag)| {
+            LinkMessage::Word(Word { serial, word, tag: WordTag::from_bytes(tag) })
+        }),
     ]
 }
 
@@ -120,9 +128,14 @@ fn limits_hold() {
     assert_eq!(decode(&vec![2; CONTROL_BYTES_MAX + 1]), Err(DecodeError::Limit("length")));
     assert_eq!(decode(&[3, 0, 1, 0]), Err(DecodeError::Limit("stripes")));
     assert_eq!(decode(&[1, 9]), Err(DecodeError::Version(9)));
+    let long = [&[13][..], &[0; 20], &(TEXT_BYTES_MAX as u16 + 1).to_le_bytes(), &[b'x'; TEXT_BYTES_MAX + 1]].concat();
+    assert_eq!(decode(&long), Err(DecodeError::Limit("text")));
+    let no_text = [&[12][..], &[0; 84], &[1, 0, 0xff]].concat();
+    assert_eq!(decode(&no_text), Err(DecodeError::Text));
     assert_eq!(decode(&[]), Err(DecodeError::Short));
     assert_eq!(decode(&[200, 1, 2, 3]), Ok(LinkMessage::Unknown));
     const { assert!(RUNS_MAX * 8 + PARTIAL_MAX * 5 + 128 <= CONTROL_BYTES_MAX, "the longest honest message fits") };
+    const { assert!(TEXT_BYTES_MAX + 128 <= CONTROL_BYTES_MAX, "so does the longest order") };
     const { assert!(PROOF_NODES_MAX <= u8::MAX as usize) };
 }
 
