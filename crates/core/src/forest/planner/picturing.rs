@@ -17,7 +17,7 @@ const ROOTS_MAX: usize = PEERS_MAX / 4;
 impl Planner {
     /// A picture of the forest; `held_permille` tells how much a peer holds.
     pub fn picture(&self, held_permille: impl Fn(PeerId) -> u16) -> Picture {
-        let standings = self.shown().into_iter().filter_map(|peer| self.standing(peer)).collect();
+        let standings = self.shown().into_iter().filter_map(|peer| self.shown_standing(peer)).collect();
         Picture::new(self.config.stripes, self.members.len(), standings, held_permille)
     }
 
@@ -54,7 +54,7 @@ impl Planner {
         (feeding, idle)
     }
 
-    fn standing(&self, peer: PeerId) -> Option<Standing> {
+    fn shown_standing(&self, peer: PeerId) -> Option<Standing> {
         let member = self.members.get(&peer)?;
         let rate = member.measured.bytes_per_s;
         Some(Standing {
