@@ -15,15 +15,25 @@
 //! * [`Planner`]: all stripes of one swarm, laterals, and which edges a change opens and closes.
 //! * [`picture`]: what of it is shown to people.
 
+mod apart;
+mod arrangement;
 mod layout;
 mod ordered;
+mod ordered_planner;
 pub mod picture;
 mod planner;
 mod ranking;
 mod replica;
+mod swapping;
+mod telling;
+mod topology;
 mod tree;
 
+pub use arrangement::Arrangement;
 pub use layout::{FAN_OUT_MAX, Layout};
 pub use ordered::OrderedTree;
-pub use planner::{Change, Neighbour, Planner, PlannerConfig};
+pub use ordered_planner::OrderedPlanner;
+pub use planner::{Planner, PlannerConfig};
 pub use replica::{Feed, Feeder, Handover, ReplicaConfig, ReplicaGroups, Rewiring};
+pub use telling::{Change, Neighbour};
+pub use topology::{Topology, UnknownTopology};

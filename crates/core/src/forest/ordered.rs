@@ -17,9 +17,6 @@ use super::layout::{Layout, Shape};
 use super::replica::{Feeder, Handover, ReplicaGroups, Rewiring};
 use crate::ids::PeerId;
 
-/// Leaves that are tried, each way, as another place for a leaf.
-const LEAVES_TRIED: usize = 64;
-
 /// A tree in heap order by key, the greatest key nearest to the source.
 ///
 /// Equal keys are told apart by the peer's id. With `L` levels, the logarithm of how many there are to the base of the
@@ -122,37 +119,12 @@ impl<K: Ord + Copy> OrderedTree<K> {
     ///
     /// The caller knows which pairs have failed before, so `may_rise` is what makes the next call try the next option.
     pub fn demote(&mut self, peer: PeerId, may_rise: impl Fn(PeerId) -> bool) -> Option<Rewiring> {
-        let position = self.nodes.ranking().place(peer)?;
-        let mut candidates = self.below(position);
-        if candidates.is_empty() {
-            candidates = self.other_leaves(position);
-        }
-        let ranking = self.nodes.ranking();
-        let (relays, _) = ranking.rank(position);
-        let candidates = candidates.into_iter().filter(|other| ranking.rank(*other).0 == relays);
-        let peers = candidates.filter_map(|other| ranking.occupant(other)).map(|who| who.peer);
-        let chosen = peers.into_iter().find(|other| may_rise(*other))?;
+        let chosen = self.nodes.substitutes(peer).find(|other| may_rise(*other))?;
         Some(self.nodes.swap(peer, chosen))
     }
 
     fn layout(&self) -> Layout {
         self.nodes.ranking().shape.layout
-    }
-
-    /// Positions below, the best rank first.
-    fn below(&self, position: usize) -> Vec<usize> {
-        let mut below: Vec<_> = self.layout().children(position).filter(|child| *child < self.len()).collect();
-        below.sort_by_key(|child| core::cmp::Reverse(self.nodes.ranking().rank(*child)));
-        below
-    }
-
-    /// Leaves that another one feeds, those after the position first.
-    fn other_leaves(&self, position: usize) -> Vec<usize> {
-        let is_leaf = |other: &usize| self.layout().children(*other).all(|child| child >= self.len());
-        let is_elsewhere = |other: &usize| self.layout().parent(*other) != self.layout().parent(position);
-        let after = (position + 1..self.len()).take(LEAVES_TRIED);
-        let before = (0..position).rev().take(LEAVES_TRIED).filter(is_leaf);
-        after.chain(before).filter(is_elsewhere).collect()
     }
 
     /// Checks what must always hold; slow, for tests.

@@ -5,7 +5,7 @@
 //! * `ordering`: the epoch's moves: fast peers up, slow ones down
 //! * `picturing`: what is shown to people
 
-mod measuring;
+pub(super) mod measuring;
 mod ordering;
 mod picturing;
 mod placing;
@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
+use super::telling::{Change, Neighbour, Telling};
 use super::tree::StripeTree;
 use crate::ids::PeerId;
 use crate::time::Time;
@@ -50,28 +51,6 @@ pub struct PlannerConfig {
     pub links_max: u8,
     /// How often the forest is put in order.
     pub epoch: Duration,
-}
-
-/// What a peer is to another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Neighbour {
-    /// Stripes in which the other is my parent.
-    pub parent: StripeMask,
-    /// Stripes in which the other is my child.
-    pub child: StripeMask,
-    /// Whether the two are laterals.
-    pub lateral: bool,
-}
-
-/// A changed edge, as one end of it is to be told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// Whom to tell.
-    pub peer: PeerId,
-    /// The far end.
-    pub other: PeerId,
-    /// What the far end is from now on; `None`: nothing, close the link.
-    pub now: Option<Neighbour>,
 }
 
 #[derive(Debug)]
@@ -123,10 +102,7 @@ pub struct Planner {
     /// Children that peers at home in each stripe are given there.
     supply: Vec<u32>,
     epoch_at: Option<Time>,
-    /// Pairs, smaller id first, whose edge may differ from what the two were told.
-    touched: BTreeSet<(PeerId, PeerId)>,
-    /// What the smaller of a pair was told of the larger.
-    told: BTreeMap<(PeerId, PeerId), Neighbour>,
+    telling: Telling,
     retry_at: Option<Time>,
 }
 
@@ -146,8 +122,7 @@ impl Planner {
             lonely: BTreeSet::new(),
             supply: vec![0; usize::from(config.stripes)],
             epoch_at: None,
-            touched: BTreeSet::new(),
-            told: BTreeMap::new(),
+            telling: Telling::default(),
             retry_at: None,
         }
     }
@@ -179,7 +154,7 @@ impl Planner {
 
     /// Whether the two were told to meet.
     pub fn may_signal(&self, from: PeerId, to: PeerId) -> bool {
-        self.told.contains_key(&pair(from, to))
+        self.telling.is_told(from, to)
     }
 
     /// When [`Planner::retry`] is to be called.
@@ -335,20 +310,9 @@ impl Planner {
 
     /// What has changed since the last call, for each end of each edge, ordered by whom to tell.
     pub fn take_changes(&mut self) -> Vec<Change> {
-        let mut changes = Vec::new();
-        for (low, high) in core::mem::take(&mut self.touched) {
-            let now = self.neighbour(low, high);
-            let before = match now {
-                Some(now) => self.told.insert((low, high), now),
-                None => self.told.remove(&(low, high)),
-            };
-            if before == now {
-                continue;
-            }
-            changes.push(Change { peer: low, other: high, now });
-            changes.push(Change { peer: high, other: low, now: now.map(Neighbour::reversed) });
-        }
-        changes.sort_by_key(|change| (change.peer, change.other));
+        let mut telling = core::mem::take(&mut self.telling);
+        let changes = telling.take_changes(|low, high| self.neighbour(low, high));
+        self.telling = telling;
         changes
     }
 
@@ -385,7 +349,7 @@ impl Planner {
     }
 
     fn touch(&mut self, one: PeerId, other: PeerId) {
-        self.touched.insert(pair(one, other));
+        self.telling.touch(one, other);
     }
 
     /// Keeps a peer below the parent that it has a link to. If that one is not back yet, it is waited for.
@@ -605,17 +569,6 @@ impl Planner {
             assert_eq!(*free, self.members[peer].slots - self.members[peer].children);
         }
     }
-}
-
-impl Neighbour {
-    /// The same edge seen from its other end.
-    pub fn reversed(self) -> Self {
-        Self { parent: self.child, child: self.parent, lateral: self.lateral }
-    }
-}
-
-fn pair(one: PeerId, other: PeerId) -> (PeerId, PeerId) {
-    if one < other { (one, other) } else { (other, one) }
 }
 
 #[cfg(test)]
