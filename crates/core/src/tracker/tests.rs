@@ -1,5 +1,7 @@
 //! What a tracker answers, to friend and foe.
 
+mod presets;
+
 use core::time::Duration;
 use std::collections::BTreeMap;
 
