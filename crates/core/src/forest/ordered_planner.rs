@@ -15,7 +15,7 @@
 //!
 //! *Rank* is what a peer was seen to send, relative to an origin ([`keys`]); \[000\] claims 7 to 11 leave it open. A
 //! newcomer is taken for as good as an origin and stands behind all such. Who offers fewer children than its place may
-//! have only takes.
+//! have only takes, and so does who was seen to send less than a fifth of what others were.
 //!
 //! There are no laterals: who misses something pulls it over the links that its places give it.
 
@@ -45,6 +45,8 @@ type Line = (u8, PeerId);
 struct Member {
     /// Most children that it offers, in all stripes together.
     offered: u16,
+    /// Whether it was seen to send so little that it only takes.
+    is_weak: bool,
     complete: bool,
     /// Whether it had everything when it joined: it stands above the root.
     is_origin: bool,
@@ -122,6 +124,7 @@ impl OrderedPlanner {
         let rating = Rating::default();
         let member = Member {
             offered,
+            is_weak: false,
             complete,
             is_origin: complete,
             present: true,
@@ -136,7 +139,7 @@ impl OrderedPlanner {
             return self.set_right(now);
         }
         let key = self.new_key(rating);
-        let rewiring = self.groups.insert(peer, key, offered >= self.children_max);
+        let rewiring = self.groups.insert(peer, key, self.relays(peer));
         self.rewire(&rewiring, now);
     }
 
@@ -213,6 +216,7 @@ impl OrderedPlanner {
         if self.epoch_at.is_some_and(|at| at <= now) {
             self.epoch_at = Some(now + self.epoch);
             self.put_in_order(now);
+            self.part_weak(now);
             self.level(now);
             self.mend(now);
             self.set_right(now);
@@ -235,6 +239,11 @@ impl OrderedPlanner {
     /// All neighbours of a peer by the plan, for one who has to be told all of it again.
     pub fn neighbours(&self, peer: PeerId) -> Vec<(PeerId, Neighbour)> {
         self.feeds.neighbours(peer)
+    }
+
+    /// Whether a peer feeds others by its place.
+    fn relays(&self, peer: PeerId) -> bool {
+        self.members.get(&peer).is_some_and(|member| member.offered >= self.children_max && !member.is_weak)
     }
 
     /// Some peers stand elsewhere: the lines concerned get the feeders that their places give them.

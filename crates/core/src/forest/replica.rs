@@ -10,7 +10,7 @@
 //! is fed once this group has everything (claim 16). Before, its links can be made already.
 //!
 //! Who is nearer to the source is decided by a key: nobody ranks above anybody in the group that feeds its own. With
-//! groups of one, and so one stripe, what remains is an ordered tree; [`OrderedTree`](super::OrderedTree) is this.
+//! groups of one, and so one stripe, what remains is an ordered tree: the heap of \[000\], the relays of \[001\].
 //!
 //! What the document does not say, and is so here:
 //!

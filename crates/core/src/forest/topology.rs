@@ -24,14 +24,15 @@ pub enum Topology {
     /// A tree for each stripe, and laterals: [`Planner`](super::Planner).
     #[default]
     Forest,
-    /// The ordered binary heap of \[000\].
+    /// The ordered binary tree of \[000\] (claims 3, 6 to 11): an incomplete binary heap, the source above its root.
     Heap,
-    /// The relays of \[001\].
+    /// The relays of \[001\] (figure 4): the source serves the first of the ranked list and deals the rest to them.
     Relay {
         /// Whom the source, and each relay, serves; 2 to 5.
         fan_out: u8,
     },
-    /// The groups of \[004\].
+    /// The groups of \[004\]: a different subfile to each node, exchanged among all; groups in a binary tree, from each
+    /// node to the corresponding ones. All of it relays at once: there are no secondary trees.
     Replica {
         /// Nodes in a group, and subfiles; 2 to [`STRIPES_MAX`].
         group: u8,

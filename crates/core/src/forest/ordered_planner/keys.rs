@@ -6,7 +6,7 @@
 use core::cmp::Reverse;
 use core::time::Duration;
 
-use super::OrderedPlanner;
+use super::{Member, OrderedPlanner};
 use crate::forest::planner::measuring::settle_all;
 use crate::ids::PeerId;
 use crate::time::Time;
@@ -17,6 +17,13 @@ const PEERS_A_MOVE: usize = 50;
 const MOVES_MIN: usize = 4;
 /// Who was rated is not rated again before this: what it does in its new place is to be seen first.
 const RATED_FOR: Duration = Duration::from_secs(5);
+
+/// Who was seen to send less than this share of the mean of all who were seen at their limit only takes; who does relays
+/// again from the second share on. In percent.
+const WEAK_PERCENT: u64 = 20;
+const STRONG_PERCENT: u64 = 30;
+/// In a smaller swarm nobody is taken for weak: those who could do its work are too few.
+const JUDGED_MIN: usize = 8;
 
 /// Nobody is rated higher: so many thousandths of an origin.
 const RATING_MAX: u64 = 1_000_000_000;
@@ -59,6 +66,26 @@ impl OrderedPlanner {
         off.sort_unstable();
         for (_, peer, thousandths) in off.into_iter().take(self.moves_max()) {
             self.rate(peer, Rating { thousandths, at: Some(now) }, now);
+        }
+    }
+
+    /// Lets those only take who send next to nothing: what comes through them comes late to all below, and in a group to
+    /// all others.
+    pub(super) fn part_weak(&mut self, now: Time) {
+        let seen = self.members.values().filter_map(|member| member.measured.earned());
+        let (sum, count) = seen.fold((0_u128, 0_u128), |(sum, count), rate| (sum + u128::from(rate), count + 1));
+        let Some(mean) = sum.checked_div(count).filter(|_| self.len() >= JUDGED_MIN) else { return };
+        let differs = |(peer, member): (&PeerId, &Member)| {
+            let percent = if member.is_weak { STRONG_PERCENT } else { WEAK_PERCENT };
+            let is_weak = u128::from(member.measured.earned()?) * 100 < mean * u128::from(percent);
+            (is_weak != member.is_weak && !member.is_origin).then_some(*peer)
+        };
+        let differing: Vec<PeerId> = self.members.iter().filter_map(differs).take(self.moves_max()).collect();
+        for peer in differing {
+            self.members.entry(peer).and_modify(|member| member.is_weak = !member.is_weak);
+            let relays = self.relays(peer);
+            let rewiring = self.groups.set_relays(peer, relays);
+            self.rewire(&rewiring, now);
         }
     }
 

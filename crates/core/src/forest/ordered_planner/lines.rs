@@ -114,7 +114,7 @@ impl OrderedPlanner {
     /// Whether one may feed a line that it has no place for.
     fn is_fit(&self, stripe: u8, parent: PeerId, child: PeerId, now: Time) -> bool {
         let Some(above) = self.members.get(&parent) else { return false };
-        let relays = above.offered >= self.children_max || above.is_origin;
+        let relays = self.relays(parent) || above.is_origin;
         let most = usize::from(above.offered.min(self.children_max)) * OVERLOAD;
         let has_room = above.is_origin
             || self.feeds.child_count(parent) < most

@@ -190,6 +190,20 @@ fn the_fast_rise_the_slow_sink_and_who_is_alike_stays() {
 }
 
 #[test]
+fn who_sends_next_to_nothing_only_takes() {
+    for topology in PRESETS {
+        let mut life = Life::alike(topology, 20);
+        let weak = |number: u8| number != SOURCE && number % 5 == 1;
+        for _ in 0..20 {
+            life.tell(|number| if weak(number) { 20_000 } else { 1_000_000 });
+        }
+        let feeding: Vec<u8> = (1..=20).filter(|number| weak(*number) && !life.children(*number).is_empty()).collect();
+        assert!(feeding.is_empty(), "{topology}: {feeding:?}");
+        assert!((1..=20).all(|number| life.has_all_parents(number)), "{topology}");
+    }
+}
+
+#[test]
 fn who_offers_less_than_a_place_takes_feeds_nobody() {
     for topology in PRESETS {
         let mut life = Life::new(topology);

@@ -84,7 +84,12 @@ impl Measured {
     /// What it was seen to send at its limit, in bytes a second; before that `par`, or what it was seen to send if that
     /// is more.
     pub(in crate::forest) fn seen_or(&self, par: u64) -> u64 {
-        if self.is_earned { self.bytes_per_s } else { self.bytes_per_s.max(par) }
+        self.earned().unwrap_or(self.bytes_per_s.max(par))
+    }
+
+    /// What it was seen to send at its limit, in bytes a second.
+    pub(in crate::forest) fn earned(&self) -> Option<u64> {
+        self.is_earned.then_some(self.bytes_per_s)
     }
 
     /// Takes in what was told since the last epoch.
