@@ -13,7 +13,7 @@ const DOUBLINGS_MAX: u32 = 5;
 /// Pairs remembered for each peer; the one that ends soonest goes first.
 const PAIRS_MAX: usize = 32;
 
-/// One peer's memory of failed connections ([001]: failures are recorded).
+/// One peer's memory of failed connections (\[001\]: failures are recorded).
 #[derive(Debug, Default)]
 pub(super) struct Apart(BTreeMap<PeerId, Failed>);
 

@@ -2,7 +2,7 @@
 //!
 //! Whoever arranges peers notes which pairs something was done to. Asked for the changes, it tells of those pairs whose
 //! edge is another than the two were told, both ends the same; what changed and changed back is not told. So plans come
-//! out as few edges as can be ([000] claims 12 to 15), however many steps a rearrangement took.
+//! out as few edges as can be (\[000\] claims 12 to 15), however many steps a rearrangement took.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -91,7 +91,7 @@ impl OrderedPlanner {
 
     /// Heap order says who is above whom along each way only; so one branch may have its best at its ends while another
     /// has its worst on top. The best of those who stand above nobody change places with the worst of those who do, as
-    /// if all were ranked anew ([001]).
+    /// if all were ranked anew (\[001\]).
     pub(super) fn level(&mut self, now: Time) {
         let ranking = self.groups.ranking();
         let relaying = (0..ranking.relays()).filter_map(|position| Some((position, ranking.occupant(position)?.peer)));
