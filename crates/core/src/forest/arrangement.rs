@@ -2,6 +2,7 @@
 
 use rand_chacha::ChaCha8Rng;
 
+use super::picture::Picture;
 use super::{Change, Neighbour, OrderedPlanner, Planner, PlannerConfig, Topology};
 use crate::ids::PeerId;
 use crate::time::Time;
@@ -123,6 +124,11 @@ impl Arrangement {
     /// What has changed since the last call, for each end of each edge, ordered by whom to tell.
     pub fn take_changes(&mut self) -> Vec<Change> {
         of_either!(self, planner => planner.take_changes())
+    }
+
+    /// Who feeds whom, for people; `held_permille` tells how much a peer holds.
+    pub fn picture(&self, held_permille: impl Fn(PeerId) -> u16) -> Picture {
+        of_either!(self, planner => planner.picture(held_permille))
     }
 
     /// All neighbours of a peer by the plan, for one who has to be told all of it again.

@@ -22,6 +22,7 @@
 mod feeds;
 mod keys;
 mod lines;
+mod picturing;
 #[cfg(test)]
 mod tests;
 

@@ -384,3 +384,13 @@ proptest! {
         prop_assert!(life.planner.astray.is_empty());
     }
 }
+
+#[test]
+fn a_picture_shows_the_source_first_and_each_peer_with_its_feeders() {
+    let life = Life::alike(Topology::Heap, 6);
+    let picture = life.planner.picture(|_| 7);
+    assert_eq!((picture.stripes, picture.peers_total, picture.left_out), (1, 7, 0));
+    let depths: Vec<Option<u32>> = picture.peers.iter().map(|peer| peer.depth).collect();
+    assert_eq!(depths, [0, 1, 2, 2, 3, 3, 3].map(Some));
+    assert!(picture.peers[0].origin && picture.peers[1].parents == [Some(0)]);
+}
