@@ -34,6 +34,7 @@ use std::path::{Path, PathBuf};
 
 use confique::env::parse::list_by_comma;
 use confique::{Config, Layer};
+use pleach_core::forest::Topology;
 use pleach_core::tracker::TrackerConfig;
 use pleach_core::wire::tracker::STRIPES_MAX;
 
@@ -114,7 +115,14 @@ pub struct ServerConfig {
     #[config(layer_attr(arg(long, value_name = "COUNT", hide_short_help = true)))]
     pub peers_per_swarm_max: usize,
 
-    /// Trees of each swarm's forest, 1 to 16.
+    /// How the peers of a swarm are arranged: `forest`, a tree for each stripe, by what peers were seen to send; or an
+    /// ordered preset: `heap`, a binary heap; `relay` or `relay:N`, ranked relays that feed N each (2 to 5, else 3);
+    /// `replica` or `replica:N`, groups of N that exchange as many parts (2 to 16, else 8).
+    #[config(default = "forest", env = "PLEACH_TOPOLOGY")]
+    #[config(layer_attr(arg(long, value_name = "NAME")))]
+    pub topology: Topology,
+
+    /// Trees of each swarm's forest, 1 to 16. This and the next three are for `topology = "forest"` alone.
     #[config(default = 8, env = "PLEACH_STRIPES")]
     #[config(layer_attr(arg(long, value_name = "COUNT", hide_short_help = true)))]
     pub stripes: u8,
@@ -339,6 +347,7 @@ impl ServerConfig {
             ice_servers,
             swarms_max: self.swarms_max,
             peers_per_swarm_max: self.peers_per_swarm_max,
+            topology: self.topology,
             stripes: self.stripes,
             fan_out_max: self.fan_out_max,
             laterals: self.laterals,
@@ -445,6 +454,18 @@ mod tests {
         let config = ServerConfig::load(options, None).unwrap();
         assert_eq!(config.trusted_proxies.len(), 2);
         assert_eq!(config.ice_servers, ["stun:a.example"]);
+    }
+
+    #[test]
+    fn a_topology_is_taken_from_flags_and_files_and_a_wrong_one_is_told() {
+        let as_flag = ServerConfig::load(flags(&["--topology", "relay:4"]), None).unwrap();
+        assert_eq!(as_flag.tracker(None).topology, Topology::Relay { fan_out: 4 });
+        let in_file = |topology: &str| {
+            ServerConfig::load(ServerOptions::empty(), Some(file(&format!("topology = {topology:?}")).path()))
+        };
+        assert_eq!(in_file("replica").unwrap().topology, Topology::Replica { group: 8 });
+        let error = in_file("relay:9").unwrap_err().to_string();
+        assert!(error.contains("relay:9") && error.contains("relay:5"), "{error}");
     }
 
     #[test]

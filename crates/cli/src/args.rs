@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
+use pleach_core::forest::Topology;
 use pleach_tracker::ServerOptions;
 
 /// Children that a node would feed, in all stripes together; a tracker gives it as many as it was seen to feed.
@@ -90,6 +91,10 @@ pub(crate) struct ShareArgs {
     /// Let at most so many in at a time.
     #[arg(long, env = "PLEACH_MAX_PEERS", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_peers: Option<u32>,
+    /// How recipients are arranged: forest, heap, relay or relay:N, replica or replica:N; `pleach tracker --help` tells
+    /// what these are.
+    #[arg(long, env = "PLEACH_TOPOLOGY", value_name = "NAME", default_value_t)]
+    pub(crate) topology: Topology,
     #[command(flatten)]
     pub(crate) seeding: SeedingArgs,
 }

@@ -23,6 +23,7 @@ pub fn set(config: &mut TrackerConfig, assignment: &str) -> anyhow::Result<()> {
         key,
         value,
         [
+            topology,
             stripes,
             fan_out_max,
             laterals,

@@ -58,6 +58,54 @@ fn baselines_end_well_too() {
     }
 }
 
+/// The checkers are on: nobody keeps or passes on what is not verified, and everyone who is left has everything.
+#[test]
+fn ordered_presets_end_well_whatever_goes_wrong() {
+    for topology in ["heap", "relay", "replica"] {
+        for (name, packets) in [
+            ("equal", 64),
+            ("churn", 64),
+            ("unreachable", 64),
+            ("liars", 64),
+            ("source-leaves", 16),
+            ("tracker-restart", 16),
+            ("leaf-only", 16),
+            ("leave-when-done", 16),
+        ] {
+            let size = Size { peers: 16, packets, seed: 1 };
+            assert_good(&run_over(topology, name, size, WorldConfig::new(1, 0)));
+        }
+    }
+}
+
+/// What a tree costs when all are alike: the source sends one copy to each that it feeds, and nobody moves.
+#[test]
+fn ordered_presets_send_what_their_shape_says() {
+    for (topology, copies, depth) in [("heap", 1.0, 5), ("relay", 3.0, 3)] {
+        let report = run_over(topology, "equal", Size { peers: 30, packets: 64, seed: 1 }, WorldConfig::new(1, 0));
+        assert_good(&report);
+        assert!((report.source_copies - copies).abs() < 0.02 && report.depth_max == depth, "{report}");
+        assert!(report.wasted_bytes_ratio < 0.01 && report.links_opened_max <= 4, "{report}");
+    }
+    let report = run_over("replica", "equal", Size { peers: 30, packets: 64, seed: 1 }, WorldConfig::new(1, 0));
+    assert_good(&report);
+    assert!(report.source_copies < 1.3 && report.ratio_fluid < 2.0, "{report}");
+}
+
+#[test]
+fn ordered_presets_replay_to_the_byte_from_their_seed() {
+    for topology in ["heap", "relay", "replica"] {
+        let with_seed = |seed| {
+            let size = Size { peers: 16, packets: 12, seed };
+            let config = WorldConfig { digest_payload: true, ..WorldConfig::new(seed, 0) };
+            run_over(topology, "mixed", size, config).digest
+        };
+        let (first, again, other) = (with_seed(1), with_seed(1), with_seed(2));
+        assert_eq!(first, again, "{topology}: the same seed");
+        assert_ne!(first, other, "{topology}: another seed");
+    }
+}
+
 #[test]
 fn a_source_serves_more_than_it_has_links_for_in_turns() {
     let size = Size { peers: 70, packets: 4, seed: 1 };

@@ -65,7 +65,7 @@ fn is_taken(kind: ErrorKind) -> bool {
 }
 
 fn config(args: &ShareArgs, listen: SocketAddr) -> ServerConfig {
-    let mut config = ServerConfig { listen, ..ServerConfig::default() };
+    let mut config = ServerConfig { listen, topology: args.topology, ..ServerConfig::default() };
     if let Some(max_peers) = args.max_peers {
         // The seeder is one of them.
         config.peers_per_swarm_max = max_peers as usize + 1;

@@ -9,21 +9,35 @@
 //! took; when one goes, its children are placed again. Beside the trees, each peer has a few *lateral* links to others
 //! that are still incomplete, to take from when its parents are late. `docs/forest.md` tells all of it.
 //!
-//! * `tree`: one stripe: parents, children, depths, free slots.
-//! * [`OrderedTree`]: one tree in heap order by a key (\[000\], \[001\]); [`Layout`]: how its positions form a tree.
-//! * [`ReplicaGroups`]: groups that exchange subfiles, in multicast trees (\[004\]).
-//! * [`Planner`]: all stripes of one swarm, laterals, and which edges a change opens and closes.
+//! This is the default of several arrangements that a tracker can be told to make:
+//!
+//! * [`Topology`]: their names; [`Arrangement`]: one of them at work, all asked alike.
+//! * [`Planner`]: the forest: all stripes of one swarm, and laterals. `tree`: one stripe: parents, children, depths, free
+//!   slots.
+//! * [`OrderedPlanner`]: the ordered presets. Below it [`ReplicaGroups`], groups in heap order by a key that exchange
+//!   subfiles (\[004\]), of one each for \[000\] and \[001\]; [`Layout`]: how their positions form a tree.
+//! * `telling`: which edges a change opens and closes, of either.
 //! * [`picture`]: what of it is shown to people.
 
+mod apart;
+mod arrangement;
 mod layout;
+#[cfg(test)]
 mod ordered;
+mod ordered_planner;
 pub mod picture;
 mod planner;
 mod ranking;
 mod replica;
+mod swapping;
+mod telling;
+mod topology;
 mod tree;
 
+pub use arrangement::Arrangement;
 pub use layout::{FAN_OUT_MAX, Layout};
-pub use ordered::OrderedTree;
-pub use planner::{Change, Named, Neighbour, Planner, PlannerConfig, Standing};
+pub use ordered_planner::OrderedPlanner;
+pub use planner::{Named, Planner, PlannerConfig, Standing};
 pub use replica::{Feed, Feeder, Handover, ReplicaConfig, ReplicaGroups, Rewiring};
+pub use telling::{Change, Neighbour};
+pub use topology::{Topology, UnknownTopology};

@@ -11,14 +11,12 @@
 //! Where a transfer fails, the terminal "is moved down the target list" and the next fastest of its subset promoted:
 //! [`OrderedTree::demote`]. Terminals that do not relay are leaves, as \[001\] has it, while the others suffice.
 //!
-//! Both are groups of one in the terms of [`ReplicaGroups`], and this is a thin face of it: one stripe, number 0.
+//! Both are groups of one in the terms of [`ReplicaGroups`], and this is a thin face of it for the tests of the two: one
+//! stripe, number 0. A live swarm has the groups themselves ([`OrderedPlanner`](super::OrderedPlanner)).
 
 use super::layout::{Layout, Shape};
 use super::replica::{Feeder, Handover, ReplicaGroups, Rewiring};
 use crate::ids::PeerId;
-
-/// Leaves that are tried, each way, as another place for a leaf.
-const LEAVES_TRIED: usize = 64;
 
 /// A tree in heap order by key, the greatest key nearest to the source.
 ///
@@ -26,93 +24,88 @@ const LEAVES_TRIED: usize = 64;
 /// fan-out `f`, an operation moves at most `L` peers where all relay, else `2·L` (a swap: two), and closes and
 /// opens at most `f + 1` edges for each, and as many for the place of one who goes.
 #[derive(Clone, Debug)]
-pub struct OrderedTree<K> {
+pub(super) struct OrderedTree<K> {
     nodes: ReplicaGroups<K>,
 }
 
 impl<K: Ord + Copy> OrderedTree<K> {
     /// Without peers.
-    pub fn new(layout: Layout) -> Self {
+    pub(super) fn new(layout: Layout) -> Self {
         let shape = Shape { layout, size: 1, primary: usize::MAX };
         Self { nodes: ReplicaGroups::with_shape(shape, Handover::Corresponding) }
     }
 
     /// With these peers, who all relay, put to their places at once: the ranked list of \[001\].
-    pub fn build(layout: Layout, peers: impl IntoIterator<Item = (PeerId, K)>) -> Self {
+    pub(super) fn build(layout: Layout, peers: impl IntoIterator<Item = (PeerId, K)>) -> Self {
         let mut tree = Self::new(layout);
         tree.nodes.insert_ranked(peers);
         tree
     }
 
     /// How many peers there are.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.nodes.len()
     }
 
-    /// Whether nobody is there.
-    pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
-    }
-
     /// The peers in the order of their positions: level by level.
-    pub fn iter(&self) -> impl Iterator<Item = PeerId> + '_ {
+    pub(super) fn iter(&self) -> impl Iterator<Item = PeerId> + '_ {
         self.nodes.iter()
     }
 
     /// Levels below the source.
-    pub fn levels(&self) -> usize {
+    pub(super) fn levels(&self) -> usize {
         self.len().checked_sub(1).map_or(0, |last| self.layout().level(last))
     }
 
     /// The peer's own key, whatever place it has been swapped to.
-    pub fn key(&self, peer: PeerId) -> Option<K> {
+    pub(super) fn key(&self, peer: PeerId) -> Option<K> {
         self.nodes.key(peer)
     }
 
     /// Who feeds the peer; nobody if it has everything or is not there. Where the one above only takes, the source.
-    pub fn parent(&self, peer: PeerId) -> Option<Feeder> {
+    pub(super) fn parent(&self, peer: PeerId) -> Option<Feeder> {
         self.nodes.parent(0, peer)
     }
 
     /// Whom the peer feeds, at most as many as the fan-out.
-    pub fn children(&self, peer: PeerId) -> Vec<PeerId> {
+    pub(super) fn children(&self, peer: PeerId) -> Vec<PeerId> {
         self.nodes.children(peer).into_iter().map(|feed| feed.child).collect()
     }
 
     /// Steps from the source, or from the nearest one above who has everything.
-    pub fn depth(&self, peer: PeerId) -> usize {
+    pub(super) fn depth(&self, peer: PeerId) -> usize {
         self.nodes.depth(0, peer)
     }
 
     /// Adds a peer, with whether it passes on what it gets. For one who is there already this is
     /// [`set_key`](Self::set_key) and [`set_relays`](Self::set_relays) in one.
-    pub fn insert(&mut self, peer: PeerId, key: K, relays: bool) -> Rewiring {
+    pub(super) fn insert(&mut self, peer: PeerId, key: K, relays: bool) -> Rewiring {
         self.nodes.insert(peer, key, relays)
     }
 
     /// Takes a peer out, if it is there.
-    pub fn remove(&mut self, peer: PeerId) -> Rewiring {
+    pub(super) fn remove(&mut self, peer: PeerId) -> Rewiring {
         self.nodes.remove(peer)
     }
 
     /// Gives a peer another key, which ends what a swap did to its rank. The key that it has changes nothing.
-    pub fn set_key(&mut self, peer: PeerId, key: K) -> Rewiring {
+    pub(super) fn set_key(&mut self, peer: PeerId, key: K) -> Rewiring {
         self.nodes.set_key(peer, key)
     }
 
     /// Says whether a peer passes on what it gets.
-    pub fn set_relays(&mut self, peer: PeerId, relays: bool) -> Rewiring {
+    pub(super) fn set_relays(&mut self, peer: PeerId, relays: bool) -> Rewiring {
         self.nodes.set_relays(peer, relays)
     }
 
     /// The peer has everything: nobody feeds it from now on, and it goes on feeding those below.
-    pub fn complete(&mut self, peer: PeerId) -> Rewiring {
+    pub(super) fn complete(&mut self, peer: PeerId) -> Rewiring {
         self.nodes.complete(peer)
     }
 
     /// Two peers take each other's place, until either gets another key. Nothing changes unless both relay or both
     /// only take.
-    pub fn swap(&mut self, one: PeerId, other: PeerId) -> Rewiring {
+    pub(super) fn swap(&mut self, one: PeerId, other: PeerId) -> Rewiring {
         self.nodes.swap(one, other)
     }
 
@@ -121,17 +114,8 @@ impl<K: Ord + Copy> OrderedTree<K> {
     /// changed, if there is nobody: then the source has to feed it ("reported back to the main server", \[001\]).
     ///
     /// The caller knows which pairs have failed before, so `may_rise` is what makes the next call try the next option.
-    pub fn demote(&mut self, peer: PeerId, may_rise: impl Fn(PeerId) -> bool) -> Option<Rewiring> {
-        let position = self.nodes.ranking().place(peer)?;
-        let mut candidates = self.below(position);
-        if candidates.is_empty() {
-            candidates = self.other_leaves(position);
-        }
-        let ranking = self.nodes.ranking();
-        let (relays, _) = ranking.rank(position);
-        let candidates = candidates.into_iter().filter(|other| ranking.rank(*other).0 == relays);
-        let peers = candidates.filter_map(|other| ranking.occupant(other)).map(|who| who.peer);
-        let chosen = peers.into_iter().find(|other| may_rise(*other))?;
+    pub(super) fn demote(&mut self, peer: PeerId, may_rise: impl Fn(PeerId) -> bool) -> Option<Rewiring> {
+        let chosen = self.nodes.substitutes(peer).find(|other| may_rise(*other))?;
         Some(self.nodes.swap(peer, chosen))
     }
 
@@ -139,28 +123,10 @@ impl<K: Ord + Copy> OrderedTree<K> {
         self.nodes.ranking().shape.layout
     }
 
-    /// Positions below, the best rank first.
-    fn below(&self, position: usize) -> Vec<usize> {
-        let mut below: Vec<_> = self.layout().children(position).filter(|child| *child < self.len()).collect();
-        below.sort_by_key(|child| core::cmp::Reverse(self.nodes.ranking().rank(*child)));
-        below
-    }
-
-    /// Leaves that another one feeds, those after the position first.
-    fn other_leaves(&self, position: usize) -> Vec<usize> {
-        let is_leaf = |other: &usize| self.layout().children(*other).all(|child| child >= self.len());
-        let is_elsewhere = |other: &usize| self.layout().parent(*other) != self.layout().parent(position);
-        let after = (position + 1..self.len()).take(LEAVES_TRIED);
-        let before = (0..position).rev().take(LEAVES_TRIED).filter(is_leaf);
-        after.chain(before).filter(is_elsewhere).collect()
-    }
-
     /// Checks what must always hold; slow, for tests.
-    #[cfg(test)]
     fn check(&self) {
         self.nodes.check();
     }
 }
 
-#[cfg(test)]
 mod tests;

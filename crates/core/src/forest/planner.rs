@@ -6,7 +6,7 @@
 //! * `picturing`: what is shown to people
 //! * `standing_by`: who feeds a peer if its parent fails
 
-mod measuring;
+pub(super) mod measuring;
 mod ordering;
 mod picturing;
 mod placing;
@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
+use super::telling::{Change, Neighbour, Telling};
 use super::tree::StripeTree;
 use crate::ids::PeerId;
 use crate::time::Time;
@@ -54,28 +55,6 @@ pub struct PlannerConfig {
     pub links_max: u8,
     /// How often the forest is put in order.
     pub epoch: Duration,
-}
-
-/// What a peer is to another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Neighbour {
-    /// Stripes in which the other is my parent.
-    pub parent: StripeMask,
-    /// Stripes in which the other is my child.
-    pub child: StripeMask,
-    /// Whether the two are laterals.
-    pub lateral: bool,
-}
-
-/// A changed edge, as one end of it is to be told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// Whom to tell.
-    pub peer: PeerId,
-    /// The far end.
-    pub other: PeerId,
-    /// What the far end is from now on; `None`: nothing, close the link.
-    pub now: Option<Neighbour>,
 }
 
 #[derive(Debug)]
@@ -127,10 +106,7 @@ pub struct Planner {
     /// Children that peers at home in each stripe are given there.
     supply: Vec<u32>,
     epoch_at: Option<Time>,
-    /// Pairs, smaller id first, whose edge may differ from what the two were told.
-    touched: BTreeSet<(PeerId, PeerId)>,
-    /// What the smaller of a pair was told of the larger.
-    told: BTreeMap<(PeerId, PeerId), Neighbour>,
+    telling: Telling,
     standing_by: StandingBy,
     retry_at: Option<Time>,
 }
@@ -151,8 +127,7 @@ impl Planner {
             lonely: BTreeSet::new(),
             supply: vec![0; usize::from(config.stripes)],
             epoch_at: None,
-            touched: BTreeSet::new(),
-            told: BTreeMap::new(),
+            telling: Telling::default(),
             standing_by: StandingBy::default(),
             retry_at: None,
         }
@@ -185,7 +160,7 @@ impl Planner {
 
     /// Whether the two were told to meet.
     pub fn may_signal(&self, from: PeerId, to: PeerId) -> bool {
-        self.told.contains_key(&pair(from, to))
+        self.telling.is_told(from, to)
     }
 
     /// When [`Planner::retry`] is to be called.
@@ -342,20 +317,9 @@ impl Planner {
 
     /// What has changed since the last call, for each end of each edge, ordered by whom to tell.
     pub fn take_changes(&mut self) -> Vec<Change> {
-        let mut changes = Vec::new();
-        for (low, high) in core::mem::take(&mut self.touched) {
-            let now = self.neighbour(low, high);
-            let before = match now {
-                Some(now) => self.told.insert((low, high), now),
-                None => self.told.remove(&(low, high)),
-            };
-            if before == now {
-                continue;
-            }
-            changes.push(Change { peer: low, other: high, now });
-            changes.push(Change { peer: high, other: low, now: now.map(Neighbour::reversed) });
-        }
-        changes.sort_by_key(|change| (change.peer, change.other));
+        let mut telling = core::mem::take(&mut self.telling);
+        let changes = telling.take_changes(|low, high| self.neighbour(low, high));
+        self.telling = telling;
         changes
     }
 
@@ -392,7 +356,7 @@ impl Planner {
     }
 
     fn touch(&mut self, one: PeerId, other: PeerId) {
-        self.touched.insert(pair(one, other));
+        self.telling.touch(one, other);
     }
 
     /// Keeps a peer below the parent that it has a link to. If that one is not back yet, it is waited for.
@@ -612,17 +576,6 @@ impl Planner {
             assert_eq!(*free, self.members[peer].slots - self.members[peer].children);
         }
     }
-}
-
-impl Neighbour {
-    /// The same edge seen from its other end.
-    pub fn reversed(self) -> Self {
-        Self { parent: self.child, child: self.parent, lateral: self.lateral }
-    }
-}
-
-fn pair(one: PeerId, other: PeerId) -> (PeerId, PeerId) {
-    if one < other { (one, other) } else { (other, one) }
 }
 
 #[cfg(test)]

@@ -168,6 +168,20 @@ impl<K: Ord + Copy> Ranking<K> {
         true
     }
 
+    /// One who stands where nobody is below, and one who stands above others and ranks lower, change places; the first
+    /// then rises as far as its rank carries it. Nobody else is out of order after that: the first ranks above all that
+    /// the second did, and nobody is below the second any longer.
+    pub(super) fn promote(&mut self, leaf: usize, interior: usize) {
+        self.exchange(leaf, interior);
+        self.sift_up(interior);
+    }
+
+    /// Whether anybody stands below the group of a position.
+    pub(super) fn is_interior(&self, position: usize) -> bool {
+        let mut below = self.shape.below(self.shape.group(position));
+        below.any(|group| self.shape.positions(group).start < self.len())
+    }
+
     /// Somebody who only took relays from now on: it takes the first position after those who do already.
     fn enter_relays(&mut self, position: usize) {
         let first = self.relays;

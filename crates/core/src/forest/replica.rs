@@ -10,7 +10,7 @@
 //! is fed once this group has everything (claim 16). Before, its links can be made already.
 //!
 //! Who is nearer to the source is decided by a key: nobody ranks above anybody in the group that feeds its own. With
-//! groups of one, and so one stripe, what remains is an ordered tree; [`OrderedTree`](super::OrderedTree) is this.
+//! groups of one, and so one stripe, what remains is an ordered tree: the heap of \[000\], the relays of \[001\].
 //!
 //! What the document does not say, and is so here:
 //!
@@ -171,6 +171,19 @@ impl<K: Ord + Copy> ReplicaGroups<K> {
         Some((self.shape().group(position), position % self.shape().size))
     }
 
+    /// The others of the peer's group.
+    pub(super) fn mates(&self, peer: PeerId) -> Vec<PeerId> {
+        let Some(position) = self.ranking.place(peer) else { return Vec::new() };
+        let mates = self.shape().positions(self.shape().group(position)).filter(|mate| *mate != position);
+        mates.filter_map(|mate| self.ranking.occupant(mate)).map(|who| who.peer).collect()
+    }
+
+    /// Who feeds the peer in the stripe of which it is the carrier in a full group.
+    pub(super) fn feeder_from_above(&self, peer: PeerId) -> Option<Feeder> {
+        let position = self.ranking.place(peer)?;
+        self.parent((position % self.shape().size) as u8, peer)
+    }
+
     /// Who feeds the peer in a stripe: nobody if it has everything, or if its secondary tree still waits.
     pub fn parent(&self, stripe: u8, peer: PeerId) -> Option<Feeder> {
         let position = self.ranking.place(peer)?;
@@ -239,6 +252,20 @@ impl<K: Ord + Copy> ReplicaGroups<K> {
     /// tree is fed. Nobody moves.
     pub fn complete(&mut self, peer: PeerId) -> Rewiring {
         self.change_at(peer, |ranking, position| ranking.set_complete(position, true))
+    }
+
+    /// A peer of a group without groups below takes the place of one who ranks lower and stands above others. Nothing
+    /// changes unless they are such.
+    pub(super) fn promote(&mut self, leaf: PeerId, interior: PeerId) -> Rewiring {
+        let ranking = &self.ranking;
+        let (Some(low), Some(high)) = (ranking.place(leaf), ranking.place(interior)) else {
+            return Rewiring::default();
+        };
+        let is_due = ranking.rank(low) > ranking.rank(high) && ranking.rank(high).0;
+        if !is_due || ranking.is_interior(low) || !ranking.is_interior(high) {
+            return Rewiring::default();
+        }
+        self.change(|ranking| ranking.promote(low, high))
     }
 
     /// Two peers take each other's place, until either gets another key. Nothing changes unless both relay or both

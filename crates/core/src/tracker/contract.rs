@@ -1,5 +1,6 @@
 //! What goes into a [`Tracker`](super::Tracker) and what comes out: the whole interface of a server.
 
+use crate::forest::Topology;
 use crate::ids::{ConnectionId, ContentId, PeerId};
 
 /// How a tracker is set up.
@@ -11,6 +12,8 @@ pub struct TrackerConfig {
     pub swarms_max: usize,
     /// Most peers of one swarm. At the bound a join is refused with `full`.
     pub peers_per_swarm_max: usize,
+    /// How each swarm is arranged. The next four numbers are the forest's alone.
+    pub topology: Topology,
     /// Trees of each swarm's forest, 1 to [`STRIPES_MAX`](crate::wire::tracker::STRIPES_MAX).
     pub stripes: u8,
     /// Children that a peer gets of which nothing is known yet, in all stripes together.
@@ -53,6 +56,7 @@ impl Default for TrackerConfig {
             ice_servers: Vec::new(),
             swarms_max: 10_000,
             peers_per_swarm_max: 100_000,
+            topology: Topology::Forest,
             stripes: 8,
             fan_out_max: 8,
             laterals: 4,

@@ -258,7 +258,7 @@ impl Tracker {
         let welcome = FromTracker::Welcome {
             version: VERSION,
             peer,
-            stripes: self.config.stripes,
+            stripes: self.config.topology.stripes(self.config.stripes),
             ice_servers: self.config.ice_servers.clone(),
             manifest_wanted,
             orders,

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use super::contract::{SwarmStats, TrackerConfig};
 use super::orders::Post;
 use crate::forest::picture::Picture;
-use crate::forest::{Named, Neighbour, Planner, PlannerConfig, Standing};
+use crate::forest::{Arrangement, Named, Neighbour, PlannerConfig, Standing};
 use crate::ids::{ConnectionId, ContentId, PeerId};
 use crate::time::Time;
 use crate::wire::tracker::{Edge, FromTracker, Join, LinkReport, PLAN_EDGES_MAX, Role, Status};
@@ -47,7 +47,7 @@ impl Member {
 /// One swarm.
 #[derive(Debug)]
 pub(super) struct Swarm {
-    planner: Planner,
+    planner: Arrangement,
     members: BTreeMap<PeerId, Member>,
     banned: BTreeSet<PeerId>,
     size_told: (usize, usize),
@@ -64,7 +64,7 @@ impl Swarm {
             epoch: Duration::from_millis(config.epoch_ms),
         };
         Self {
-            planner: Planner::new(shape),
+            planner: Arrangement::new(config.topology, shape),
             members: BTreeMap::new(),
             banned: BTreeSet::new(),
             size_told: (0, 0),

@@ -1,6 +1,7 @@
 //! What a tracker answers, to friend and foe.
 
 mod orders;
+mod presets;
 
 use core::time::Duration;
 use std::collections::BTreeMap;

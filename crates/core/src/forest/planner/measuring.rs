@@ -44,9 +44,9 @@ struct Report {
     at: Time,
 }
 
-/// What is known of a peer's uplink.
+/// What is known of a peer's uplink. Shared with the ordered presets.
 #[derive(Debug, Default)]
-pub(super) struct Measured {
+pub(in crate::forest) struct Measured {
     reports: BTreeMap<PeerId, Report>,
     /// When it was looked at first.
     since: Option<Time>,
@@ -67,6 +67,31 @@ pub(super) struct Measured {
 }
 
 impl Measured {
+    /// A receiver tells what it got lately.
+    pub(in crate::forest) fn note_received(&mut self, by: PeerId, bytes_per_s: u64, waited: bool, now: Time) {
+        let bytes_per_s = bytes_per_s.min(RATE_BYTES_PER_S_MAX);
+        if self.reports.len() < REPORTS_MAX || self.reports.contains_key(&by) {
+            self.reports.insert(by, Report { bytes_per_s, waited, at: now });
+            self.is_new = true;
+        }
+    }
+
+    /// The peer says whether its uplink is at its limit.
+    pub(in crate::forest) fn note_limited(&mut self, is_limited: bool) {
+        self.is_limited = is_limited;
+    }
+
+    /// What it was seen to send at its limit, in bytes a second; before that `par`, or what it was seen to send if that
+    /// is more.
+    pub(in crate::forest) fn seen_or(&self, par: u64) -> u64 {
+        self.earned().unwrap_or(self.bytes_per_s.max(par))
+    }
+
+    /// What it was seen to send at its limit, in bytes a second.
+    pub(in crate::forest) fn earned(&self) -> Option<u64> {
+        self.is_earned.then_some(self.bytes_per_s)
+    }
+
     /// Takes in what was told since the last epoch.
     fn settle(&mut self, now: Time) {
         self.has_more = false;
@@ -91,6 +116,20 @@ impl Measured {
     }
 }
 
+/// Takes in what was told of all, each with whether it is an origin. Returns the most that an origin was seen to send,
+/// and what a peer of which nothing is known is taken for: as much, or as the best where no origin was measured.
+pub(in crate::forest) fn settle_all<'a>(all: impl Iterator<Item = (&'a mut Measured, bool)>, now: Time) -> (u64, u64) {
+    let (mut origin, mut most) = (0, 0);
+    for (measured, is_origin) in all {
+        measured.settle(now);
+        most = most.max(measured.bytes_per_s);
+        if is_origin {
+            origin = origin.max(measured.bytes_per_s);
+        }
+    }
+    (origin, if origin > 0 { origin } else { most })
+}
+
 impl Member {
     /// See [`Planner::worth`].
     fn worth(&self, par: u64) -> u64 {
@@ -113,11 +152,8 @@ impl Member {
 impl Planner {
     /// A receiver tells what it got from a sender lately.
     pub fn note_received(&mut self, from: PeerId, by: PeerId, bytes_per_s: u64, waited: bool, now: Time) {
-        let Some(member) = self.members.get_mut(&from) else { return };
-        let bytes_per_s = bytes_per_s.min(RATE_BYTES_PER_S_MAX);
-        if member.measured.reports.len() < REPORTS_MAX || member.measured.reports.contains_key(&by) {
-            member.measured.reports.insert(by, Report { bytes_per_s, waited, at: now });
-            member.measured.is_new = true;
+        if let Some(member) = self.members.get_mut(&from) {
+            member.measured.note_received(by, bytes_per_s, waited, now);
         }
     }
 
@@ -125,7 +161,7 @@ impl Planner {
     /// as much as an origin, until most of its receivers say that they wait.
     pub fn note_limited(&mut self, peer: PeerId, is_limited: bool) {
         if let Some(member) = self.members.get_mut(&peer) {
-            member.measured.is_limited = is_limited;
+            member.measured.note_limited(is_limited);
         }
     }
 
@@ -138,15 +174,8 @@ impl Planner {
     /// Takes in what was told. Returns what a peer of which nothing is known is taken for, and the mean of all: what
     /// everyone can get if all uplinks work. 0: nothing was measured.
     pub(super) fn settle_measures(&mut self, now: Time) -> (u64, u64) {
-        let (mut origin, mut most) = (0, 0);
-        for member in self.members.values_mut() {
-            member.measured.settle(now);
-            most = most.max(member.measured.bytes_per_s);
-            if member.is_origin {
-                origin = origin.max(member.measured.bytes_per_s);
-            }
-        }
-        let par = if origin > 0 { origin } else { most };
+        let all = self.members.values_mut().map(|member| (&mut member.measured, member.is_origin));
+        let (origin, par) = settle_all(all, now);
         let sum: u128 = self.members.values().map(|member| u128::from(member.worth(par))).sum();
         let mean = sum.checked_div(self.members.len() as u128).and_then(|mean| u64::try_from(mean).ok()).unwrap_or(0);
         (par, if origin > 0 { mean.min(origin) } else { mean })
