@@ -42,6 +42,6 @@ async fn main() -> Result<(), String> {
         }
     });
     let report = bare::end(&LinkConfig::default(), role, how == "dial", blast, inbox, outbox).await?;
-    println!("{{\"mbps\":{:.3}}}", report.bytes_per_second() / 1e6);
+    println!("{{\"mbps\":{:.3},\"setup_ms\":{}}}", report.bytes_per_second() / 1e6, report.setup.as_millis());
     Ok(())
 }
