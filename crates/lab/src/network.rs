@@ -21,7 +21,7 @@ use crate::middle::{Middle, Port};
 /// Namespaces of a network; their numbers are the last byte of their addresses.
 const NODES_MAX: usize = 250;
 /// How long a full queue takes to drain, but for slow lines, whose queue holds [`QUEUE_BYTES_MIN`].
-const QUEUE_S: f64 = 0.25;
+pub(crate) const QUEUE_S: f64 = 0.25;
 const QUEUE_BYTES_MIN: u64 = 32 * 1024;
 /// What may go out at once: what a kernel's timer may be late, and ten frames at least.
 const BURST_S: f64 = 0.002;
