@@ -16,13 +16,13 @@ use pleach_lab::swarm::{self, Plan};
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 const AFTER_HELP: &str = "\
-One tracker, one source and the peers run as processes, each in a network namespace of its own whose one
-line is shaped both ways; round trips are 10 to 120 ms. All peers start at once and stay to the end. First
-a bare WebRTC channel runs through one pair of lines: the bounds are for what that carried of its line.
+One tracker, one source and the peers run as processes, each in a network namespace of its own whose one line is \
+shaped both ways; round trips are 10 to 120 ms. All peers start at once and stay to the end. First a bare WebRTC \
+channel runs through one pair of lines: the bounds are for what that carried of its line.
 
-A run in which more than 85 % of all cores were busy says so and does not count: choose a smaller --scale.
-It needs Linux with iproute2 and util-linux, and root or a system that lets users make namespaces. When it
-ends, however it does, nothing is left of its networks and processes.
+A run in which more than 85 % of all cores were busy, by whomever, says so and does not count: choose a smaller \
+--scale, or a quieter hour. It needs Linux with iproute2 and util-linux, and root or a system that lets users make \
+namespaces. When it ends, however it does, nothing is left of its networks and processes.
 
 Examples:
   cargo xtask bench swarm --peers 16 --profile mixed

@@ -54,6 +54,17 @@ pub(crate) fn process_s(pid: u32) -> f64 {
     of_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default())
 }
 
+/// How long threads of a process, those that are still there, were ready to run and had to wait for the processor.
+pub(crate) fn waited_s(pid: u32) -> f64 {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let waited_ns = threads.filter_map(|thread| {
+        // Time on the processor, time waiting for it, and turns.
+        let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split_whitespace().nth(1)?.parse::<f64>().ok()
+    });
+    waited_ns.sum::<f64>() / 1e9
+}
+
 /// Processor time of this process.
 pub(crate) fn own_s() -> f64 {
     process_s(std::process::id())

@@ -112,6 +112,11 @@ impl Process {
         cpu::process_s(self.child.id())
     }
 
+    /// How long it had to wait for the processor so far.
+    pub fn cpu_waited_s(&self) -> f64 {
+        cpu::waited_s(self.child.id())
+    }
+
     /// Asks it to end, as Ctrl-C does.
     pub fn interrupt(&self) {
         let pid = rustix::process::Pid::from_child(&self.child);

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::cpu::BUSY_MAX;
 use crate::network::Drops;
-use crate::swarm::{Outcome, PACKET_BYTES, Participant, Plan};
+use crate::swarm::{self, Outcome, PACKET_BYTES, Participant, Plan};
 
 /// One run. What is `null` nobody knows who is part of a real swarm.
 #[derive(Clone, Debug, Serialize)]
@@ -63,12 +63,18 @@ pub struct Report {
     pub scale: f64,
     /// Payload to line rate on a bare channel, the measure of the bounds; `null` if not measured.
     pub efficiency: Option<f64>,
-    /// From the first signal to the open channel, on that channel.
+    /// The fluid bound if every bit of the lines were payload.
+    pub fluid_bound_line_s: f64,
+    /// Makespan to that.
+    pub ratio_fluid_line: f64,
+    /// From the first signal to the open channel, on the bare channel.
     pub bare_setup_s: Option<f64>,
     /// Share of all cores that was busy, by anybody.
     pub cpu_busy: f64,
     /// The part of this that was by processes of the swarm and its network.
     pub cpu_own: f64,
+    /// What part of the time for which they wanted the processor the swarm's processes waited for it.
+    pub cpu_wait: f64,
     /// Whether the processor was the limit: then the run says nothing of the swarm and does not count.
     pub cpu_limited: bool,
     /// Seconds of processor for each GiB that peers received, the network's included.
@@ -115,6 +121,8 @@ impl Report {
         let finished = sorted(peers.iter().filter_map(|peer| peer.finished_s));
         let first = sorted(peers.iter().filter_map(|peer| peer.totals.first_packet_s));
         let (fluid_bound_s, discrete_bound_s) = (outcome.rates.fluid_s(), outcome.rates.discrete_s());
+        let lines: Vec<_> = peers.iter().map(|peer| peer.line).collect();
+        let fluid_bound_line_s = swarm::rates(source.line, &lines, plan.size_bytes, 1.0).fluid_s();
         let gib = received / f64::from(1 << 30);
         Self {
             scenario: plan.profile.name().to_owned(),
@@ -143,9 +151,12 @@ impl Report {
             tracker_frames_per_peer_minute: None,
             scale: plan.scale,
             efficiency: outcome.bare.map(|bare| bare.efficiency),
+            fluid_bound_line_s,
+            ratio_fluid_line: outcome.makespan_s / fluid_bound_line_s,
             bare_setup_s: outcome.bare.map(|bare| bare.setup_s),
             cpu_busy: outcome.cpu_busy,
             cpu_own: outcome.cpu_own,
+            cpu_wait: outcome.cpu_waited_s / (outcome.cpu_waited_s + outcome.cpu_s).max(f64::MIN_POSITIVE),
             cpu_limited: outcome.cpu_busy > BUSY_MAX,
             cpu_s_per_gib: outcome.cpu_s / gib,
             middle_cpu_s_per_gib: outcome.middle_cpu_s / gib,
@@ -208,6 +219,7 @@ impl fmt::Display for Report {
         if let (Some(efficiency), Some(setup_s)) = (self.efficiency, self.bare_setup_s) {
             writeln!(f, "  a bare channel    carried {:.1} % of its line, after {setup_s:.2} s", 100.0 * efficiency)?;
         }
+        writeln!(f, "  lines alone       fluid {:.1} s (× {:.2})", self.fluid_bound_line_s, self.ratio_fluid_line)?;
         writeln!(f, "  a peer took       {:.1} s (half), {:.1} s (95 %)", self.p50_s, self.p95_s)?;
         let (half_s, most_s) = (self.first_packet_p50_s, self.first_packet_p95_s);
         writeln!(f, "  first packet      {half_s:.2} s (half), {most_s:.2} s (95 %)")?;
@@ -226,12 +238,13 @@ impl fmt::Display for Report {
                 "  {count:>3} {name:<8} {line:>18}: uplink {used:3.0} % used, done {first_s:.1} to {last_s:.1} s"
             )?;
         }
-        let (busy, own) = (100.0 * self.cpu_busy, 100.0 * self.cpu_own);
-        let (gib, middle) = (self.cpu_s_per_gib, self.middle_cpu_s_per_gib);
+        let (busy, own, wait) = (100.0 * self.cpu_busy, 100.0 * self.cpu_own, 100.0 * self.cpu_wait);
         writeln!(
             f,
-            "  processor         {busy:.0} % busy, {own:.0} % by this; {gib:.1} s a GiB, {middle:.1} of them the network's"
+            "  processor         {busy:.0} % busy, {own:.0} % by this, which waited {wait:.0} % of its time for it"
         )?;
+        let (gib, middle) = (self.cpu_s_per_gib, self.middle_cpu_s_per_gib);
+        writeln!(f, "                    {gib:.1} s for each GiB received, {middle:.1} of them the network's")?;
         if self.cpu_limited {
             writeln!(f, "  THE PROCESSOR WAS THE LIMIT: this run does not count")?;
         }

@@ -105,6 +105,8 @@ pub struct Outcome {
     pub cpu_busy: f64,
     /// The part of this that was by our processes.
     pub cpu_own: f64,
+    /// Seconds that the swarm's processes were ready to run and had to wait for the processor.
+    pub cpu_waited_s: f64,
     /// Seconds of processor that our processes took.
     pub cpu_s: f64,
     /// Of these, the network's.
@@ -134,7 +136,7 @@ pub fn run(plan: &Plan, interrupted: &AtomicBool) -> Result<Outcome> {
     swarm.checked(outcome, digest)
 }
 
-/// What the bounds know: lines as they carry payload.
+/// What the bounds know of lines that carry so much payload.
 pub fn rates(source: Line, peers: &[Line], size_bytes: u64, efficiency: f64) -> Rates {
     let payload = |bits_per_s: u64| (bits_per_s as f64 / 8.0 * efficiency) as u64;
     let member = |line: &Line| Member::constant(payload(line.up_bits_per_s), payload(line.down_bits_per_s));
@@ -269,6 +271,7 @@ impl<'a> Swarm<'a> {
             drops: self.network.drops()?.since(self.drops_before),
             cpu_busy: self.meter.busy(),
             cpu_own: self.meter.share_of(cpu_s),
+            cpu_waited_s: self.processes.iter().map(Process::cpu_waited_s).sum(),
             cpu_s,
             middle_cpu_s,
         })
