@@ -48,7 +48,7 @@ struct Args {
     #[arg(long)]
     json: bool,
     /// Multiply all rates with it, so that the whole is what this machine's processor carries
-    #[arg(long, default_value_t = 0.5, value_parser = scale)]
+    #[arg(long, default_value_t = 0.25, value_parser = scale)]
     scale: f64,
     /// Content and distances are drawn from it
     #[arg(long, default_value_t = 1)]
