@@ -137,10 +137,13 @@ fn program(variable: &str) -> Result<PathBuf> {
 /// Of the runs that count.
 fn medians(reports: &[Report]) -> String {
     let counted: Vec<&Report> = reports.iter().filter(|report| report.counts()).collect();
+    if counted.is_empty() {
+        return format!("none of {} rounds counts", reports.len());
+    }
     let median = |value: fn(&Report) -> f64| {
         let mut values: Vec<f64> = counted.iter().map(|report| value(report)).collect();
         values.sort_by(f64::total_cmp);
-        values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+        values[values.len() / 2]
     };
     format!(
         "{} of {} rounds count; medians: fluid × {:.2}, source {:.2} copies, first packet {:.2} s",

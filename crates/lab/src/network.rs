@@ -40,7 +40,8 @@ pub struct Node {
     pub line: Option<Line>,
 }
 
-/// Namespaces that reach each other. The kernel takes them down when [`sealed`](crate::sealed) ends.
+/// Namespaces that reach each other. They are taken down when this is dropped, and by the kernel in any case when
+/// [`sealed`](crate::sealed) ends.
 #[derive(Debug)]
 pub struct Network {
     nodes: Vec<Node>,
@@ -123,6 +124,18 @@ impl Network {
             shell(&again.collect::<String>())?;
             sleep(Duration::from_millis(20));
         }
+    }
+}
+
+/// Makes room for the next network in the same place.
+impl Drop for Network {
+    fn drop(&mut self) {
+        let remove = |(number, node): (usize, &Node)| {
+            // The interface first, since the kernel takes its time with the namespace and what is in it.
+            format!("ip link del {} || true\nip netns del {} || true\n", far_end(number), node.name)
+        };
+        // What fails here was never made.
+        let _ = shell(&self.nodes.iter().enumerate().map(remove).collect::<String>());
     }
 }
 
