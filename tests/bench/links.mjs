@@ -175,7 +175,7 @@ async function pageEnd(browser, url, blast, onSignal) {
 function nativeEnd(bench, { role, dial, messageBytes, totalBytes }, onSignal) {
   const args = [role, dial ? 'dial' : 'answer', String(messageBytes), String(totalBytes)];
   const child = bench.start(`bare-${role}`, path.join(examplesFolder(), 'bare_end'), args, { input: true });
-  const report = child.waitFor(/^\{"mbps":([\d.]+)\}/, { timeoutMs: 600_000 });
+  const report = child.waitFor(/^\{"mbps":([\d.]+)/, { timeoutMs: 600_000 });
   child.onLine((line) => line.startsWith('{"kind"') && onSignal(JSON.parse(line)));
   return { child, begin: () => {}, signal: (signal) => child.write(`${JSON.stringify(signal)}\n`), mbps: async () => Number((await report)[1]) };
 }

@@ -46,6 +46,13 @@ pub(crate) fn examples(project: &Project, profile: Profile) -> Result<()> {
     process::run(&mut cargo)
 }
 
+/// The program that runs swarms over shaped lines.
+pub(crate) fn lab(project: &Project) -> Result<PathBuf> {
+    say("lab", "compiling what runs swarms");
+    process::run(project.cargo().args(["build", "--release", "-p", "pleach-lab"]))?;
+    Ok(project.target.join("release").join(format!("pleach-lab{}", std::env::consts::EXE_SUFFIX)))
+}
+
 /// The command line with the bundle inside.
 pub(crate) fn pleach(project: &Project, profile: Profile) -> Result<PathBuf> {
     let mut cargo = project.cargo();

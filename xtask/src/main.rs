@@ -54,7 +54,7 @@ enum Task {
     },
     /// Run all checks and tests, those in a headless browser included
     Test(test::Options),
-    /// Run a benchmark of tests/bench against the release binary, e.g. `bench links --json`
+    /// Run a benchmark against the release binary: `bench links` or `bench swarm`; each has a --help of its own
     Bench(bench::Options),
     /// Fuzz the decoders of the core with cargo-fuzz
     Fuzz(fuzz::Options),

@@ -112,6 +112,9 @@ pub(crate) struct SeedingArgs {
     /// Send at most so much a second: 500kB, 2MB, 1MiB.
     #[arg(long, env = "PLEACH_UPLOAD_LIMIT", value_name = "SIZE")]
     pub(crate) upload_limit: Option<ByteSize>,
+    /// For programs: JSON objects on stdout, one a line: first the link, then each second how it goes, in totals.
+    #[arg(long, env = "PLEACH_JSON", value_parser = BoolishValueParser::new())]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -152,6 +155,10 @@ pub(crate) struct GetArgs {
     /// Send at most so much a second to others: 500kB, 2MB, 1MiB; 0 sends nothing.
     #[arg(long, env = "PLEACH_UPLOAD_LIMIT", value_name = "SIZE")]
     pub(crate) upload_limit: Option<ByteSize>,
+    /// For programs: JSON objects on stdout, one a line, each second and when it is complete, with totals of what was
+    /// received, sent and wasted, links, and when the first packet was there.
+    #[arg(long, env = "PLEACH_JSON", value_parser = BoolishValueParser::new(), conflicts_with = "stdout")]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

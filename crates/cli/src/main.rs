@@ -16,6 +16,7 @@ mod logging;
 mod qr;
 mod seeding;
 mod source;
+mod telling;
 mod ui;
 
 use std::process::ExitCode;

@@ -19,6 +19,7 @@ use url::Url;
 use crate::args::SeedingArgs;
 use crate::exit::{Code, Error, Result};
 use crate::interrupt::Interrupt;
+use crate::telling::Telling;
 use crate::ui::{self, Progress, Ui};
 
 /// How often what is shown is renewed, and a shared file looked at.
@@ -133,6 +134,7 @@ pub(crate) struct Seeder {
     events: Events,
     watch: SourceWatch,
     name: String,
+    telling: Telling,
 }
 
 impl Seeder {
@@ -150,7 +152,7 @@ impl Seeder {
             link: LinkConfig::default(),
             output_filter: None,
         })?;
-        Ok(Self { node, events, watch: prepared.watch, name })
+        Ok(Self { node, events, watch: prepared.watch, name, telling: Telling::new(args.json) })
     }
 
     /// Gives until interrupted, which is a good end, or until it can't go on. Tells what was done.
@@ -161,6 +163,7 @@ impl Seeder {
         ui.say("stopping …");
         let stats = self.node.stats();
         let stopped = self.node.stop().await;
+        self.telling.tell("end", &stats.borrow(), None);
         let sent_bytes = HumanBytes(stats.borrow().sent_bytes);
         let (time, peers) = (ui::duration(begin.elapsed()), ui::peers(seen.peers.len()));
         ui.say(format_args!("shared {} for {time}: {sent_bytes} sent to {peers}", self.name));
@@ -176,11 +179,15 @@ impl Seeder {
             tokio::select! {
                 _ = interrupt.wait() => return Ok(()),
                 event = self.events.next() => match event {
-                    Some(event) => seen.note(&event, ui),
+                    Some(event) => {
+                        self.telling.note(&event);
+                        seen.note(&event, ui);
+                    }
                     None => return Ok(()),
                 },
                 _ = tick.tick() => {
                     show(&mut line, &stats.borrow());
+                    self.telling.progress(&stats.borrow(), None);
                     tokio::select! {
                         looked = self.look_at_file() => looked?,
                         _ = interrupt.wait() => return Ok(()),

@@ -7,6 +7,7 @@
 //!
 //! The socket to the tracker and TLS are inside.
 
+mod first_packet;
 pub mod http;
 pub mod link;
 pub mod node;

@@ -26,6 +26,7 @@
 //! [`EVENTS_MAX`] events miss the oldest, never the end.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use pleach_core::content::Manifest;
@@ -39,6 +40,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 use url::Url;
 
+use crate::first_packet::FirstPacket;
 use crate::link::{IceServer, Link, LinkConfig, LinkEvent, LinkFactory};
 use crate::store::{Reply, Request, Store};
 use crate::tracker_socket::{TrackerEvent, TrackerSocket, fill_in_host};
@@ -101,6 +103,7 @@ pub enum StartError {
 pub struct NodeHandle {
     commands: mpsc::Sender<Command>,
     stats: watch::Receiver<Stats>,
+    first_packet: Arc<OnceLock<Instant>>,
     task: JoinHandle<Result<(), Failure>>,
 }
 
@@ -141,6 +144,11 @@ impl NodeHandle {
         self.stats.clone()
     }
 
+    /// When the first whole packet was verified, if it was. One who has them all from the start never gets one.
+    pub fn first_packet(&self) -> Option<Instant> {
+        self.first_packet.get().copied()
+    }
+
     /// Changes what may be uploaded, in payload bytes a second: 0 stops it, `None` lifts the limit.
     pub async fn set_upload_limit(&self, bytes_per_s: Option<u64>) {
         // A node that has ended uploads nothing anyway.
@@ -166,8 +174,9 @@ impl Node {
         rand::rngs::OsRng.try_fill_bytes(&mut seed).map_err(|error| StartError::System(error.to_string()))?;
         let (command_sender, commands) = mpsc::channel(COMMANDS_MAX);
         let (driver, queues, events, stats) = Driver::new(config, seed, commands)?;
+        let first_packet = driver.first_packet.moment();
         let task = tokio::spawn(driver.run(queues));
-        Ok((NodeHandle { commands: command_sender, stats, task }, Events(events)))
+        Ok((NodeHandle { commands: command_sender, stats, first_packet, task }, Events(events)))
     }
 }
 
@@ -196,6 +205,7 @@ struct Driver {
 
     events: broadcast::Sender<Event>,
     stats: watch::Sender<Stats>,
+    first_packet: FirstPacket,
 
     stop_deadline: Option<Instant>,
     stopped: bool,
@@ -235,6 +245,7 @@ impl Driver {
         let (stats, stats_receiver) = watch::channel(peer.stats(Time::ZERO));
         let (link_events, links) = mpsc::channel(LINK_EVENTS_MAX);
         let (tracker_events, tracker) = mpsc::channel(TRACKER_EVENTS_MAX);
+        let first_packet = FirstPacket::new(config.manifest.size_bytes());
         let mut driver = Self {
             peer,
             epoch: Instant::now(),
@@ -254,6 +265,7 @@ impl Driver {
             store_waiting: VecDeque::new(),
             events,
             stats,
+            first_packet,
             stop_deadline: None,
             stopped: false,
             outcome: Ok(()),
@@ -430,6 +442,7 @@ impl Driver {
                 }
             }
             Output::Write { write, offset_bytes, bytes } => {
+                self.first_packet.note(offset_bytes, bytes.len());
                 self.ask_store(Request::Write { write, offset_bytes, bytes });
             }
             Output::AppendRecord(bytes) => self.ask_store(Request::AppendRecord(bytes)),

@@ -19,6 +19,7 @@ use crate::exit::{Code, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::seeding;
 use crate::source::{Source, Target};
+use crate::telling::Telling;
 use crate::ui::{self, Ui};
 
 /// How often what is shown is renewed, and patience looked at.
@@ -27,6 +28,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 pub(crate) async fn run(args: GetArgs, ui: &Ui, mut interrupt: Interrupt) -> Result {
+    let telling = Telling::new(args.json);
     let source = Source::parse(&args.link)?;
     let patience = if args.timeout.is_zero() { FOR_EVER } else { args.timeout };
     let target = tokio::select! {
@@ -37,7 +39,7 @@ pub(crate) async fn run(args: GetArgs, ui: &Ui, mut interrupt: Interrupt) -> Res
         return Err(Error::new(Code::Failure, "this link is for several files, which this version cannot save yet"));
     }
     let Some(place) = Place::choose(&args, &target.manifest, ui, &mut interrupt).await? else { return Ok(()) };
-    let transfer = Transfer::start(&args, target, place, patience)?;
+    let transfer = Transfer::start(&args, target, place, patience, telling)?;
     transfer.run(ui, interrupt).await
 }
 
@@ -51,6 +53,9 @@ impl Place {
     /// Prepares the place; `None` if the whole content is there already.
     async fn choose(args: &GetArgs, manifest: &Manifest, ui: &Ui, interrupt: &mut Interrupt) -> Result<Option<Self>> {
         if args.stdout || args.out.as_deref() == Some(Path::new("-")) {
+            if args.json {
+                return Err(Error::usage("--json and the content cannot both be on stdout"));
+            }
             return to_stdout(manifest).map(Some);
         }
         let out = out_path(args.out.as_deref(), manifest.name());
@@ -123,12 +128,13 @@ struct Transfer {
     patience: Duration,
     seed: bool,
     linger: Duration,
+    telling: Telling,
     /// What the tracker's socket last broke of, if it is broken.
     tracker_trouble: Option<String>,
 }
 
 impl Transfer {
-    fn start(args: &GetArgs, target: Target, place: Place, patience: Duration) -> Result<Self> {
+    fn start(args: &GetArgs, target: Target, place: Place, patience: Duration, telling: Telling) -> Result<Self> {
         let size_bytes = target.manifest.size_bytes();
         let (store, start, out, copying) = match place {
             Place::File { store, start, out } => (store, start, Some(out), None),
@@ -151,7 +157,8 @@ impl Transfer {
         })?;
         let stats = node.stats();
         let (seed, linger) = (args.seed, args.linger);
-        Ok(Self { node, events, stats, out, copying, size_bytes, patience, seed, linger, tracker_trouble: None })
+        let tracker_trouble = None;
+        Ok(Self { node, events, stats, out, copying, size_bytes, patience, seed, linger, telling, tracker_trouble })
     }
 
     async fn run(mut self, ui: &Ui, mut interrupt: Interrupt) -> Result {
@@ -161,12 +168,15 @@ impl Transfer {
             fetched = self.finish_copy(&mut interrupt).await;
         }
         if fetched.is_ok() {
+            self.telling.tell("complete", &self.stats.borrow(), self.node.first_packet());
             self.tell_done(ui, begin.elapsed());
             self.pass_on(ui, &mut interrupt).await;
         } else if self.out.is_some() && self.stats.borrow().have_bytes > 0 {
             ui.say("what is verified is kept; the same command goes on from there");
         }
+        let first_packet = self.node.first_packet();
         let stopped = self.node.stop().await;
+        self.telling.tell("end", &self.stats.borrow(), first_packet);
         // What the node says of its end is the cause of what was seen before it.
         stopped.map_err(Error::from).and(fetched)
     }
@@ -193,6 +203,7 @@ impl Transfer {
                 _ = tick.tick() => {
                     let stats = self.stats.borrow_and_update().clone();
                     bar.show(stats.have_bytes, ui::describe_download(&stats));
+                    self.telling.progress(&stats, self.node.first_packet());
                     // While an earlier run's data is read, the disk sets the pace and nobody else.
                     if stats.have_bytes > best_bytes || stats.phase == Phase::Checking {
                         (best_bytes, grown_at) = (stats.have_bytes, Instant::now());
@@ -206,6 +217,7 @@ impl Transfer {
     }
 
     fn note(&mut self, event: Event, ui: &Ui) {
+        self.telling.note(&event);
         match event {
             Event::Resumed { bytes } if bytes > 0 => {
                 ui.say(format_args!("going on: {} of {} are there", HumanBytes(bytes), HumanBytes(self.size_bytes)));
@@ -273,12 +285,16 @@ impl Transfer {
         loop {
             tokio::select! {
                 _ = interrupt.wait() => return,
-                event = self.events.next() => if event.is_none() { return },
+                event = self.events.next() => match event {
+                    Some(event) => self.telling.note(&event),
+                    None => return,
+                },
                 _ = tick.tick() => {
                     let stats = self.stats.borrow_and_update().clone();
                     if !self.seed && (stats.up_bytes_per_s == 0 || begin.elapsed() >= self.linger) {
                         return;
                     }
+                    self.telling.progress(&stats, self.node.first_packet());
                     line.show(0, format_args!("passing on · {} · Ctrl-C ends it", ui::describe_upload(&stats)));
                 }
             }

@@ -9,6 +9,7 @@ use crate::exit::{Code, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::seeding::{self, Seeder};
 use crate::source::{Target, tracker_base};
+use crate::telling::tell_link;
 use crate::ui::Ui;
 
 pub(crate) async fn run(args: SeedArgs, ui: &Ui, mut interrupt: Interrupt) -> Result {
@@ -25,7 +26,7 @@ pub(crate) async fn run(args: SeedArgs, ui: &Ui, mut interrupt: Interrupt) -> Re
         })?;
     }
     leave_manifest(&target, &mut interrupt).await?;
-    ui.beside_bars(|| println!("{}", target.link));
+    ui.beside_bars(|| tell_link(&target.link.to_string(), args.seeding.json));
     Seeder::start(prepared, &args.seeding, target.tracker_url()?, target.manifest_url()?)?.serve(ui, interrupt).await
 }
 

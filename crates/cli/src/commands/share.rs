@@ -13,6 +13,7 @@ use crate::exit::{Code, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::seeding::{self, Seeder};
 use crate::source::Target;
+use crate::telling::tell_link;
 use crate::ui::Ui;
 use crate::{host, qr};
 
@@ -83,5 +84,5 @@ fn announce(link: &Link, args: &ShareArgs, ui: &Ui) {
         ui.say(code);
     }
     ui.say("open this link in a browser, or `pleach get` it:");
-    ui.beside_bars(|| println!("{link}"));
+    ui.beside_bars(|| tell_link(&link, args.seeding.json));
 }

@@ -7,4 +7,5 @@ mod failures;
 mod help;
 mod nodes;
 mod share_get;
+mod swarm;
 mod tracker;

@@ -1,0 +1,97 @@
+//! `--json`: how a transfer goes, for programs: one JSON object a line on stdout.
+//!
+//! Each line has the totals so far, whatever made it be written, so a reader that wants the end alone keeps the last
+//! line. `event` says what made it: `progress` once a second, `complete` when everything is verified and written, `end`
+//! when the node has left. A line of its own, `{"event":"link","link":…}`, comes first from who makes a link.
+
+use std::io::Write;
+use std::time::Duration;
+
+use pleach_core::peer::{Event, Stats};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+/// How often `progress` is told.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Tells, if it was asked for.
+#[derive(Debug)]
+pub(crate) struct Telling {
+    is_on: bool,
+    begin: Instant,
+    progress_at: Instant,
+    links: usize,
+    links_max: usize,
+    links_opened: usize,
+}
+
+impl Telling {
+    /// Times count from here.
+    pub(crate) fn new(is_on: bool) -> Self {
+        let now = Instant::now();
+        Self { is_on, begin: now, progress_at: now, links: 0, links_max: 0, links_opened: 0 }
+    }
+
+    /// Counts links.
+    pub(crate) fn note(&mut self, event: &Event) {
+        match event {
+            Event::LinkUp { .. } => {
+                self.links += 1;
+                self.links_opened += 1;
+                self.links_max = self.links_max.max(self.links);
+            }
+            Event::LinkDown { .. } => self.links = self.links.saturating_sub(1),
+            _ => {}
+        }
+    }
+
+    /// Tells how it stands, if the last time was long enough ago.
+    pub(crate) fn progress(&mut self, stats: &Stats, first_packet: Option<Instant>) {
+        if self.progress_at.elapsed() >= PROGRESS_INTERVAL {
+            self.progress_at = Instant::now();
+            self.tell("progress", stats, first_packet);
+        }
+    }
+
+    /// Tells how it stands.
+    pub(crate) fn tell(&self, event: &str, stats: &Stats, first_packet: Option<Instant>) {
+        if self.is_on {
+            write_line(&self.totals(event, stats, first_packet));
+        }
+    }
+
+    fn totals(&self, event: &str, stats: &Stats, first_packet: Option<Instant>) -> Value {
+        let since_begin_s = |at: Instant| (at - self.begin).as_secs_f64();
+        json!({
+            "event": event,
+            "time_s": self.begin.elapsed().as_secs_f64(),
+            "first_packet_s": first_packet.map(since_begin_s),
+            "have_bytes": stats.have_bytes,
+            "size_bytes": stats.size_bytes,
+            "received_bytes": stats.received_bytes,
+            "wasted_bytes": stats.wasted_bytes,
+            "sent_bytes": stats.sent_bytes,
+            "control_bytes": stats.control_bytes,
+            "links": self.links,
+            "links_max": self.links_max,
+            "links_opened": self.links_opened,
+            "swarm_peers": stats.swarm_peers,
+            "swarm_seeders": stats.swarm_seeders,
+        })
+    }
+}
+
+/// Tells a link: alone on its line, or as an object.
+pub(crate) fn tell_link(link: &str, is_json: bool) {
+    if is_json {
+        write_line(&json!({ "event": "link", "link": link }));
+    } else {
+        println!("{link}");
+    }
+}
+
+/// A reader that has gone away is no reason to stop the transfer.
+fn write_line(object: &Value) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = writeln!(stdout, "{object}").and_then(|()| stdout.flush());
+}
