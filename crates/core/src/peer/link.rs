@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::meter::Meter;
+use super::pulling::AskWindow;
 use crate::content::{Geometry, GroupSet, KnownNodes, PacketIndex, PacketSet};
 use crate::ids::PeerId;
 use crate::time::Time;
@@ -82,6 +83,8 @@ pub(super) struct Sending {
 /// A packet that was asked for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked {
+    /// When it was asked for.
+    pub(super) at: Time,
     /// When it should be there.
     pub(super) expected: Time,
     /// When it may be asked for elsewhere as well.
@@ -107,6 +110,8 @@ pub(super) struct Receiving {
     pub(super) payload_at: Time,
     /// Packets that we asked for one by one and did not get yet.
     pub(super) outstanding: BTreeMap<PacketIndex, Asked>,
+    /// How many of them there may be.
+    pub(super) ask_window: AskWindow,
     /// Packets that we told it not to push, since we asked another for them.
     pub(super) declined: PacketSet,
     /// What was acknowledged last.
@@ -247,6 +252,7 @@ impl Receiving {
             subscribed_at: now,
             payload_at: now,
             outstanding: BTreeMap::new(),
+            ask_window: AskWindow::new(),
             declined: PacketSet::new(geometry),
             acked_bytes: 0,
             reported_bytes: 0,

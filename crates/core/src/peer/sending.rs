@@ -74,7 +74,8 @@ impl Peer {
     /// is kept late is worse than none.
     pub(super) fn far_requests(&mut self, id: LinkId, packets: &[Run], partial: &[Partial], now: Time) {
         self.note_held(id, partial);
-        let mut room = self.answers_max(now);
+        self.look_at_far_ends();
+        let mut room = self.answers_max(id, now);
         let mut refused = Vec::new();
         for packet in packets.iter().flat_map(|run| run.first..run.first + run.count) {
             let held = self.packet(packet).filter(|packet| self.holdings.has_packet(*packet));
@@ -168,7 +169,7 @@ impl Peer {
         if self.life != Life::Running || link.sending.awaiting.len() >= AWAITING_MAX || self.is_flight_full(true, now) {
             return false;
         }
-        let may_answer = !self.is_flight_full(false, now);
+        let may_answer = !self.is_flight_full(false, now) || self.is_far_behind(id);
         let next = if only_first { self.next_first(id, may_answer) } else { self.next_packet(id, may_answer) };
         let Some(packet) = next else { return false };
         let sent = self.send_packet(id, packet, now);

@@ -5,7 +5,9 @@
 //!   and where a group that just came in would have to wait behind it. (The idea of LEDBAT, RFC 6817: keep the queue
 //!   that one causes short; here with the acknowledgements that credit brings.)
 //! * *Turns*: the link that has been served least goes next (start-time fair queueing), so that one that asks for much
-//!   does not starve the others.
+//!   does not starve the others. What goes to a far end that has less than the others counts less, and it is answered
+//!   even while the uplink is full: all get the whole at about the same time. One that makes itself out to be behind
+//!   gains four times a share at most.
 //! * *Origin*: a peer that has had everything from the start sends each packet once before it sends any a second time:
 //!   others can pass on what is out, nobody else can bring what is not.
 //! * *Upload limit*: a person's limit, a token bucket of bytes.
@@ -37,6 +39,11 @@ const FLIGHT_PACKETS_MIN: u64 = 4;
 const FLIGHTS_MAX: u32 = 4;
 /// The upload limit's bucket holds so much, in seconds of the limit, and never less than one packet.
 const BURST_MS: u64 = 250;
+/// One far end is served up to so many times as fast as the mean, or as slow.
+const FAVOUR_MAX: u64 = 4;
+/// Who is behind or ahead by this part of the content is served twice as fast, or half as fast; more is more so.
+const LAG_PARTS: u32 = 64;
+const LAG_PACKETS_MIN: u32 = 16;
 
 /// The state of the uplink.
 #[derive(Debug, Default)]
@@ -46,6 +53,8 @@ pub(super) struct Uplink {
     pub(super) acked: Meter,
     /// Service that the link which sent last had before: where a link that was idle joins in.
     served_bytes: u64,
+    /// Packets that far ends have which lack some, in the mean: who has fewer is behind.
+    held_mean: u32,
     /// Looks since the tracker was told last, and those at which as much was in flight as may be.
     looks: u32,
     looks_full: u32,
@@ -169,6 +178,10 @@ impl Peer {
 
     /// Looks whether the uplink is at its limit; several times a second while anything goes on.
     pub(super) fn look_at_uplink(&mut self, now: Time) {
+        if self.uplink.acked.bytes_per_s(now) == 0 {
+            // Nothing came back yet: what is on its way says nothing.
+            return;
+        }
         self.uplink.looks += 1;
         let mut waits: Vec<u64> = self.links.values().filter_map(|link| wait_micros(link, now)).collect();
         waits.sort_unstable();
@@ -185,11 +198,15 @@ impl Peer {
 
     /// How many more packets may be promised to those who ask: as many as the uplink carries in a moment, less what is
     /// promised, and none while what is pushed takes all of it.
-    pub(super) fn answers_max(&self, now: Time) -> usize {
+    pub(super) fn answers_max(&self, id: LinkId, now: Time) -> usize {
         let promised: usize = self.links.values().map(|link| link.sending.requested.len()).sum();
         let carried = u128::from(self.uplink.acked.bytes_per_s(now)) * ANSWER.as_millis() / 1_000;
         let carried = (carried / u128::from(self.geometry.packet_bytes())) as usize;
-        if self.is_flight_full(true, now) { 0 } else { carried.max(ANSWERS_MIN).saturating_sub(promised) }
+        if self.is_flight_full(true, now) && !self.is_far_behind(id) {
+            0
+        } else {
+            carried.max(ANSWERS_MIN).saturating_sub(promised)
+        }
     }
 
     /// Sends on all links, in turns, until each is blocked or has nothing.
@@ -197,6 +214,7 @@ impl Peer {
         if self.life != Life::Running {
             return;
         }
+        self.look_at_far_ends();
         if self.uplink.sent_once.as_ref().is_some_and(PacketSet::is_full) {
             self.uplink.sent_once = None;
         }
@@ -204,6 +222,24 @@ impl Peer {
             self.take_turns(true, now);
         }
         self.take_turns(false, now);
+    }
+
+    /// Who has so many packets less than the mean is served twice as fast.
+    fn lag_unit(&self) -> u32 {
+        (self.geometry.packets() / LAG_PARTS).max(LAG_PACKETS_MIN)
+    }
+
+    /// Whether a far end has so much less than the others that it goes before what is pushed to them.
+    pub(super) fn is_far_behind(&self, id: LinkId) -> bool {
+        let unit = self.lag_unit();
+        self.links.get(&id).is_some_and(|link| link.has.count() + unit < self.uplink.held_mean)
+    }
+
+    /// Looks how many packets far ends have that lack some.
+    pub(super) fn look_at_far_ends(&mut self) {
+        let open = self.links.values().filter(|link| link.is_open() && !link.has.is_full());
+        let (sum, count) = open.fold((0, 0), |(sum, count), link| (sum + u64::from(link.has.count()), count + 1));
+        self.uplink.held_mean = sum.checked_div(count).map_or(0, |mean| mean as u32);
     }
 
     fn take_turns(&mut self, only_first: bool, now: Time) {
@@ -226,7 +262,12 @@ impl Peer {
     /// Counts what a link was served.
     pub(super) fn count_served(&mut self, id: LinkId, bytes: u64, now: Time) {
         self.uplink.limit.spend(bytes);
+        let unit = u64::from(self.lag_unit());
+        let held_mean = self.uplink.held_mean;
         let Some(link) = self.links.get_mut(&id) else { return };
+        let held = link.has.count();
+        let off = u64::from(held.abs_diff(held_mean)).min((FAVOUR_MAX - 1) * unit);
+        let bytes = if held > held_mean { bytes * (unit + off) / unit } else { bytes * unit / (unit + off) };
         let sending = &mut link.sending;
         if sending.payload_bytes == sending.acked_bytes {
             sending.acked_at = now;

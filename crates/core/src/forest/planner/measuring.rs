@@ -18,10 +18,10 @@ use crate::wire::tracker::StripeMask;
 
 /// Receivers whose word on one sender is kept; at the bound the others' are not heard.
 const REPORTS_MAX: usize = 64;
-/// So long after it came, a peer is not judged: its links are being made.
-const YOUNG: Duration = Duration::from_millis(2_500);
+/// So long after it came, a peer is not judged, since its links are being made; unless it says that it is at its limit.
+const YOUNG: Duration = Duration::from_secs(1);
 /// A peer does not lose slots again before this.
-const SETTLE: Duration = Duration::from_secs(5);
+const SETTLE: Duration = Duration::from_secs(2);
 /// More than any link carries: who tells of more counts as telling of this, so that no sum of reports overflows.
 const RATE_BYTES_PER_S_MAX: u64 = 1 << 36;
 /// A report counts for so long.
@@ -96,7 +96,8 @@ impl Measured {
     fn settle(&mut self, now: Time) {
         self.has_more = false;
         let since = *self.since.get_or_insert(now);
-        if now - since < YOUNG || !core::mem::take(&mut self.is_new) {
+        let is_young = now - since < YOUNG && !self.is_limited;
+        if is_young || !core::mem::take(&mut self.is_new) {
             return;
         }
         self.reports.retain(|_, report| (now - report.at).as_secs() < REPORT_AGE_S);
@@ -202,8 +203,8 @@ impl Planner {
     fn slots_worth(&self, peer: PeerId, mean: u64) -> Option<u64> {
         let member = &self.members[&peer];
         if member.measured.has_more && member.children >= member.slots && !member.is_origin {
-            // It feeds all it is given and has more: it is tried with half as many again.
-            return Some((u64::from(member.slots) * 3).div_ceil(2).min(u64::from(member.offered)));
+            // It feeds all it is given and has more: it is tried with twice as many.
+            return Some((u64::from(member.slots) * 2).min(u64::from(member.offered)));
         }
         if !member.measured.is_earned || member.measured.has_more {
             return None;
