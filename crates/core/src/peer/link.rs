@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::meter::Meter;
-use super::pulling::AskWindow;
+use super::uplink::AckTime;
 use crate::content::{Geometry, GroupSet, KnownNodes, PacketIndex, PacketSet};
 use crate::ids::PeerId;
 use crate::time::Time;
@@ -55,6 +55,7 @@ pub(super) struct Sending {
     pub(super) acked_bytes: u64,
     /// When it acknowledged something last, or when something was sent after all had been acknowledged.
     pub(super) acked_at: Time,
+    pub(super) ack_time: AckTime,
     /// Fair service: the link that has least of it sends next.
     pub(super) served_bytes: u64,
     /// Packets that the far end will get elsewhere: they are not pushed.
@@ -83,8 +84,6 @@ pub(super) struct Sending {
 /// A packet that was asked for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked {
-    /// When it was asked for.
-    pub(super) at: Time,
     /// When it should be there.
     pub(super) expected: Time,
     /// When it may be asked for elsewhere as well.
@@ -110,8 +109,6 @@ pub(super) struct Receiving {
     pub(super) payload_at: Time,
     /// Packets that we asked for one by one and did not get yet.
     pub(super) outstanding: BTreeMap<PacketIndex, Asked>,
-    /// How many of them there may be.
-    pub(super) ask_window: AskWindow,
     /// Packets that we told it not to push, since we asked another for them.
     pub(super) declined: PacketSet,
     /// What was acknowledged last.
@@ -209,6 +206,7 @@ impl Sending {
             payload_bytes: 0,
             acked_bytes: 0,
             acked_at: Time::ZERO,
+            ack_time: AckTime::default(),
             served_bytes: 0,
             declined: PacketSet::new(geometry),
             subscribed: (1, StripeMask::NONE),
@@ -252,7 +250,6 @@ impl Receiving {
             subscribed_at: now,
             payload_at: now,
             outstanding: BTreeMap::new(),
-            ask_window: AskWindow::new(),
             declined: PacketSet::new(geometry),
             acked_bytes: 0,
             reported_bytes: 0,

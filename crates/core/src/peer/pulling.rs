@@ -45,8 +45,8 @@ const STALLED: Duration = Duration::from_millis(2_500);
 /// A neighbour is asked for what it brings in so long, beyond the round trip.
 const QUEUE: Duration = Duration::from_millis(500);
 /// Packets asked for at one neighbour at a time.
-const ASK_MIN: usize = 1;
-const ASK_MAX: usize = 128;
+const OUTSTANDING_MIN: usize = 1;
+const OUTSTANDING_MAX: usize = 128;
 /// How many missing packets that a neighbour has are compared by rarity.
 const LOOK_AHEAD: usize = 96;
 /// How many packets beyond the first missing one are looked at.
@@ -138,6 +138,8 @@ struct Feeder {
     ahead_bytes: u64,
     /// Bytes that it may have on their way already.
     granted_bytes: u64,
+    /// It brought nothing lately.
+    is_stalled: bool,
 }
 
 impl Feeder {
@@ -199,9 +201,10 @@ impl Peer {
         if !self.is_pulling() {
             return;
         }
+        let packet_bytes = self.geometry.packet_bytes();
         let Some(link) = self.links.get(&id) else { return };
         let is_asked = link.is_open() && link.close_by.is_none() && link.receiving.rests_until <= now;
-        let room = link.receiving.ask_window.packets().saturating_sub(link.receiving.outstanding.len());
+        let room = outstanding_max(link, packet_bytes, now).saturating_sub(link.receiving.outstanding.len());
         if !is_asked || room == 0 {
             return;
         }
@@ -243,7 +246,10 @@ impl Peer {
                     let will_push = link.is_some_and(|link| link.has.contains(packet));
                     let is_declined = link.is_some_and(|link| link.receiving.declined.contains(packet));
                     let is_known = is_starving || self.pulling.known_before.contains(packet);
-                    is_known && (is_declined || !will_push || feeder.is_late(u64::from(self.geometry.packet_bytes())))
+                    let is_coming = self.holdings.groups_of(packet) != 0 && !feeder.is_stalled;
+                    is_known
+                        && (is_declined
+                            || !is_coming && (!will_push || feeder.is_late(u64::from(self.geometry.packet_bytes()))))
                 }
             };
             is_left |= !is_late;
@@ -301,8 +307,9 @@ impl Peer {
             }
             let is_alive = now - link.receiving.payload_at.max(link.receiving.subscribed_at) < STALLED;
             let granted_bytes = link.receiving.granted_bytes.saturating_sub(link.receiving.payload_bytes) / stripes;
-            let granted_bytes = if is_alive { granted_bytes.min(bytes_per_s * 3 / 2) } else { 0 };
-            feeders[usize::from(stripe)] = Feeder { link: feeder, bytes_per_s, ahead_bytes: 0, granted_bytes };
+            let granted_bytes = if is_alive { granted_bytes } else { 0 };
+            feeders[usize::from(stripe)] =
+                Feeder { link: feeder, bytes_per_s, ahead_bytes: 0, granted_bytes, is_stalled: !is_alive };
         }
         feeders
     }
@@ -357,7 +364,7 @@ impl Peer {
         }
         for packet in &packets {
             let takes = expected_in(link, link.receiving.outstanding.len() + 1, packet_bytes, now);
-            let asked = Asked { at: now, expected: now + takes, overdue: now + (takes * 2).max(OVERDUE_MIN) };
+            let asked = Asked { expected: now + takes, overdue: now + (takes * 2).max(OVERDUE_MIN) };
             link.receiving.outstanding.insert(*packet, asked);
             self.pulling.askable.remove(*packet);
         }
@@ -431,14 +438,11 @@ impl Peer {
     }
 
     /// A packet is whole: nobody else need bring it.
-    pub(super) fn end_requests(&mut self, packet: PacketIndex, from: LinkId, now: Time) {
+    pub(super) fn end_requests(&mut self, packet: PacketIndex, from: LinkId) {
         self.pulling.askable.remove(packet);
         let mut others = Vec::new();
         for (id, link) in &mut self.links {
-            let Some(asked) = link.receiving.outstanding.remove(&packet) else { continue };
-            if *id == from {
-                link.receiving.ask_window.answered(now - asked.at, link.round_trip_min);
-            } else {
+            if link.receiving.outstanding.remove(&packet).is_some() && *id != from {
                 others.push(*id);
             }
         }
@@ -455,9 +459,6 @@ impl Peer {
         let is_refused = |packet: &PacketIndex| packets.iter().any(|run| run.contains(packet.get()));
         for packet in link.receiving.outstanding.keys().copied().filter(is_refused).collect::<Vec<_>>() {
             link.receiving.outstanding.remove(&packet);
-            if link.receiving.rests_until <= now {
-                link.receiving.ask_window.refused();
-            }
             link.receiving.rests_until = now + Duration::from_millis(busy_ms);
         }
         self.pulling.forget_plan();
@@ -465,33 +466,11 @@ impl Peer {
     }
 }
 
-/// How many packets may be asked for at a neighbour at a time: so many that an answer takes a moment beyond the round
-/// trip. Grows with each answer that comes sooner, so it doubles with each round trip at first, and shrinks with each
-/// that comes much later (delay-based congestion control: Brakmo and Peterson, *TCP Vegas*, 1995).
-#[derive(Clone, Copy, Debug)]
-pub(super) struct AskWindow(usize);
-
-impl AskWindow {
-    pub(super) const fn new() -> Self {
-        Self(ASK_MIN)
-    }
-
-    fn packets(self) -> usize {
-        self.0
-    }
-
-    fn answered(&mut self, took: Duration, round_trip_min: Option<Duration>) {
-        let due = round_trip_min.unwrap_or(ROUND_TRIP_ASSUMED) + QUEUE;
-        if took <= due {
-            self.0 = (self.0 + 1).min(ASK_MAX);
-        } else if took > due + QUEUE {
-            self.0 = (self.0 - 1).max(ASK_MIN);
-        }
-    }
-
-    fn refused(&mut self) {
-        self.0 = (self.0 / 2).max(ASK_MIN);
-    }
+/// How many packets may be asked for at a neighbour at a time.
+fn outstanding_max(link: &Link, packet_bytes: u32, now: Time) -> usize {
+    let span = link.round_trip_min.unwrap_or(ROUND_TRIP_ASSUMED) + QUEUE;
+    let bytes = u128::from(link.receiving.meter.bytes_per_s(now)) * span.as_micros() / 1_000_000;
+    ((bytes / u128::from(packet_bytes.max(1))) as usize).clamp(OUTSTANDING_MIN, OUTSTANDING_MAX)
 }
 
 /// How long a neighbour takes for so many packets, as far as can be told.

@@ -83,7 +83,7 @@ impl Peer {
         }
         if completed {
             self.note_has_packet(id, packet);
-            self.end_requests(packet, id, now);
+            self.end_requests(packet, id);
         }
         self.offer(packet, now);
         if self.holdings.has_all_groups() {

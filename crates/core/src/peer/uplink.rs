@@ -1,9 +1,11 @@
 //! How much of this peer's uplink may be in use, and whose turn it is.
 //!
-//! * *In flight*: what was sent and not acknowledged, over all links, stays within what the uplink carries in about a
-//!   second. More would wait in the channels' buffers, where it can't be taken back when the far end gets it elsewhere,
-//!   and where a group that just came in would have to wait behind it. (The idea of LEDBAT, RFC 6817: keep the queue
-//!   that one causes short; here with the acknowledgements that credit brings.)
+//! * *In flight*: what was sent and not acknowledged, over all links, stays within what the uplink carries in a
+//!   second beyond the time that acknowledgements take anyway. More would wait in the channels' buffers, where it can't be
+//!   taken back when the far end gets it elsewhere, and where a group that just came in would have to wait behind it.
+//!   (The idea of LEDBAT, RFC 6817: keep the queue that one causes short, told from a base delay that is measured anew
+//!   now and then; here with the acknowledgements that credit brings.) The base matters: what acknowledges us waits
+//!   behind what the far end sends itself, and a limit below that time would hold the rate where it happens to be.
 //! * *Turns*: the link that has been served least goes next (start-time fair queueing), so that one that asks for much
 //!   does not starve the others. What goes to a far end that has less than the others counts less, and it is answered
 //!   even while the uplink is full: all get the whole at about the same time. One that makes itself out to be behind
@@ -24,16 +26,20 @@ use crate::time::Time;
 /// A message takes so long on the uplink at most, and never has less than a group: a peer that feeds several sends to
 /// each in turn, and whoever comes last waits for all before it. Large messages cost less, so fast uplinks send them.
 const MESSAGE: Duration = Duration::from_millis(20);
-/// What the uplink carries in so long may be in flight.
-const FLIGHT: Duration = Duration::from_millis(1_000);
-/// What waits longer than this, beyond the round trip, waits for the uplink.
-const QUEUE: Duration = Duration::from_millis(80);
+/// What the uplink carries in so long, beyond the time that acknowledgements take anyway, may be in flight.
+const FLIGHT: Duration = Duration::from_secs(1);
+/// What waits longer than this, beyond the time that acknowledgements take anyway, waits for the uplink.
+const QUEUE: Duration = Duration::from_millis(100);
+/// Acknowledgements that take longer than this are not waited for.
+const ACK_MAX: Duration = Duration::from_secs(1);
+/// The quickest acknowledgement counts for so long, and for as long again.
+const ACK_AGE: Duration = Duration::from_secs(5);
 /// What the uplink carries in so long may be promised to those who ask.
 const ANSWER: Duration = Duration::from_millis(500);
 /// Packets that may be promised at least.
 const ANSWERS_MIN: usize = 4;
-/// Packets that may be in flight at least.
-const FLIGHT_PACKETS_MIN: u64 = 4;
+/// Packets that may be in flight at least: on the slowest uplinks that count, a second's worth.
+const FLIGHT_PACKETS_MIN: u64 = 2;
 /// A far end that has acknowledged nothing for so many times as long as all that may be in flight takes is frozen or
 /// gone: what is on its way to it does not hold up the others.
 const FLIGHTS_MAX: u32 = 4;
@@ -68,16 +74,41 @@ impl Uplink {
         let bytes = u128::from(self.acked.bytes_per_s(now)) * MESSAGE.as_millis() / 1_000;
         u32::try_from(bytes / u128::from(group_bytes)).unwrap_or(u32::MAX).max(1)
     }
+}
 
-    /// Bytes that may be in flight, and how long a far end may take to acknowledge them.
-    fn flight_max(&self, packet_bytes: u32, now: Time) -> (u64, Duration) {
-        let bytes_per_s = self.acked.bytes_per_s(now);
-        let carried = u128::from(bytes_per_s) * FLIGHT.as_millis() / 1_000;
-        let carried = u64::try_from(carried).unwrap_or(u64::MAX);
-        let bytes = carried.max(FLIGHT_PACKETS_MIN * u64::from(packet_bytes));
-        let micros = bytes.saturating_mul(1_000_000).checked_div(bytes_per_s).unwrap_or(FLIGHT.as_micros() as u64);
-        (bytes, Duration::from_micros(micros.min(5_000_000)) * FLIGHTS_MAX)
+/// The quickest acknowledgement on one link, lately: what it takes when nothing of ours waits before it.
+#[derive(Debug, Default)]
+pub(super) struct AckTime {
+    /// What is watched now: the sum of payload it completes, and when it was sent.
+    watched: Option<(u64, Time)>,
+    least: Option<Duration>,
+    least_before: Option<Duration>,
+    turned_at: Time,
+}
+
+impl AckTime {
+    fn sent(&mut self, payload_bytes: u64, now: Time) {
+        self.watched.get_or_insert((payload_bytes, now));
     }
+
+    fn acked(&mut self, acked_bytes: u64, now: Time) {
+        let Some((_, at)) = self.watched.take_if(|(bytes, _)| *bytes <= acked_bytes) else { return };
+        if now - self.turned_at >= ACK_AGE {
+            self.turned_at = now;
+            self.least_before = self.least.take();
+        }
+        let took = now - at;
+        self.least = Some(self.least.map_or(took, |least| least.min(took)));
+    }
+
+    fn get(&self) -> Option<Duration> {
+        self.least.into_iter().chain(self.least_before).min().map(|least| least.min(ACK_MAX))
+    }
+}
+
+/// Bytes that a rate brings in so long.
+fn carried(bytes_per_s: u64, span: Duration) -> u64 {
+    u64::try_from(u128::from(bytes_per_s) * span.as_micros() / 1_000_000).unwrap_or(u64::MAX)
 }
 
 /// A person's limit on what is uploaded: a token bucket of bytes.
@@ -127,8 +158,8 @@ impl UploadLimit {
     }
 }
 
-/// How long what is sent on a link waits beyond the round trip, by Little's law: what is in flight over the rate. One
-/// link may wait for its far end; if most do, they wait for this peer's uplink.
+/// How long what is sent on a link waits beyond what acknowledgements take anyway, by Little's law: what is in flight
+/// over the rate. One link may wait for its far end; if most do, they wait for this peer's uplink.
 fn wait_micros(link: &Link, now: Time) -> Option<u64> {
     let sending = &link.sending;
     let bytes_per_s = sending.meter.bytes_per_s(now);
@@ -138,8 +169,8 @@ fn wait_micros(link: &Link, now: Time) -> Option<u64> {
     // Acknowledgements come in steps, so that much may have arrived.
     let step_bytes = sending.credit_limit_bytes.saturating_sub(sending.acked_bytes) / WINDOW_STEPS;
     let waiting_bytes = (sending.payload_bytes - sending.acked_bytes).saturating_sub(step_bytes);
-    let round_trip_micros = link.round_trip_min.unwrap_or(ROUND_TRIP_ASSUMED).as_micros() as u64;
-    Some((waiting_bytes.saturating_mul(1_000_000) / bytes_per_s).saturating_sub(round_trip_micros))
+    let base = sending.ack_time.get().or(link.round_trip_min).unwrap_or(ROUND_TRIP_ASSUMED);
+    Some((waiting_bytes.saturating_mul(1_000_000) / bytes_per_s).saturating_sub(base.as_micros() as u64))
 }
 
 impl Peer {
@@ -154,6 +185,7 @@ impl Peer {
         if acked > 0 {
             sending.acked_bytes = received_bytes;
             sending.acked_at = now;
+            sending.ack_time.acked(received_bytes, now);
             self.uplink.acked.add(acked, now);
         }
         if was_full { self.pump_all(now) } else { self.pump(id, now) }
@@ -162,18 +194,31 @@ impl Peer {
     /// Whether as much is on its way as the uplink carries in a moment. What was asked for goes only while there is half
     /// of that: it has other ways, and what is pushed has not.
     pub(super) fn is_flight_full(&self, is_push: bool, now: Time) -> bool {
-        let (flight_bytes, bytes_max) = self.flight_bytes(now);
-        flight_bytes >= if is_push { bytes_max } else { bytes_max / 2 }
+        let bytes_per_s = self.uplink.acked.bytes_per_s(now);
+        let packet_bytes = u64::from(self.geometry.packet_bytes());
+        let base = self.ack_time();
+        let (span, packets) = if is_push { (FLIGHT, FLIGHT_PACKETS_MIN) } else { (FLIGHT / 2, FLIGHT_PACKETS_MIN / 2) };
+        let bytes_max = carried(bytes_per_s, base + span).max(packets * packet_bytes);
+        self.flight_bytes(bytes_per_s, base, now) >= bytes_max
     }
 
-    /// What is in flight, and what may be.
-    fn flight_bytes(&self, now: Time) -> (u64, u64) {
-        let (bytes_max, ack_max) = self.uplink.flight_max(self.geometry.packet_bytes(), now);
+    /// How long acknowledgements take when nothing of ours waits before them: the mean over the links.
+    fn ack_time(&self) -> Duration {
+        let times = self.links.values().filter(|link| link.is_open()).filter_map(|link| link.sending.ack_time.get());
+        let (sum, count) = times.fold((Duration::ZERO, 0), |(sum, count), time| (sum + time, count + 1));
+        if count == 0 { ROUND_TRIP_ASSUMED } else { sum / count }
+    }
+
+    /// What is in flight, but to far ends that are frozen.
+    fn flight_bytes(&self, bytes_per_s: u64, base: Duration, now: Time) -> u64 {
+        let least = FLIGHT_PACKETS_MIN * u64::from(self.geometry.packet_bytes());
+        let drains_micros = least.saturating_mul(1_000_000).checked_div(bytes_per_s).unwrap_or(0);
+        let frozen = (base + FLIGHT).max(Duration::from_micros(drains_micros.min(5_000_000))) * FLIGHTS_MAX;
         let flight = |link: &Link| {
-            let counts = link.is_open() && now - link.sending.acked_at < ack_max;
+            let counts = link.is_open() && now - link.sending.acked_at < frozen;
             if counts { link.sending.payload_bytes - link.sending.acked_bytes } else { 0 }
         };
-        (self.links.values().map(flight).sum(), bytes_max)
+        self.links.values().map(flight).sum()
     }
 
     /// Looks whether the uplink is at its limit; several times a second while anything goes on.
@@ -200,8 +245,8 @@ impl Peer {
     /// promised, and none while what is pushed takes all of it.
     pub(super) fn answers_max(&self, id: LinkId, now: Time) -> usize {
         let promised: usize = self.links.values().map(|link| link.sending.requested.len()).sum();
-        let carried = u128::from(self.uplink.acked.bytes_per_s(now)) * ANSWER.as_millis() / 1_000;
-        let carried = (carried / u128::from(self.geometry.packet_bytes())) as usize;
+        let carried = carried(self.uplink.acked.bytes_per_s(now), ANSWER);
+        let carried = (carried / u64::from(self.geometry.packet_bytes())) as usize;
         if self.is_flight_full(true, now) && !self.is_far_behind(id) {
             0
         } else {
@@ -262,6 +307,7 @@ impl Peer {
     /// Counts what a link was served.
     pub(super) fn count_served(&mut self, id: LinkId, bytes: u64, now: Time) {
         self.uplink.limit.spend(bytes);
+        let sent_bytes = bytes;
         let unit = u64::from(self.lag_unit());
         let held_mean = self.uplink.held_mean;
         let Some(link) = self.links.get_mut(&id) else { return };
@@ -272,6 +318,7 @@ impl Peer {
         if sending.payload_bytes == sending.acked_bytes {
             sending.acked_at = now;
         }
+        sending.ack_time.sent(sending.payload_bytes + sent_bytes, now);
         sending.served_bytes = sending.served_bytes.max(self.uplink.served_bytes);
         self.uplink.served_bytes = sending.served_bytes;
         sending.served_bytes += bytes;

@@ -18,8 +18,8 @@ use crate::wire::tracker::StripeMask;
 
 /// Receivers whose word on one sender is kept; at the bound the others' are not heard.
 const REPORTS_MAX: usize = 64;
-/// So long after it came, a peer is not judged, since its links are being made; unless it says that it is at its limit.
-const YOUNG: Duration = Duration::from_secs(1);
+/// So long after it came, a peer is not judged: its links are being made.
+const YOUNG: Duration = Duration::from_millis(2_500);
 /// A peer does not lose slots again before this.
 const SETTLE: Duration = Duration::from_secs(2);
 /// More than any link carries: who tells of more counts as telling of this, so that no sum of reports overflows.
@@ -96,8 +96,7 @@ impl Measured {
     fn settle(&mut self, now: Time) {
         self.has_more = false;
         let since = *self.since.get_or_insert(now);
-        let is_young = now - since < YOUNG && !self.is_limited;
-        if is_young || !core::mem::take(&mut self.is_new) {
+        if now - since < YOUNG || !core::mem::take(&mut self.is_new) {
             return;
         }
         self.reports.retain(|_, report| (now - report.at).as_secs() < REPORT_AGE_S);
