@@ -115,6 +115,13 @@ impl Arrangement {
         of_either!(self, planner => planner.note_limited(peer, is_limited));
     }
 
+    /// A peer tells what it holds, in thousandths of the whole. The ordered presets have no use for it.
+    pub fn note_held(&mut self, peer: PeerId, permille: u16, now: Time) {
+        if let Self::Forest(planner) = self {
+            planner.note_held(peer, permille, now);
+        }
+    }
+
     /// Tries again to place those without a place, and puts all in order when an epoch is over.
     pub fn retry(&mut self, now: Time, rng: &mut ChaCha8Rng) {
         match self {

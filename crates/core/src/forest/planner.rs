@@ -1,11 +1,13 @@
 //! All stripes of one swarm, the laterals, and which edges a change opens and closes.
 //!
 //! * `placing`: where a peer goes in a stripe
+//! * `laterals`: who is linked beside the trees, and more of it for those who are behind
 //! * `measuring`: what a peer is worth, as others tell it, and how many children that makes
 //! * `ordering`: the epoch's moves: fast peers up, slow ones down
 //! * `picturing`: what is shown to people
 //! * `standing_by`: who feeds a peer if its parent fails
 
+mod laterals;
 pub(super) mod measuring;
 mod ordering;
 mod picturing;
@@ -16,7 +18,6 @@ use core::cmp::Reverse;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::telling::{Change, Neighbour, Telling};
@@ -38,8 +39,6 @@ const KEEP: Duration = Duration::from_secs(20);
 const RETRY: Duration = Duration::from_secs(1);
 /// Children of a root in one stripe when no slot is free anywhere: better slow than never.
 const OVERFLOW_MAX: usize = 16;
-/// Random draws to find a lateral.
-const LATERAL_DRAWS: usize = 8;
 
 /// The shape of a forest.
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +78,7 @@ struct Member {
     order: usize,
     avoid: BTreeMap<PeerId, Time>,
     laterals: BTreeSet<PeerId>,
+    progress: laterals::Progress,
     /// Parents, by stripe, that it still has a link to and that have not come back after a restart of the tracker.
     expected: BTreeMap<u8, (PeerId, Time)>,
 }
@@ -193,6 +193,7 @@ impl Planner {
             order: self.order.len(),
             avoid: BTreeMap::new(),
             laterals: BTreeSet::new(),
+            progress: laterals::Progress::new(now),
             expected: BTreeMap::new(),
         };
         self.order.push(peer);
@@ -294,7 +295,8 @@ impl Planner {
     pub fn retry(&mut self, now: Time, rng: &mut ChaCha8Rng) {
         if self.epoch_at.is_some_and(|at| at <= now) {
             self.epoch_at = (!self.is_empty()).then_some(now + self.config.epoch);
-            self.put_in_order(now);
+            let par = self.put_in_order(now);
+            self.help_those_behind(par, now, rng);
         }
         if self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = None;
@@ -413,70 +415,8 @@ impl Planner {
         expired
     }
 
-    fn keep_laterals(&mut self, peer: PeerId, links: &[LinkReport]) {
-        for link in links.iter().filter(|link| link.role == Role::Lateral) {
-            self.make_laterals(peer, link.peer);
-        }
-    }
-
-    fn wants_laterals(&self, peer: PeerId) -> bool {
-        let wanted = usize::from(self.config.laterals);
-        self.members.get(&peer).is_some_and(|member| !member.complete && member.laterals.len() < wanted)
-    }
-
     fn has_room_for_link(&self, member: &Member) -> bool {
         member.links.len() < usize::from(self.config.links_max)
-    }
-
-    /// Draws laterals for a peer among the others that are incomplete and no neighbours of it yet.
-    fn draw_laterals(&mut self, peer: PeerId, rng: &mut ChaCha8Rng) {
-        for _ in 0..LATERAL_DRAWS {
-            if !self.wants_laterals(peer) || self.order.len() < 2 {
-                break;
-            }
-            let member = &self.members[&peer];
-            let other = self.order[rng.random_range(0..self.order.len())];
-            let candidate = &self.members[&other];
-            let has_room = candidate.laterals.len() < 2 * usize::from(self.config.laterals)
-                && self.has_room_for_link(candidate)
-                && self.has_room_for_link(member);
-            let fits = candidate.present && !candidate.complete && has_room && !member.avoid.contains_key(&other);
-            if fits && !member.links.contains_key(&other) {
-                self.make_laterals(peer, other);
-            }
-        }
-        if self.wants_laterals(peer) {
-            self.lonely.insert(peer);
-        } else {
-            self.lonely.remove(&peer);
-        }
-    }
-
-    fn make_laterals(&mut self, one: PeerId, other: PeerId) {
-        if one == other || !self.members.contains_key(&one) {
-            return;
-        }
-        let Some(far) = self.members.get_mut(&other) else { return };
-        if far.laterals.len() >= 2 * usize::from(self.config.laterals) || !far.laterals.insert(one) {
-            return;
-        }
-        self.members.get_mut(&one).expect("it was just seen").laterals.insert(other);
-        self.count_edge(one, other, true);
-    }
-
-    fn end_laterals(&mut self, one: PeerId, other: PeerId) {
-        let mut ended = false;
-        for (peer, far) in [(one, other), (other, one)] {
-            if let Some(member) = self.members.get_mut(&peer) {
-                ended |= member.laterals.remove(&far);
-            }
-        }
-        if ended {
-            self.count_edge(one, other, false);
-            for peer in [one, other].into_iter().filter(|peer| self.wants_laterals(*peer)).collect::<Vec<_>>() {
-                self.lonely.insert(peer);
-            }
-        }
     }
 
     /// Counts an edge between two that is new or gone.

@@ -196,6 +196,7 @@ impl Swarm {
         }
         let Some(member) = self.members.get_mut(&peer) else { return };
         member.packets_held = status.packets_held;
+        self.planner.note_held(peer, member.held_permille(), now);
         if status.packets_held >= member.packets_total {
             member.complete = true;
             self.planner.set_complete(peer, now);

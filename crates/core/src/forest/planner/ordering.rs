@@ -25,14 +25,16 @@ struct Interior {
 }
 
 impl Planner {
-    /// Takes in what was measured, and moves some peers to where they should stand.
-    pub(super) fn put_in_order(&mut self, now: Time) {
+    /// Takes in what was measured, and moves some peers to where they should stand. Returns what a peer is taken for of
+    /// which nothing is known.
+    pub(super) fn put_in_order(&mut self, now: Time) -> u64 {
         let (par, mean) = self.settle_measures(now);
         self.settle_slots(mean, now);
         let moves = (self.len() / PEERS_A_MOVE).max(MOVES_MIN);
         for stripe in 0..self.config.stripes {
             self.order_stripe(stripe, par, moves, now);
         }
+        par
     }
 
     fn order_stripe(&mut self, stripe: u8, par: u64, moves: usize, now: Time) {
