@@ -38,8 +38,8 @@ const ACK_AGE: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_millis(500);
 /// Packets that may be promised at least.
 const ANSWERS_MIN: usize = 4;
-/// Packets that may be in flight at least: on the slowest uplinks that count, a second's worth.
-const FLIGHT_PACKETS_MIN: u64 = 2;
+/// Packets that may be in flight at least.
+const FLIGHT_PACKETS_MIN: u64 = 4;
 /// A far end that has acknowledged nothing for so many times as long as all that may be in flight takes is frozen or
 /// gone: what is on its way to it does not hold up the others.
 const FLIGHTS_MAX: u32 = 4;
