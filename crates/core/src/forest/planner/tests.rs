@@ -225,6 +225,22 @@ fn a_parent_that_does_not_return_is_replaced() {
     assert!(life.parents(1).contains_key(&peer(0)));
 }
 
+#[test]
+fn who_falls_behind_is_linked_with_somebody_who_is_ahead() {
+    let mut life = alike(20);
+    for second in 1..=12_u16 {
+        for number in 1..=20 {
+            let permille = if number == 7 { second * 10 } else { second * 50 };
+            life.planner.note_held(peer(number), permille, life.now);
+        }
+        life.epochs(1);
+    }
+    let laterals = |number: u8| life.planner.neighbours(peer(number)).iter().filter(|(_, edge)| edge.lateral).count();
+    let others = (1..=20).filter(|number| *number != 7).map(laterals).max();
+    assert!(laterals(7) > 2 * usize::from(CONFIG.laterals), "{} laterals", laterals(7));
+    assert!(others < Some(laterals(7)), "those who are not behind get no more");
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Join { number: u8, slots: u16, complete: bool },
@@ -237,6 +253,7 @@ enum Step {
     Epochs(u64),
     Received { from: u8, by: u8, bytes_per_s: u64, waited: bool },
     Limited(u8, bool),
+    Held(u8, u16),
 }
 
 /// Rates as they are, and as a liar would have them.
@@ -258,7 +275,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (1_u64..6).prop_map(Step::Epochs),
         6 => (number.clone(), number.clone(), rate(), any::<bool>())
             .prop_map(|(from, by, bytes_per_s, waited)| Step::Received { from, by, bytes_per_s, waited }),
-        1 => (number, any::<bool>()).prop_map(|(number, limited)| Step::Limited(number, limited)),
+        1 => (number.clone(), any::<bool>()).prop_map(|(number, limited)| Step::Limited(number, limited)),
+        2 => (number, any::<u16>()).prop_map(|(number, permille)| Step::Held(number, permille)),
     ]
 }
 
@@ -283,6 +301,7 @@ proptest! {
                     life.planner.note_received(peer(from), peer(by), bytes_per_s, waited, now);
                 }
                 Step::Limited(number, is_limited) => life.planner.note_limited(peer(number), is_limited),
+                Step::Held(number, permille) => life.planner.note_held(peer(number), permille, now),
             }
             life.settle();
         }
@@ -300,7 +319,7 @@ proptest! {
                 Step::Leave(number) => life.planner.leave(peer(number), now),
                 Step::Lost(one, other) => life.planner.lost(peer(one), peer(other), now),
                 Step::Pass(seconds) | Step::Epochs(seconds) => life.pass(seconds),
-                Step::Received { .. } | Step::Limited(..) => {}
+                Step::Received { .. } | Step::Limited(..) | Step::Held(..) => {}
                 Step::Complete(_) | Step::Accuse(..) | Step::Away(..) => {}
             }
             life.settle();
