@@ -21,6 +21,8 @@
 
 mod apart;
 mod arrangement;
+#[cfg(test)]
+pub(crate) mod figure_4;
 mod layout;
 #[cfg(test)]
 mod ordered;

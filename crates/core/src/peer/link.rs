@@ -55,6 +55,7 @@ pub(super) struct Sending {
     pub(super) acked_bytes: u64,
     /// When it acknowledged something last, or when something was sent after all had been acknowledged.
     pub(super) acked_at: Time,
+    /// How long acknowledgements take at the quickest.
     pub(super) ack_time: AckTime,
     /// Fair service: the link that has least of it sends next.
     pub(super) served_bytes: u64,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
+use super::super::figure_4::FIGURE_4;
 use super::super::layout::tests::deal;
 use super::super::replica::Feed;
 use super::*;
@@ -40,23 +41,8 @@ fn figure_4_of_001_39_terminals_with_n_3() {
     let tree = figure_4();
     let roots: Vec<_> = (1..=39).filter(|terminal| tree.parent(id(*terminal)) == Some(Feeder::Source)).collect();
     assert_eq!(roots, [1, 2, 3], "the main server serves N");
-    // As the text of [001] has it, column 6 line 50 to column 7 line 16, and so on.
-    let table = [
-        (1, [4, 7, 10]),
-        (2, [5, 8, 11]),
-        (3, [6, 9, 12]),
-        (4, [13, 22, 31]),
-        (5, [14, 23, 32]),
-        (6, [15, 24, 33]),
-        (7, [16, 25, 34]),
-        (8, [17, 26, 35]),
-        (9, [18, 27, 36]),
-        (10, [19, 28, 37]),
-        (11, [20, 29, 38]),
-        (12, [21, 30, 39]),
-    ];
-    for (relay, below) in table {
-        assert_eq!(children(&tree, relay), below, "below T{relay}");
+    for (relay, below) in FIGURE_4 {
+        assert_eq!(children(&tree, relay.into()), below.map(usize::from), "below T{relay}");
     }
     for leaf in 13..=39 {
         assert_eq!(tree.children(id(leaf)), []);

@@ -2,9 +2,9 @@
 //!
 //! A peer is *interior* in the stripes of its home and a leaf in all others. It gets the shallowest free slot; once it
 //! has many links, one below a peer that it is linked with where that is no deeper. An interior peer takes the place of
-//! a shallower leaf, which goes below: so the trees stay as low as the slots allow ([000]: the fast near the source). Where no slot is
-//! free, a peer that could have more children is given a second home (*spill*); where there is nobody, the stripe waits
-//! and its packets are stolen.
+//! a shallower leaf, which goes below: so the trees stay as low as the slots allow (\[000\]: the fast near the source).
+//! Where no slot is free, a peer that could have more children is given a second home (*spill*); where there is nobody,
+//! the stripe waits and its packets are stolen.
 
 use super::{OVERFLOW_MAX, Planner};
 use crate::ids::PeerId;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::forest::Topology;
+use crate::forest::figure_4::FIGURE_4;
 
 /// The source's socket; terminals have those of their numbers.
 const SOURCE: u8 = 100;
@@ -51,22 +52,8 @@ impl Terminals {
 #[test]
 fn thirty_nine_terminals_are_told_figure_4_of_001() {
     let mut terminals = Terminals::new(Topology::Relay { fan_out: 3 }, 39);
-    let table = [
-        (SOURCE, [1, 2, 3]),
-        (1, [4, 7, 10]),
-        (2, [5, 8, 11]),
-        (3, [6, 9, 12]),
-        (4, [13, 22, 31]),
-        (5, [14, 23, 32]),
-        (6, [15, 24, 33]),
-        (7, [16, 25, 34]),
-        (8, [17, 26, 35]),
-        (9, [18, 27, 36]),
-        (10, [19, 28, 37]),
-        (11, [20, 29, 38]),
-        (12, [21, 30, 39]),
-    ];
-    for (relay, below) in table {
+    let table = [&[(SOURCE, [1, 2, 3])], FIGURE_4.as_slice()].concat();
+    for (relay, below) in table.iter().copied() {
         assert_eq!(terminals.children(relay), below, "below T{relay}");
     }
     assert!((13..=39).all(|leaf| terminals.children(leaf).is_empty()));
