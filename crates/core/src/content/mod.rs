@@ -8,9 +8,11 @@
 //!   order, and makes the proofs that the next peer needs.
 //! * [`GroupSet`], [`PacketSet`]: what is held.
 //! * [`Manifest`]: the description that an author publishes (`FILE.pleach`).
+//! * [`Layout`]: which bytes of the content are in which of its files.
 //! * [`Link`]: what people pass on.
 
 mod geometry;
+mod layout;
 mod link;
 mod manifest;
 mod packet_set;
@@ -21,6 +23,7 @@ pub use geometry::{
     ByteRange, CONTENT_BYTES_MAX, GROUP_BYTES, GROUP_BYTES_MAX, GROUP_BYTES_MIN, GROUPS_PER_PACKET, Geometry,
     GeometryError, GroupIndex, PACKET_BYTES, PacketIndex,
 };
+pub use layout::{FilePart, Layout};
 pub use link::{LINK_BYTES_MAX, Link, LinkError};
 pub use manifest::{
     FILES_MAX, FileEntry, MANIFEST_BYTES_MAX, Manifest, ManifestBuilder, ManifestError, SEGMENTS_MAX, Segment,
