@@ -277,9 +277,9 @@ impl Manifest {
     }
 
     /// Where the files go below the folder that [`Manifest::saved_name`] names, in order: their paths, without the
-    /// folder that all are in if the whole is called as that.
+    /// folder that all are in if it gave the whole its name.
     pub fn saved_paths(&self) -> impl ExactSizeIterator<Item = &str> {
-        let top = self.top_folder().filter(|top| *top == self.saved_name());
+        let top = self.top_folder().filter(|_| self.fields.name.is_none());
         let cut_bytes = top.map_or(0, |top| top.len() + 1);
         self.files().iter().map(move |file| &file.path[cut_bytes..])
     }

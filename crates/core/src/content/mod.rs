@@ -9,6 +9,7 @@
 //! * [`GroupSet`], [`PacketSet`]: what is held.
 //! * [`Manifest`]: the description that an author publishes (`FILE.pleach`).
 //! * [`Layout`]: which bytes of the content are in which of its files.
+//! * [`Segmentation`]: how an author cuts the content into segments, and which of them come first.
 //! * [`Link`]: what people pass on.
 
 mod geometry;
@@ -16,6 +17,7 @@ mod layout;
 mod link;
 mod manifest;
 mod packet_set;
+mod segmentation;
 mod text;
 mod tree;
 
@@ -30,5 +32,6 @@ pub use manifest::{
     URL_BYTES_MAX, URLS_MAX,
 };
 pub use packet_set::{GroupSet, PacketSet};
+pub use segmentation::{Emphasis, Segmentation, SegmentationError};
 pub use text::cut_text;
 pub use tree::{HashTree, KnownNodes, NodeId, PROOF_NODES_MAX, ProofNode, TreeBuilder, VerifyError};
