@@ -1,27 +1,28 @@
-//! `pleach share FILE`: tracker, STUN, page and seeder in one process.
+//! `pleach share FILE|DIR…`: tracker, STUN, page and seeder in one process.
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
-use indicatif::HumanBytes;
 use pleach_core::content::Link;
 use pleach_tracker::{Error as ServerError, Server, ServerConfig};
 use tokio::sync::oneshot;
 
 use crate::args::ShareArgs;
+use crate::describing::{Prepared, describe_size};
 use crate::exit::{Code, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::seeding::{self, Seeder};
 use crate::source::Target;
 use crate::telling::tell_link;
 use crate::ui::Ui;
-use crate::{host, qr};
+use crate::{host, moment, qr};
 
 /// Where the page is when nothing else is asked for.
 const DEFAULT_PORT: u16 = 8080;
 
 pub(crate) async fn run(args: ShareArgs, ui: &Ui, mut interrupt: Interrupt) -> Result {
-    let prepared = seeding::prepare(&args.file, &args.seeding, None, ui, &mut interrupt).await?;
+    let prepared = seeding::prepare(&args.seeding, None, ui, &mut interrupt).await?;
     let server = bind(&args).await?;
     let listening = server.local_addr();
     let published = server.handle().publish_manifest(prepared.manifest.as_bytes()).await;
@@ -29,7 +30,8 @@ pub(crate) async fn run(args: ShareArgs, ui: &Ui, mut interrupt: Interrupt) -> R
 
     let (id, digest) = (prepared.manifest.id(), Some(prepared.manifest.digest()));
     let link = Link::new(&host::link_base(args.host.as_deref(), listening)?, id, digest)?;
-    ui.say(format_args!("{}, {}", prepared.manifest.name(), HumanBytes(prepared.manifest.size_bytes())));
+    let size = describe_size(prepared.manifest.files().len(), prepared.manifest.size_bytes());
+    ui.say(format_args!("{}, {size}", prepared.manifest.name()));
     announce(&link, &args, ui);
 
     let (stop, stopped) = oneshot::channel::<()>();
@@ -37,14 +39,27 @@ pub(crate) async fn run(args: ShareArgs, ui: &Ui, mut interrupt: Interrupt) -> R
         // Ends with the message, and also when the sender is gone.
         let _ = stopped.await;
     }));
+    let result = give(prepared, &args, listening, ui, interrupt).await;
+    let _ = stop.send(());
+    let _ = serving.await;
+    result
+}
+
+/// Seeds from the moment on at which the content is to be had. Who opens the link before waits at the tracker.
+async fn give(
+    prepared: Prepared,
+    args: &ShareArgs,
+    listening: SocketAddr,
+    ui: &Ui,
+    mut interrupt: Interrupt,
+) -> Result {
+    moment::wait_until_active(&prepared.manifest, Duration::MAX, ui, &mut interrupt).await?;
+    let (id, digest) = (prepared.manifest.id(), Some(prepared.manifest.digest()));
     // The seeder reaches its own server by the shortest way, whatever the link says.
     let own = Link::new(&host::own_base(listening), id, digest)?;
     let target = Target { manifest: prepared.manifest.clone(), link: own };
     let seeder = Seeder::start(prepared, &args.seeding, target.tracker_url()?, target.manifest_url()?)?;
-    let result = seeder.serve(ui, interrupt).await;
-    let _ = stop.send(());
-    let _ = serving.await;
-    result
+    seeder.serve(ui, interrupt).await
 }
 
 /// Takes the port that was asked for, or else the usual one, or else any.

@@ -4,8 +4,10 @@
 mod common;
 mod disk;
 mod failures;
+mod folders;
 mod help;
 mod nodes;
+mod publish;
 mod share_get;
 mod swarm;
 mod tracker;

@@ -105,8 +105,8 @@ impl SourceFiles {
     /// What notices changes while the files belong to a store. `tree` is the content's, to tell a file that was only
     /// touched from one that was changed.
     pub fn watch(&self, tree: HashTree) -> SourceWatch {
-        let files = Files::new(self.layout().clone(), self.files.places.clone());
-        SourceWatch { files, stamps: self.stamps.clone(), tree, next: 0 }
+        let (layout, places) = (self.layout().clone(), self.files.places.clone());
+        SourceWatch { layout, places, stamps: self.stamps.clone(), tree, next: 0 }
     }
 }
 
@@ -134,10 +134,11 @@ fn read_unchanged(
     }
 }
 
-/// Notices that shared files changed; see [`SourceFiles::watch`].
-#[derive(Debug)]
+/// Notices that shared files changed; see [`SourceFiles::watch`]. Copies go on by themselves.
+#[derive(Clone, Debug)]
 pub struct SourceWatch {
-    files: Files<SourcePlaces>,
+    layout: Layout,
+    places: SourcePlaces,
     stamps: Vec<Stamp>,
     tree: HashTree,
     /// The file that the next look begins with.
@@ -190,22 +191,19 @@ impl SourceWatch {
 
     /// Where a file is.
     pub fn path(&self, file: usize) -> &Path {
-        &self.files.places.0[file]
+        &self.places.0[file]
     }
 
     /// The files of which the packet that begins at this byte has something.
     pub fn files_at(&self, offset_bytes: u64) -> Vec<usize> {
-        self.files.layout().parts(offset_bytes, u64::from(PACKET_BYTES)).map(|part| part.file).collect()
+        self.layout.parts(offset_bytes, u64::from(PACKET_BYTES)).map(|part| part.file).collect()
     }
 
     /// Reads the packets that a touched file is in. Whether they are what they were; if so, the file's time of change
     /// becomes the one to compare with from now on. An error if the file moves on meanwhile.
     pub fn read_again(&mut self, file: usize) -> Result<bool, StoreError> {
         let before = Stamp::read(self.path(file))?;
-        // It may be another file by now.
-        self.files.close();
         let is_same = self.is_same(file)?;
-        self.files.close();
         if Stamp::read(self.path(file))? != before {
             return Err(StoreError::Changed { path: self.path(file).to_owned() });
         }
@@ -215,16 +213,17 @@ impl SourceWatch {
         Ok(is_same)
     }
 
-    fn is_same(&mut self, file: usize) -> Result<bool, StoreError> {
-        let range = self.files.layout().file_range(file);
+    fn is_same(&self, file: usize) -> Result<bool, StoreError> {
+        let range = self.layout.file_range(file);
         if range.is_empty() {
             return Ok(true);
         }
+        let mut files = Files::new(self.layout.clone(), self.places.clone());
         let geometry = self.tree.geometry();
         let index = |offset_bytes: u64| (offset_bytes / u64::from(geometry.packet_bytes())) as u32;
         for packet in (index(range.start)..=index(range.end - 1)).filter_map(|index| geometry.packet(index)) {
             let place = geometry.packet_range(packet);
-            let bytes = self.files.read(place.start, place.len() as u32)?;
+            let bytes = files.read(place.start, place.len() as u32)?;
             if !self.tree.check_packet(packet, &bytes) {
                 return Ok(false);
             }
