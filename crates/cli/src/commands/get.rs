@@ -57,12 +57,15 @@ impl Place {
             }
             return to_stdout(manifest).map(Some);
         }
-        let out = out_path(args.out.as_deref(), manifest.saved_name());
-        let is_there = tokio::select! {
-            is_there = is_whole(&out, manifest, ui) => is_there,
+        let (out, is_there) = tokio::select! {
+            found = find_out(args.out.as_deref(), manifest, ui) => found,
             error = interrupt.error() => return Err(error),
         };
+        let config = DownloadConfig { out: out.clone(), manifest: manifest.clone(), overwrite: args.force };
         if is_there {
+            if let Err(error) = Download::tidy(&config) {
+                tracing::debug!(%error, "a record of it is left");
+            }
             ui.say(format_args!("{} is there already, whole and verified", out.display()));
             if !args.seed {
                 return Ok(None);
@@ -71,7 +74,6 @@ impl Place {
                 Error::usage("--seed: it is there already").hint("pass it on with: pleach seed FILE --tracker URL")
             );
         }
-        let config = DownloadConfig { out: out.clone(), manifest: manifest.clone(), overwrite: args.force };
         let (download, journal) = Download::open(&config)?;
         let start = if journal.is_empty() {
             Start::Empty
@@ -93,6 +95,19 @@ fn to_stdout(manifest: &Manifest) -> Result<Place> {
     }
     let (scratch, reader) = Scratch::create(manifest.size_bytes())?;
     Ok(Place::Stdout { store: Store::Scratch(scratch), reader })
+}
+
+/// Where to write, and whether the whole content is there already. A directory that was named is one to put it in, unless
+/// it is the content itself: then the same command made it.
+async fn find_out(out: Option<&Path>, manifest: &Manifest, ui: &Ui) -> (PathBuf, bool) {
+    match out {
+        Some(out) if manifest.is_folder() && is_whole(out, manifest, ui).await => (out.to_owned(), true),
+        _ => {
+            let out = out_path(out, manifest.saved_name());
+            let is_there = is_whole(&out, manifest, ui).await;
+            (out, is_there)
+        }
+    }
 }
 
 /// The name in the current directory, below a directory, or the name that was asked for.
@@ -239,6 +254,7 @@ impl Transfer {
         self.telling.note(&event);
         match event {
             Event::Resumed { bytes } if bytes > 0 => {
+                self.telling.tell("resumed", &self.stats.borrow(), None);
                 ui.say(format_args!("going on: {} of {} are there", HumanBytes(bytes), HumanBytes(self.size_bytes)));
             }
             Event::TrackerUp => self.tracker_trouble = None,

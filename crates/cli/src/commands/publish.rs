@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use pleach_core::content::Manifest;
+use pleach_core::content::{Link, Manifest};
 use pleach_native::store::plain;
 use serde_json::json;
 
@@ -16,9 +16,9 @@ use crate::source::{tracker_base, tracker_socket};
 use crate::ui::Ui;
 
 pub(crate) async fn run(args: PublishArgs, ui: &Ui, mut interrupt: Interrupt) -> Result {
-    let socket = |url: &String| tracker_base(url).and_then(|base| tracker_socket(&base));
-    let trackers = args.trackers.iter().map(socket).collect::<Result<Vec<_>>>()?;
-    let prepared = describing::prepare(&args.content, &args.describe, &trackers, ui, &mut interrupt).await?;
+    let bases = args.trackers.iter().map(|url| tracker_base(url)).collect::<Result<Vec<_>>>()?;
+    let sockets = bases.iter().map(|base| tracker_socket(base)).collect::<Result<Vec<_>>>()?;
+    let prepared = describing::prepare(&args.content, &args.describe, &sockets, ui, &mut interrupt).await?;
     let manifest = prepared.manifest;
     if args.out.as_deref() == Some(Path::new("-")) {
         let mut stdout = std::io::stdout().lock();
@@ -27,9 +27,9 @@ pub(crate) async fn run(args: PublishArgs, ui: &Ui, mut interrupt: Interrupt) ->
     }
     let out = args.out.clone().unwrap_or_else(|| place_of(&args.content.files, manifest.saved_name()));
     write(&out, &manifest, args.force)?;
-    let size = describe_size(manifest.files().len(), manifest.size_bytes());
-    ui.say(format_args!("{}, {size}: described in {}", manifest.name(), out.display()));
-    tell(&out, &manifest, args.json);
+    let link = |base: &String| Link::new(base, manifest.id(), Some(manifest.digest())).map(|link| link.to_string());
+    let links = bases.iter().map(link).collect::<std::result::Result<Vec<_>, _>>()?;
+    tell(&out, &manifest, &links, args.json, ui);
     Ok(())
 }
 
@@ -66,14 +66,20 @@ fn create_new(path: &Path) -> std::io::Result<std::fs::File> {
     std::fs::File::create_new(path)
 }
 
-/// Where it is, alone on its line, or an object with what links and pages name.
-fn tell(out: &Path, manifest: &Manifest, is_json: bool) {
+/// Where it is, alone on its line, or an object with what pages name too.
+fn tell(out: &Path, manifest: &Manifest, links: &[String], is_json: bool, ui: &Ui) {
+    let size = describe_size(manifest.files().len(), manifest.size_bytes());
+    ui.say(format_args!("{}, {size}: described in {}", manifest.name(), out.display()));
+    for link in links {
+        ui.say(format_args!("while somebody seeds it: {link}"));
+    }
     if is_json {
         let object = json!({
             "path": out.to_string_lossy(),
             "id": manifest.id(),
             "digest": manifest.digest(),
             "size_bytes": manifest.size_bytes(),
+            "links": links,
         });
         println!("{object}");
     } else {

@@ -51,6 +51,9 @@ fn a_folder_arrives_as_it_is() {
     let named = target.path().join("elsewhere");
     expect_exit(0, &["get", &share.line, "-o", path(&named)]);
     assert!(read_files(&named) == read_files(&folder));
+    let said = text(&expect_exit(0, &["get", &share.line, "-o", path(&named)]).stderr);
+    assert!(said.contains("elsewhere is there already"), "the same command does the same: {said}");
+    assert_eq!(names(target.path()), ["Talks", "elsewhere"]);
 
     let said = text(&expect_exit(0, &["inspect", &share.line]).stderr);
     assert_eq!(said, "");

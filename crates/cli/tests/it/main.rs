@@ -6,6 +6,8 @@ mod disk;
 mod failures;
 mod folders;
 mod help;
+#[cfg(unix)]
+mod kills;
 mod nodes;
 mod publish;
 mod share_get;

@@ -60,6 +60,7 @@ fn a_description_lies_beside_its_file() {
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(told["id"], json!(blake3::hash(&sample(3_000_000)).to_hex().as_str()));
     assert_eq!(told["digest"], inspect(&described)["digest"]);
+    assert_eq!(told["links"], json!([]), "without a tracker");
 }
 
 #[test]
@@ -75,10 +76,11 @@ fn what_was_published_is_seeded_under_its_description() {
     let (source, file) = file_of("talk.mp4", 200_000);
     let described = source.path().join("talk.mp4.pleach");
     let tracker = Server::start(&["tracker", "--listen", "127.0.0.1:0"]);
-    expect_exit(0, &["publish", path(&file), "--tracker", &tracker.line, "--segments", "fixed"]);
+    let output = expect_exit(0, &["publish", path(&file), "--tracker", &tracker.line, "--segments", "fixed", "--json"]);
     let seed = Server::start(&["seed", path(&file), "--manifest", path(&described), "--tracker", &tracker.line]);
-    let digest = inspect(path(&described))["digest"].as_str().unwrap().to_owned();
-    assert!(seed.line.ends_with(&digest), "{}", seed.line);
+    assert_eq!(inspect(&seed.line), inspect(path(&described)), "the link is for this description");
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["links"], json!([seed.line]));
     let out = source.path().join("out");
     expect_exit(0, &["get", path(&described), "-o", path(&out)]);
     assert_eq!(fs::read(&out).unwrap(), sample(200_000));

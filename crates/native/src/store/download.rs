@@ -149,6 +149,21 @@ impl Download {
         Ok((files, Vec::new()))
     }
 
+    /// Removes the record of a download that has its final name already: what is left when a process ends between the
+    /// two. One that somebody works with, or that has a partial download, stays.
+    pub fn tidy(config: &DownloadConfig) -> Result<(), StoreError> {
+        let paths = Paths::of(&config.out, &config.manifest.id())?;
+        if is_there(&paths.part) || !is_there(&paths.record) {
+            return Ok(());
+        }
+        let record = open_file(&paths.record, Expect::There).map_err(io_error("open", &paths.record))?;
+        lock(&record, &paths.part)?;
+        match read_record(&record, &config.manifest).map_err(io_error("read", &paths.record))? {
+            Found::Journal(_) => fs::remove_file(&paths.record).map_err(io_error("remove", &paths.record)),
+            Found::Nothing | Found::OtherContent(_) | Found::OtherFiles => Ok(()),
+        }
+    }
+
     /// The final name.
     pub fn out(&self) -> &Path {
         &self.paths.out

@@ -159,6 +159,20 @@ fn a_damaged_record_is_begun_anew() {
 }
 
 #[test]
+fn a_record_without_a_download_is_tidied_away() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = config(&directory.path().join("out.bin"));
+    let (download, _) = Download::open(&config).unwrap();
+    assert!(matches!(Download::tidy(&config), Ok(())), "somebody works with it");
+    assert_eq!(names(directory.path()).len(), 2);
+    fs::rename(download.part_path(), download.out()).unwrap();
+    assert!(matches!(Download::tidy(&config), Err(StoreError::InUse { .. })));
+    drop(download);
+    Download::tidy(&config).unwrap();
+    assert_eq!(names(directory.path()), ["out.bin"]);
+}
+
+#[test]
 fn too_large_a_file_is_refused_before_anything_is_made() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out.bin");
