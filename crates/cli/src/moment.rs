@@ -13,7 +13,6 @@ use time::format_description::well_known::Rfc3339;
 use tokio::time::sleep;
 
 use crate::exit::{Code, Error, Result};
-use crate::interrupt::Interrupt;
 use crate::ui::{self, Ui};
 
 /// How often the clock is looked at while one waits: a machine may sleep meanwhile, or its clock be set.
@@ -67,12 +66,7 @@ impl fmt::Display for Moment {
 }
 
 /// Waits until the content is to be had, if that is within `patience`, and refuses one whose time is over.
-pub(crate) async fn wait_until_active(
-    manifest: &Manifest,
-    patience: Duration,
-    ui: &Ui,
-    interrupt: &mut Interrupt,
-) -> Result {
+pub(crate) async fn wait_until_active(manifest: &Manifest, patience: Duration, ui: &Ui) -> Result {
     check_not_over(manifest)?;
     let Some(from) = manifest.active_from_ms().map(Moment) else { return Ok(()) };
     let Some(left) = from.left() else { return Ok(()) };
@@ -83,10 +77,7 @@ pub(crate) async fn wait_until_active(
     }
     ui.say(format_args!("waiting until {from}, {time}; Ctrl-C ends it"));
     while let Some(left) = from.left() {
-        tokio::select! {
-            () = sleep(left.min(LOOK_INTERVAL)) => {}
-            error = interrupt.error() => return Err(error),
-        }
+        sleep(left.min(LOOK_INTERVAL)).await;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use indicatif::HumanBytes;
+use pleach_core::content::Link;
 use pleach_core::peer::{Event, Failure, Start};
 use pleach_native::link::LinkConfig;
 use pleach_native::node::{Events, Node, NodeConfig, NodeHandle};
@@ -16,7 +17,7 @@ use crate::describing::{self, Prepared};
 use crate::exit::{Code, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::moment::{self, Moment};
-use crate::source::read_manifest;
+use crate::source::{Target, read_manifest};
 use crate::telling::Telling;
 use crate::ui::{self, Progress, Ui};
 
@@ -48,8 +49,25 @@ pub(crate) async fn prepare(
     Ok(prepared)
 }
 
+/// Gives the content from the moment on at which it is to be had, as [`Seeder::serve`] says. Who opens the link before
+/// waits at the tracker.
+pub(crate) async fn give(
+    prepared: Prepared,
+    args: &SeedingArgs,
+    link: &Link,
+    ui: &Ui,
+    mut interrupt: Interrupt,
+) -> Result {
+    tokio::select! {
+        waited = moment::wait_until_active(&prepared.manifest, Duration::MAX, ui) => waited?,
+        _ = interrupt.wait() => return Ok(()),
+    }
+    let target = Target { manifest: prepared.manifest.clone(), link: link.clone() };
+    Seeder::start(prepared, args, target.tracker_url()?, target.manifest_url()?)?.serve(ui, interrupt).await
+}
+
 /// A node that gives the whole of a content.
-pub(crate) struct Seeder {
+struct Seeder {
     node: NodeHandle,
     events: Events,
     watch: SourceWatch,
@@ -60,7 +78,7 @@ pub(crate) struct Seeder {
 
 impl Seeder {
     /// Starts to give.
-    pub(crate) fn start(prepared: Prepared, args: &SeedingArgs, tracker_url: Url, manifest_url: Url) -> Result<Self> {
+    fn start(prepared: Prepared, args: &SeedingArgs, tracker_url: Url, manifest_url: Url) -> Result<Self> {
         let name = prepared.manifest.name().to_owned();
         let until = moment::end_of(&prepared.manifest);
         let watch = prepared.source.watch(prepared.tree.clone());
@@ -79,7 +97,7 @@ impl Seeder {
     }
 
     /// Gives until interrupted or the content's time is over, which are good ends, or until it can't go on. Tells what was done.
-    pub(crate) async fn serve(mut self, ui: &Ui, mut interrupt: Interrupt) -> Result {
+    async fn serve(mut self, ui: &Ui, mut interrupt: Interrupt) -> Result {
         let begin = Instant::now();
         let mut seen = Seen::default();
         let ended = self.serve_until_end(ui, &mut interrupt, &mut seen).await;

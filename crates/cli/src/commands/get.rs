@@ -36,7 +36,10 @@ pub(crate) async fn run(args: GetArgs, ui: &Ui, mut interrupt: Interrupt) -> Res
         target = source.resolve(args.tracker.as_deref(), patience, ui) => target?,
         error = interrupt.error() => return Err(error),
     };
-    moment::wait_until_active(&target.manifest, patience, ui, &mut interrupt).await?;
+    tokio::select! {
+        waited = moment::wait_until_active(&target.manifest, patience, ui) => waited?,
+        error = interrupt.error() => return Err(error),
+    }
     let Some(place) = Place::choose(&args, &target.manifest, ui, &mut interrupt).await? else { return Ok(()) };
     let transfer = Transfer::start(&args, target, place, patience, telling)?;
     transfer.run(ui, interrupt).await

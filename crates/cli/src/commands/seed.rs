@@ -1,7 +1,5 @@
 //! `pleach seed FILE|DIR… --tracker URL`: give files to a tracker that runs elsewhere.
 
-use std::time::Duration;
-
 use pleach_core::content::Link;
 use pleach_native::http;
 use pleach_native::store::plain;
@@ -9,8 +7,7 @@ use pleach_native::store::plain;
 use crate::args::SeedArgs;
 use crate::exit::{Code, Error, Result};
 use crate::interrupt::Interrupt;
-use crate::moment;
-use crate::seeding::{self, Seeder};
+use crate::seeding;
 use crate::source::{Target, tracker_base, tracker_socket};
 use crate::telling::tell_link;
 use crate::ui::Ui;
@@ -30,8 +27,7 @@ pub(crate) async fn run(args: SeedArgs, ui: &Ui, mut interrupt: Interrupt) -> Re
     }
     leave_manifest(&target, &mut interrupt).await?;
     ui.beside_bars(|| tell_link(&target.link.to_string(), args.seeding.json));
-    moment::wait_until_active(&target.manifest, Duration::MAX, ui, &mut interrupt).await?;
-    Seeder::start(prepared, &args.seeding, target.tracker_url()?, target.manifest_url()?)?.serve(ui, interrupt).await
+    seeding::give(prepared, &args.seeding, &target.link, ui, interrupt).await
 }
 
 /// Puts the description where the link leads, so that the link works from the moment it is printed.

@@ -2,21 +2,19 @@
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
 
 use pleach_core::content::Link;
 use pleach_tracker::{Error as ServerError, Server, ServerConfig};
 use tokio::sync::oneshot;
 
 use crate::args::ShareArgs;
-use crate::describing::{Prepared, describe_size};
+use crate::describing::describe_size;
 use crate::exit::{Code, Error, Result};
 use crate::interrupt::Interrupt;
-use crate::seeding::{self, Seeder};
-use crate::source::Target;
+use crate::seeding;
 use crate::telling::tell_link;
 use crate::ui::Ui;
-use crate::{host, moment, qr};
+use crate::{host, qr};
 
 /// Where the page is when nothing else is asked for.
 const DEFAULT_PORT: u16 = 8080;
@@ -39,27 +37,12 @@ pub(crate) async fn run(args: ShareArgs, ui: &Ui, mut interrupt: Interrupt) -> R
         // Ends with the message, and also when the sender is gone.
         let _ = stopped.await;
     }));
-    let result = give(prepared, &args, listening, ui, interrupt).await;
+    // The seeder reaches its own server by the shortest way, whatever the link says.
+    let own = Link::new(&host::own_base(listening), id, digest)?;
+    let result = seeding::give(prepared, &args.seeding, &own, ui, interrupt).await;
     let _ = stop.send(());
     let _ = serving.await;
     result
-}
-
-/// Seeds from the moment on at which the content is to be had. Who opens the link before waits at the tracker.
-async fn give(
-    prepared: Prepared,
-    args: &ShareArgs,
-    listening: SocketAddr,
-    ui: &Ui,
-    mut interrupt: Interrupt,
-) -> Result {
-    moment::wait_until_active(&prepared.manifest, Duration::MAX, ui, &mut interrupt).await?;
-    let (id, digest) = (prepared.manifest.id(), Some(prepared.manifest.digest()));
-    // The seeder reaches its own server by the shortest way, whatever the link says.
-    let own = Link::new(&host::own_base(listening), id, digest)?;
-    let target = Target { manifest: prepared.manifest.clone(), link: own };
-    let seeder = Seeder::start(prepared, &args.seeding, target.tracker_url()?, target.manifest_url()?)?;
-    seeder.serve(ui, interrupt).await
 }
 
 /// Takes the port that was asked for, or else the usual one, or else any.

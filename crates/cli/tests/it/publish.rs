@@ -101,6 +101,14 @@ fn what_is_not_to_be_had_yet_is_waited_for_or_refused() {
     let said = text(&expect_exit(3, &["get", &later.line, "-o", path(source.path())]).stderr);
     assert!(said.contains("to be had from 2") && said.contains("in 59 min") && said.contains("--timeout"), "{said}");
 
+    // To end what waits is a good end.
+    #[cfg(unix)]
+    {
+        later.process.signal(rustix::process::Signal::INT);
+        let (status, said) = later.end();
+        assert!(status.success() && said.contains("waiting until"), "{said}");
+    }
+
     let soon = Server::share(&file, &["--active-from", &in_s(3)]);
     let output = expect_exit(0, &["get", &soon.line, "--stdout"]);
     assert_eq!(output.stdout, sample(1000));

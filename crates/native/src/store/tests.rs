@@ -29,7 +29,7 @@ fn folder_config(out: &Path, paths: &[&str]) -> DownloadConfig {
 
 /// A source of these files, and its tree.
 fn source(paths: &[&PathBuf]) -> (SourceFiles, HashTree) {
-    let source = SourceFiles::open(paths.iter().map(|path| PathBuf::clone(path))).unwrap();
+    let source = SourceFiles::open(paths.iter().copied().cloned()).unwrap();
     let mut builder = TreeBuilder::new();
     source.read_all(|piece| builder.push(piece)).unwrap();
     (source, builder.finish().unwrap().1)
