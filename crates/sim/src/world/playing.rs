@@ -20,34 +20,11 @@ impl World {
     /// A peer's player looks.
     pub(super) fn play(&mut self, id: NodeId) {
         let now = self.now;
-        if id.0 == 5 && std::env::var("DBG").is_ok() && now.as_micros() % 1_000_000 < 100_000 {
-            let mut out = String::new();
-            for p in 0..40usize {
-                let h = self.holders[p * 4..p * 4 + 4].iter().min().unwrap();
-                out += &format!("{h} ");
-            }
-            eprintln!("{now:?} {out}");
-            let st = self.nodes[0].engine.as_ref().unwrap().peer.stats(now);
-            let mut l = String::new();
-            for k in st.links.iter().filter(|k| k.stripes_up.0 != 0) {
-                let n = self.names[&k.peer];
-                let up = self.nodes[n.0 as usize].spec.line.up_bytes_per_s * 8 / 1_000_000;
-                l += &format!(
-                    "[n{} {}Mb {:08b} {}k/s {}k]",
-                    n.0,
-                    up,
-                    k.stripes_up.0,
-                    k.up_bytes_per_s * u64::from(self.content.bytes_per_byte()) / 1000,
-                    k.sent_bytes * u64::from(self.content.bytes_per_byte()) / 1000
-                );
-            }
-            eprintln!("    {l}");
-        }
         let node = self.node_mut(id);
         let (Some(engine), Some(player)) = (&node.engine, &mut node.player) else { return };
         let want = player.look(engine.peer.held_until(player.at_bytes()), now);
         let is_done = player.is_done();
-        if let Some(want) = want.filter(|_| std::env::var("NOWANT").is_err()) {
+        if let Some(want) = want {
             self.due.push_back((id, Input::Want { wants: vec![want] }));
         }
         if !is_done {
