@@ -111,8 +111,8 @@ impl Arrangement {
     }
 
     /// A peer says whether its uplink is at its limit.
-    pub fn note_limited(&mut self, peer: PeerId, is_limited: bool) {
-        of_either!(self, planner => planner.note_limited(peer, is_limited));
+    pub fn note_limited(&mut self, peer: PeerId, is_limited: bool, bytes_per_s: u64) {
+        of_either!(self, planner => planner.note_limited(peer, is_limited, bytes_per_s));
     }
 
     /// A peer tells what it holds, in thousandths of the whole. The ordered presets have no use for it.

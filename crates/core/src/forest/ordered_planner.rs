@@ -206,9 +206,9 @@ impl OrderedPlanner {
     }
 
     /// A peer says whether its uplink is at its limit.
-    pub fn note_limited(&mut self, peer: PeerId, is_limited: bool) {
+    pub fn note_limited(&mut self, peer: PeerId, is_limited: bool, bytes_per_s: u64) {
         if let Some(member) = self.members.get_mut(&peer) {
-            member.measured.note_limited(is_limited);
+            member.measured.note_limited(is_limited, bytes_per_s);
         }
     }
 

@@ -59,7 +59,7 @@ const HORIZON: u32 = 8_192;
 const OVERDUE_MIN: Duration = Duration::from_millis(2_000);
 /// An answer is expected within so long of a link that has not brought anything yet.
 const EXPECTED_FIRST: Duration = Duration::from_millis(2_000);
-/// A request unanswered for so long, while nothing at all comes from that link, is taken back.
+/// A request unanswered for so long, while nothing at all comes from that link, or since it was overdue, is taken back.
 const LEASE: Duration = Duration::from_secs(5);
 /// A link that refused is busy, and is not asked for so long; half of it is drawn.
 const BUSY_MS: u64 = 1_000;
@@ -256,11 +256,13 @@ impl Peer {
                     let link = feeder.link.and_then(|id| self.links.get(&id));
                     let will_push = link.is_some_and(|link| link.has.contains(packet));
                     let is_declined = link.is_some_and(|link| link.receiving.declined.contains(packet));
+                    let is_overdue = due.is_some_and(|due| due + OVERDUE_MIN <= now);
                     let is_known = is_starving || due.is_some() || self.pulling.known_before.contains(packet);
                     let within = due.map_or(SOON, |due| time_left(due, now));
                     let is_coming = self.holdings.groups_of(packet) != 0 && !feeder.is_stalled;
                     is_known
                         && (is_declined
+                            || is_overdue
                             || !is_coming
                                 && (!will_push || feeder.is_late(u64::from(self.geometry.packet_bytes()), within)))
                 }
@@ -452,12 +454,22 @@ impl Peer {
         for id in self.links.keys().copied().collect::<Vec<_>>() {
             let Some(link) = self.links.get_mut(&id) else { continue };
             let receiving = &mut link.receiving;
-            if receiving.outstanding.is_empty() || now - receiving.payload_at < LEASE {
+            let is_silent = now - receiving.payload_at >= LEASE;
+            let is_over = |asked: &Asked| is_silent || asked.overdue + LEASE <= now;
+            let asked = receiving.outstanding.iter().filter(|(_, asked)| is_over(asked));
+            let over: Vec<PacketIndex> = asked.map(|(packet, _)| *packet).collect();
+            if over.is_empty() {
                 continue;
             }
-            let overdue: Vec<u32> =
-                core::mem::take(&mut receiving.outstanding).into_keys().map(PacketIndex::get).collect();
-            receiving.rests_until = now + REST;
+            for packet in &over {
+                receiving.outstanding.remove(packet);
+                // Taken back, it is not pushed either.
+                receiving.declined.insert(*packet);
+            }
+            if is_silent {
+                receiving.rests_until = now + REST;
+            }
+            let overdue: Vec<u32> = over.into_iter().map(PacketIndex::get).collect();
             self.pulling.forget_plan();
             for packets in runs_of(&overdue).chunks(RUNS_MAX) {
                 self.tell_link(id, &LinkMessage::Cancel { packets: packets.to_vec() });

@@ -126,6 +126,18 @@ impl Peer {
                 link.sending.declined.insert_run(run.first, run.count);
             }
         }
+        self.begin_elsewhere(id, packets);
+    }
+
+    /// What an origin has begun to send, and does not go on with since it was declined, may be sent to another first.
+    fn begin_elsewhere(&mut self, id: LinkId, packets: &[Run]) {
+        let (Some(once), Some(link)) = (&self.uplink.sent_once, self.links.get(&id)) else { return };
+        let is_whole = |packet| link.sending.sent.packet_groups(packet) == self.holdings.full_groups(packet);
+        let indices = packets.iter().flat_map(|run| run.first..run.first + run.count);
+        let begun = indices.filter_map(|index| self.geometry.packet(index)).filter(|packet| once.contains(*packet));
+        let left = begun.filter(|packet| !is_whole(*packet) && !self.is_elsewhere(link.peer, *packet));
+        let left: Vec<PacketIndex> = left.collect();
+        self.count_unsent(&left);
     }
 
     /// New groups of a packet are verified: whoever subscribed to them may have them, and all are told in a while.

@@ -220,7 +220,7 @@ impl Peer {
         let status = Status {
             packets_held,
             down_bytes_per_s: self.totals.received.bytes_per_s(now),
-            up_bytes_per_s: self.totals.sent.bytes_per_s(now),
+            up_bytes_per_s: self.uplink.acked.bytes_per_s(now),
             limited,
             received,
         };

@@ -307,20 +307,29 @@ impl Peer {
         for doubt in due {
             let left = doubt.packets.into_iter().filter(|packet| !self.is_elsewhere(doubt.peer, *packet));
             let left: Vec<PacketIndex> = left.collect();
-            let Some(once) = &mut self.uplink.sent_once else { return };
-            for packet in &left {
-                once.remove(*packet);
-            }
-            if !left.is_empty() {
-                self.links.values_mut().for_each(|link| link.sending.first_cursor = 0);
-            }
+            self.count_unsent(&left);
         }
     }
 
-    /// Whether a packet went to somebody else than this peer, or somebody else has it.
-    fn is_elsewhere(&self, peer: PeerId, packet: PacketIndex) -> bool {
+    /// An origin has these to send for the first time, once more.
+    pub(super) fn count_unsent(&mut self, packets: &[PacketIndex]) {
+        let Some(once) = self.uplink.sent_once.as_mut().filter(|_| !packets.is_empty()) else { return };
+        for packet in packets {
+            once.remove(*packet);
+        }
+        self.links.values_mut().for_each(|link| link.sending.first_cursor = 0);
+    }
+
+    /// Whether a packet went, or goes, to somebody else than this peer, or somebody else has it.
+    pub(super) fn is_elsewhere(&self, peer: PeerId, packet: PacketIndex) -> bool {
+        let place = self.schedule.order().place_of(packet);
+        let whole = self.holdings.full_groups(packet);
         let mut others = self.links.values().filter(|other| other.peer != peer);
-        others.any(|other| other.has.contains(packet) || other.sending.sent.packet_groups(packet) != 0)
+        others.any(|other| {
+            let (sending, sent) = (&other.sending, other.sending.sent.packet_groups(packet));
+            let goes_on = sending.wants_pushed(place) && !sending.declined.contains(packet);
+            other.has.contains(packet) || sent == whole || sent != 0 && goes_on
+        })
     }
 
     /// Who has so many packets less than the mean is served twice as fast.

@@ -339,7 +339,7 @@ fn take(step: &Step, life: &mut Life) -> usize {
             life.planner.note_received(peer(from), peer(by), bytes_per_s, waited, now);
             return 0;
         }
-        Step::Limited(number, is_limited) => life.planner.note_limited(peer(number), is_limited),
+        Step::Limited(number, is_limited) => life.planner.note_limited(peer(number), is_limited, 1_000),
     }
     2 * levels.max(2)
 }

@@ -20,6 +20,8 @@ use crate::wire::tracker::StripeMask;
 const REPORTS_MAX: usize = 64;
 /// So long after it came, a peer is not judged: its links are being made.
 const YOUNG: Duration = Duration::from_millis(2_500);
+/// So long after it came, a peer's own word that it can do little is believed.
+const HEARD: Duration = Duration::from_millis(1_000);
 /// A peer does not lose slots again before this.
 const SETTLE: Duration = Duration::from_secs(2);
 /// More than any link carries: who tells of more counts as telling of this, so that no sum of reports overflows.
@@ -52,6 +54,8 @@ pub(in crate::forest) struct Measured {
     since: Option<Time>,
     /// Whether it says that its uplink is at its limit.
     is_limited: bool,
+    /// What it says that it sends, in bytes a second.
+    claimed_bytes_per_s: u64,
     /// Whether something was told since the last epoch.
     is_new: bool,
     /// Bytes a second that it can send; 0: not known.
@@ -62,6 +66,8 @@ pub(in crate::forest) struct Measured {
     pub(super) has_more: bool,
     /// When its slots were changed last.
     judged_at: Option<Time>,
+    /// Whether it was made a leaf on its own word.
+    has_disclaimed: bool,
     /// What `Planner::spare` has it under.
     pub(super) listed_spare: u16,
 }
@@ -76,9 +82,18 @@ impl Measured {
         }
     }
 
-    /// The peer says whether its uplink is at its limit.
-    pub(in crate::forest) fn note_limited(&mut self, is_limited: bool) {
+    /// The peer says what it sends, in bytes a second, and whether its uplink is at its limit.
+    pub(in crate::forest) fn note_limited(&mut self, is_limited: bool, bytes_per_s: u64) {
         self.is_limited = is_limited;
+        self.claimed_bytes_per_s = bytes_per_s;
+    }
+
+    /// Whether a peer that others have not judged yet says itself that it can do little, where an origin does so much.
+    fn disclaims(&self, origin_bytes_per_s: u64, now: Time) -> bool {
+        let is_heard = self.since.is_some_and(|since| now - since >= HEARD);
+        let is_little =
+            u128::from(self.claimed_bytes_per_s) * 100 < u128::from(origin_bytes_per_s) * u128::from(LEAF_PERCENT);
+        is_heard && !self.is_earned && self.is_limited && is_little
     }
 
     /// What it was seen to send at its limit, in bytes a second; before that `par`, or what it was seen to send if that
@@ -157,11 +172,33 @@ impl Planner {
         }
     }
 
-    /// A peer says whether its uplink is at its limit. To say so is believed: it makes less of it. Who denies it counts
-    /// as much as an origin, until most of its receivers say that they wait.
-    pub fn note_limited(&mut self, peer: PeerId, is_limited: bool) {
+    /// A peer says what it sends, in bytes a second, and whether its uplink is at its limit. To say so is believed: it
+    /// makes less of it. Who denies it counts as much as an origin, until most of its receivers say that they wait.
+    pub fn note_limited(&mut self, peer: PeerId, is_limited: bool, bytes_per_s: u64) {
         if let Some(member) = self.members.get_mut(&peer) {
-            member.measured.note_limited(is_limited);
+            member.measured.note_limited(is_limited, bytes_per_s);
+        }
+    }
+
+    /// Makes leaves of those who say themselves that they can do little, before others could tell: below a slow peer at
+    /// the top of a stripe nothing comes, and so nobody is measured.
+    pub(super) fn settle_disclaimers(&mut self, now: Time) {
+        if self.len() < JUDGED_MIN {
+            return;
+        }
+        let origins = self.members.values().filter(|member| member.is_origin);
+        let origin = origins.map(|member| member.measured.claimed_bytes_per_s).max().unwrap_or(0);
+        for peer in self.members.keys().copied().collect::<Vec<_>>() {
+            let member = &self.members[&peer];
+            let disclaims = member.measured.disclaims(origin, now);
+            if disclaims && member.slots > 0 && !member.is_origin && !member.complete {
+                self.members.get_mut(&peer).expect("it was just seen").measured.has_disclaimed = true;
+                self.set_slots(peer, 0, now);
+            } else if !disclaims && member.measured.has_disclaimed && !member.measured.is_earned {
+                let slots = member.offered.min(u16::from(self.config.fan_out));
+                self.members.get_mut(&peer).expect("it was just seen").measured.has_disclaimed = false;
+                self.set_slots(peer, slots, now);
+            }
         }
     }
 

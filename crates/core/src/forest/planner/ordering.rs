@@ -29,6 +29,7 @@ impl Planner {
     /// which nothing is known.
     pub(super) fn put_in_order(&mut self, now: Time) -> u64 {
         let (par, mean) = self.settle_measures(now);
+        self.settle_disclaimers(now);
         self.settle_slots(mean, now);
         let moves = (self.len() / PEERS_A_MOVE).max(MOVES_MIN);
         for stripe in 0..self.config.stripes {

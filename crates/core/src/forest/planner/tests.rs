@@ -300,7 +300,7 @@ proptest! {
                 Step::Received { from, by, bytes_per_s, waited } => {
                     life.planner.note_received(peer(from), peer(by), bytes_per_s, waited, now);
                 }
-                Step::Limited(number, is_limited) => life.planner.note_limited(peer(number), is_limited),
+                Step::Limited(number, is_limited) => life.planner.note_limited(peer(number), is_limited, u64::from(number) * 1_000),
                 Step::Held(number, permille) => life.planner.note_held(peer(number), permille, now),
             }
             life.settle();

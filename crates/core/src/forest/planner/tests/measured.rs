@@ -75,7 +75,7 @@ fn who_was_fast_and_delivers_no_longer_sinks_whatever_it_says() {
     let before = life.fed(liar).1;
     assert!(before >= 8, "{before}");
     for _ in 0..30 {
-        life.planner.note_limited(peer(liar), false);
+        life.planner.note_limited(peer(liar), false, 1 << 20);
         life.tell(1, 40, |number| if number == liar { (1_000, true) } else { AMPLE });
     }
     assert_eq!(life.fed(liar).1, 0);
@@ -86,7 +86,7 @@ fn who_was_fast_and_delivers_no_longer_sinks_whatever_it_says() {
 fn who_says_that_its_uplink_is_at_its_limit_is_not_given_more() {
     let mut life = offering(40, 64);
     for _ in 0..12 {
-        life.planner.note_limited(peer(7), true);
+        life.planner.note_limited(peer(7), true, 1 << 20);
         life.tell(1, 40, |_| AMPLE);
     }
     let slots = |number: u8| life.planner.members[&peer(number)].slots;
