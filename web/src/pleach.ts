@@ -17,7 +17,7 @@ export type {
   PleachPeersEvent,
   PleachProgressEvent,
   PleachStateChangeEvent,
-} from './elements/pleach-download/pleach-download.component.js';
+} from './elements/download-element.js';
 export type { ContentInfo, Problem, ProblemKind } from './engine/port.js';
 export type { DownloadPhase, DownloadState, LinkedPeer, Stall, TrackerState, UploadSetting } from './store/state.js';
 export type { DownloadCommand, DownloadStore } from './store/store.js';

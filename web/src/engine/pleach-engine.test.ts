@@ -39,7 +39,8 @@ function fakeStore(change: Partial<ContentStore> = {}): ContentStore {
     write: async () => {},
     read: async () => new Uint8Array(),
     appendRecord: () => {},
-    file: async () => new Blob(),
+    file: async () => new Blob(['12345']),
+    spool: () => Promise.reject(new Error('not used')),
     close: vi.fn(async () => {}),
     remove: async () => {},
     ...change,
@@ -70,6 +71,7 @@ function parts(change: Partial<EngineParts> = {}): EngineParts {
     loadModule: async () => MODULE,
     openStore: async () => ({ store, record: undefined }),
     save: async ({ fileName }) => ({ how: 'file', fileName }),
+    saveFolder: async ({ folderName }) => ({ how: 'folder', fileName: folderName }),
     fetch: async () => new Response(new Uint8Array([1])),
     pause: async () => {},
     navigator: { userAgent: 'Firefox/153.0', onLine: true },
@@ -113,8 +115,8 @@ describe('opening', () => {
     expect(events).toEqual([]);
     await settled();
     expect(fetched).toHaveBeenCalledWith(`https://pleach.example/${ID}.pleach`, expect.anything());
-    expect(events).toEqual([{ type: 'content', content: { id: ID, name: 'talk.mp4', sizeBytes: 5, mediaType: '' } }]);
-    expect(FakePeer.made[0]?.options).toMatchObject({ trackerUrl: 'wss://pleach.example', store, uploadLimit: 7, agent: 'Firefox 153' });
+    expect(events).toEqual([{ type: 'content', content: { id: ID, name: 'talk.mp4', sizeBytes: 5, mediaType: '', files: [{ path: 'talk.mp4', start: 0, end: 5, mediaType: '' }] } }]);
+    expect(FakePeer.made[0]?.options).toMatchObject({ trackerUrl: 'wss://pleach.example', uploadLimit: 7, agent: 'Firefox 153' });
   });
 
   it('takes the URL of a manifest, and the tracker that the manifest names', async () => {
@@ -167,7 +169,6 @@ describe('problems', () => {
     ['not-found', { fetch: notFound }],
     ['digest', {}, `https://pleach.example/${ID}#m1.other`],
     ['digest', {}, `https://pleach.example/${'cd'.repeat(32)}`],
-    ['folder', { loadModule: async () => ({ ...MODULE, parseManifest: () => ({ ...INFO, files: [...INFO.files, ...INFO.files] }) }) }],
     ['manifest', { loadModule: async () => ({ ...MODULE, parseManifest: () => { throw new Error('version 9'); } }) }],
     ['storage-full', { openStore: () => Promise.reject(new StoreError({ code: 'no-space', message: 'full' })) }],
     ['already-open', { openStore: () => Promise.reject(new StoreError({ code: 'already-open', message: '' })) }],
@@ -215,7 +216,7 @@ describe('a running peer', () => {
     const engine = open();
     await settled();
     engine.setUploadLimit(null);
-    expect(await engine.save({ fileName: 'a', onProgress: () => {} })).toEqual({ how: 'file', fileName: 'a' });
+    expect(await engine.save({ what: { file: 0 }, fileName: 'a', onProgress: () => {} })).toEqual({ how: 'file', fileName: 'a' });
     engine.stop();
     expect(FakePeer.made[0]?.calls).toEqual(['limit null', 'stop']);
     expect(store.close).not.toHaveBeenCalled();

@@ -57,8 +57,26 @@ async function showScene(name: string): Promise<void> {
     pass,
     press: () => download.shadowRoot?.querySelector<HTMLButtonElement>('.main')?.click(),
     openPicture: () => download.shadowRoot?.querySelector<HTMLDetailsElement>('.feeding')?.setAttribute('open', ''),
+    pressNamed: (name) => namedButton(download.shadowRoot, name)?.click(),
+    search: (text) => {
+      const input = download.shadowRoot?.querySelector<HTMLInputElement>('.files-search input');
+      if (!input) return;
+      input.value = text;
+      input.dispatchEvent(new Event('input'));
+    },
+    loaded: (selector) => loaded(() => download.shadowRoot?.querySelector(selector) ?? null),
     settle: () => new Promise((resolve) => setTimeout(resolve)),
   });
+}
+
+function namedButton(root: ShadowRoot | null, name: string): HTMLButtonElement | undefined {
+  const buttons = Array.from(root?.querySelectorAll('button') ?? []);
+  return buttons.find((button) => !button.hidden && (button.ariaLabel ?? button.textContent) === name);
+}
+
+/** Until something is there, looked for in each frame. */
+async function loaded(find: () => Element | null): Promise<void> {
+  while (!find()) await new Promise(requestAnimationFrame);
 }
 
 function listScenes(): void {

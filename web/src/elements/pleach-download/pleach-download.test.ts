@@ -4,7 +4,8 @@ import manifest from '../../../custom-elements.json';
 import type { EnginePort } from '../../engine/port.js';
 import { TICK_MS } from '../../store/store.js';
 import { FAKE_CONTENT, FakeEngine, fakeLink } from '../../testing/fake-engine.js';
-import { parseUpload, PleachDownload } from './pleach-download.component.js';
+import { parseUpload } from '../download-element.js';
+import { PleachDownload } from './pleach-download.component.js';
 import source from './pleach-download.component.ts?raw';
 
 const SOURCE = `https://pleach.example/${FAKE_CONTENT.id}#m1.x`;
