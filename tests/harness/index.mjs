@@ -26,6 +26,7 @@ import { within } from './wait.mjs';
 
 export { sha256 } from './files.mjs';
 export { examplesFolder, pleachBinary, root, webDist } from './paths.mjs';
+export { seedFolder } from './folder.mjs';
 export { seed, share, startTracker } from './pleach.mjs';
 export { until } from './wait.mjs';
 
