@@ -12,6 +12,7 @@ use wasm_bindgen::JsValue;
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 enum PeerEvent<'a> {
     Resumed { bytes: f64 },
+    Came { start: f64, end: f64 },
     Complete,
     LinkUp { link: u32, peer: String },
     LinkDown { link: u32, peer: String, reason: &'a str },
@@ -126,6 +127,7 @@ fn object(value: &impl Serialize) -> Result<JsValue, JsValue> {
 pub(crate) fn event(event: &Event) -> Result<JsValue, JsValue> {
     object(&match event {
         Event::Resumed { bytes } => PeerEvent::Resumed { bytes: *bytes as f64 },
+        Event::Came { range } => PeerEvent::Came { start: range.start as f64, end: range.end as f64 },
         Event::Complete => PeerEvent::Complete,
         Event::LinkUp { link, peer } => PeerEvent::LinkUp { link: link.0, peer: peer.to_string() },
         Event::LinkDown { link, peer, reason } => PeerEvent::LinkDown { link: link.0, peer: peer.to_string(), reason },

@@ -136,6 +136,11 @@ impl Driver {
         self.peer.borrow().stats(page::now())
     }
 
+    /// Up to where the content is there from a byte on.
+    pub(crate) fn held_until(&self, start_bytes: u64) -> u64 {
+        self.peer.borrow().held_until(start_bytes)
+    }
+
     fn is_running(&self) -> bool {
         self.running.borrow().is_some()
     }

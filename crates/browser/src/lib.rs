@@ -20,8 +20,9 @@ pub mod testing;
 use std::rc::Rc;
 
 use js_sys::{Function, Uint8Array};
-use pleach_core::content::{HashTree, Link, Manifest};
+use pleach_core::content::{ByteRange, HashTree, Link, Manifest};
 use pleach_core::ids::ManifestDigest;
+use pleach_core::peer::Want;
 use pleach_core::peer::contract::{Input, PeerConfig, Start};
 use pleach_core::wire::tracker::AGENT_BYTES_MAX;
 use wasm_bindgen::prelude::*;
@@ -67,6 +68,19 @@ extern "C" {
 
     #[wasm_bindgen(method, getter, js_name = onEvent)]
     fn on_event(this: &PeerOptions) -> JsValue;
+
+    /// See `types.d.ts`.
+    #[wasm_bindgen(typescript_type = "Want")]
+    pub type WantOptions;
+
+    #[wasm_bindgen(method, getter)]
+    fn start(this: &WantOptions) -> f64;
+
+    #[wasm_bindgen(method, getter)]
+    fn end(this: &WantOptions) -> f64;
+
+    #[wasm_bindgen(method, getter, js_name = bytesPerS)]
+    fn bytes_per_s(this: &WantOptions) -> Option<f64>;
 
     /// See `types.d.ts`.
     #[wasm_bindgen(typescript_type = "PeerStats")]
@@ -119,6 +133,25 @@ impl PleachPeer {
     ) -> Result<(), JsError> {
         self.0.ask(Input::UploadLimit { bytes_per_s: bytes_per_s(&limit)? });
         Ok(())
+    }
+
+    /// What is wanted first, the most urgent first, instead of what was wanted before; at most 16. For each packet of it
+    /// that comes the event `came` tells.
+    pub fn want(&self, wants: Vec<WantOptions>) {
+        // Numbers that are none become 0, and what lies outside the content is cut off by the engine.
+        let wants = wants.iter().map(|want| {
+            let start = want.start() as u64;
+            let range = ByteRange { start, end: (want.end() as u64).max(start) };
+            Want { range, bytes_per_s: want.bytes_per_s().map(|rate| rate as u64) }
+        });
+        self.0.ask(Input::Want { wants: wants.collect() });
+    }
+
+    /// Up to where the content is there without a gap from `start` on, so that the store gives it; `start` itself if it
+    /// is not there.
+    #[wasm_bindgen(js_name = heldUntil)]
+    pub fn held_until(&self, start: f64) -> f64 {
+        self.0.held_until(start as u64) as f64
     }
 
     /// Leaves the swarm; the event `stopped` follows.

@@ -32,9 +32,21 @@ export interface Store {
   appendRecord(bytes: Uint8Array): void;
 }
 
+/** Bytes that are wanted before others. */
+export interface Want {
+  /** The first byte. */
+  start: number;
+  /** One past the last. */
+  end: number;
+  /** How fast they will be used up, from the first on, beginning now; `null`: all at once. */
+  bytesPerS: number | null;
+}
+
 /** What a peer tells at once; all else is in `PeerStats`. */
 export type PeerEvent =
   | { type: "resumed"; bytes: number }
+  /** Bytes that are wanted (`want`) can be read: they are verified and written. */
+  | { type: "came"; start: number; end: number }
   | { type: "complete" }
   | { type: "linkUp"; link: number; peer: string }
   | { type: "linkDown"; link: number; peer: string; reason: string }

@@ -91,7 +91,11 @@ impl Bender {
         let everything = vec![Run { first: 0, count: geometry.packets() }];
         let message = match self.rng.random_range(0..5) {
             0 => LinkMessage::Ping { nonce: self.rng.random() },
-            1 => LinkMessage::Subscribe { stripes: self.rng.random_range(1..=16), mask: self.rng.random() },
+            1 => LinkMessage::Subscribe {
+                stripes: self.rng.random_range(1..=16),
+                mask: self.rng.random(),
+                from: self.rng.random_range(0..geometry.packets().max(1)),
+            },
             2 => LinkMessage::Have { packets: everything },
             3 => LinkMessage::Cancel { packets: everything },
             _ => LinkMessage::Request { packets: everything, partial: Vec::new() },

@@ -8,11 +8,13 @@
 //!   order, and makes the proofs that the next peer needs.
 //! * [`GroupSet`], [`PacketSet`]: what is held.
 //! * [`Manifest`]: the description that an author publishes (`FILE.pleach`).
+//! * [`PacketOrder`]: which packets its author wants first.
 //! * [`Link`]: what people pass on.
 
 mod geometry;
 mod link;
 mod manifest;
+mod order;
 mod packet_set;
 mod text;
 mod tree;
@@ -26,6 +28,7 @@ pub use manifest::{
     FILES_MAX, FileEntry, MANIFEST_BYTES_MAX, Manifest, ManifestBuilder, ManifestError, SEGMENTS_MAX, Segment,
     URL_BYTES_MAX, URLS_MAX,
 };
+pub use order::PacketOrder;
 pub use packet_set::{GroupSet, PacketSet};
 pub use text::cut_text;
 pub use tree::{HashTree, KnownNodes, NodeId, PROOF_NODES_MAX, ProofNode, TreeBuilder, VerifyError};

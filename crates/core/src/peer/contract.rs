@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use crate::content::{HashTree, Manifest};
+use super::schedule::Want;
+use crate::content::{ByteRange, HashTree, Manifest};
 use crate::ids::{ContentId, LinkId, PeerId, ReadId, WriteId};
 use crate::wire::signal::Signal;
 use crate::wire::tracker::{Role, StripeMask};
@@ -115,6 +116,11 @@ pub enum Input {
         /// Payload bytes a second.
         bytes_per_s: Option<u64>,
     },
+    /// The application wants some bytes before others, instead of what it wanted before.
+    Want {
+        /// The most urgent first; those beyond [`WANTS_MAX`](super::WANTS_MAX) are left out. None: in sequence again.
+        wants: Vec<Want>,
+    },
     /// Leave the swarm: say good-bye, close all; then [`Event::Stopped`] comes.
     Stop,
 }
@@ -193,6 +199,12 @@ pub enum Event {
     Resumed {
         /// Verified bytes found.
         bytes: u64,
+    },
+    /// Bytes of a range that is wanted ([`Input::Want`]) can be read: they are verified and written. What was there
+    /// before it was wanted is not told; see [`Peer::held_until`](super::Peer::held_until).
+    Came {
+        /// Those of one packet.
+        range: ByteRange,
     },
     /// Everything is verified and written.
     Complete,

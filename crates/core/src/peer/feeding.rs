@@ -47,9 +47,9 @@ impl Feeding {
         self.planned.contains_key(&peer)
     }
 
-    /// The stripe of a packet.
-    pub(super) fn stripe_of(&self, packet: u32) -> u8 {
-        (packet % u32::from(self.stripes)) as u8
+    /// The stripe of the packet at a place.
+    pub(super) fn stripe_of(&self, place: u32) -> u8 {
+        (place % u32::from(self.stripes)) as u8
     }
 
     /// The link that feeds a stripe.
@@ -152,20 +152,25 @@ impl Peer {
         let mask = self.feeding.fed_by(id);
         let stripes = self.feeding.stripes;
         let Some(link) = self.links.get_mut(&id).filter(|link| link.is_open()) else { return };
-        if link.receiving.subscribed == mask {
+        let from = self.schedule.from();
+        let (is_other, is_elsewhere) = (link.receiving.subscribed != mask, link.receiving.from != from);
+        if !is_other && (!is_elsewhere || mask.is_empty()) {
             return;
         }
         let was_feeding = !link.receiving.subscribed.is_empty();
-        link.receiving.subscribed = mask;
-        link.receiving.subscribed_at = now;
-        link.receiving.declined = PacketSet::new(self.geometry);
+        link.receiving.from = from;
+        if is_other {
+            link.receiving.subscribed = mask;
+            link.receiving.subscribed_at = now;
+            link.receiving.declined = PacketSet::new(self.geometry);
+        }
         // What is held goes first, so that it is not pushed.
         self.announce(id);
         if !was_feeding && !mask.is_empty() {
             self.announce_common(id);
         }
-        self.tell_link(id, &LinkMessage::Subscribe { stripes, mask: mask.0 });
-        if !mask.is_empty() && !self.holdings.has_all_groups() {
+        self.tell_link(id, &LinkMessage::Subscribe { stripes, mask: mask.0, from });
+        if is_other && !mask.is_empty() && !self.holdings.has_all_groups() {
             let others = (0..stripes).filter(|stripe| mask.contains(*stripe));
             let others = others.filter_map(|stripe| before[usize::from(stripe)]).filter(|before| *before != id);
             self.decline_coming(id, mask, &others.collect::<Vec<_>>());

@@ -32,8 +32,6 @@ pub(super) struct Holdings {
     groups: GroupSet,
     /// Whole packets in the order in which they were completed; neighbours are told from here.
     log: Vec<Held>,
-    /// No packet below this one is missing.
-    first_missing: u32,
     cache: BTreeMap<PacketIndex, Cached>,
     /// Packets of the cache, oldest first.
     cache_order: VecDeque<PacketIndex>,
@@ -56,7 +54,6 @@ impl Holdings {
             tree,
             groups: GroupSet::new(geometry),
             log: Vec::new(),
-            first_missing: 0,
             cache: BTreeMap::new(),
             cache_order: VecDeque::new(),
             cache_bytes: 0,
@@ -101,11 +98,6 @@ impl Holdings {
     /// Whole packets in the order in which they were completed.
     pub(super) fn log(&self) -> &[Held] {
         &self.log
-    }
-
-    /// The first packet that is not whole.
-    pub(super) fn first_missing(&self) -> u32 {
-        self.first_missing
     }
 
     /// Takes in a whole packet that is in the store already.
@@ -240,12 +232,6 @@ impl Holdings {
 
     fn packet_completed(&mut self, packet: PacketIndex, from: Option<LinkId>) {
         self.log.push(Held { packet, from });
-        while let Some(next) = self.geometry.packet(self.first_missing) {
-            if !self.has_packet(next) {
-                break;
-            }
-            self.first_missing += 1;
-        }
     }
 
     fn cache_group(&mut self, packet: PacketIndex, group: u32, bytes: Bytes) {

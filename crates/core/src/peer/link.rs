@@ -4,8 +4,9 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::meter::Meter;
+use super::schedule::place_at;
 use super::uplink::AckTime;
-use crate::content::{Geometry, GroupSet, KnownNodes, PacketIndex, PacketSet};
+use crate::content::{Geometry, GroupSet, KnownNodes, PacketIndex, PacketOrder, PacketSet};
 use crate::ids::PeerId;
 use crate::time::Time;
 use crate::wire::tracker::StripeMask;
@@ -63,12 +64,14 @@ pub(super) struct Sending {
     pub(super) declined: PacketSet,
     /// Stripes that the far end asked to be pushed, as it counts them.
     pub(super) subscribed: (u8, StripeMask),
-    /// Every packet below was looked at for the push; what comes later below it is in `fresh`.
+    /// The place from which it wants to be pushed; steps are counted from there (`schedule`).
+    pub(super) from: u32,
+    /// Every step below was looked at for the push; what comes later below it is in `fresh`.
     pub(super) cursor: u32,
-    /// Every packet below was looked at for what was sent to nobody yet; at an origin.
+    /// Every step below was looked at for what was sent to nobody yet; at an origin.
     pub(super) first_cursor: u32,
-    /// Packets below the cursor of which something new is there to push.
-    pub(super) fresh: BTreeSet<PacketIndex>,
+    /// Steps below the cursor at whose packets something new is there to push.
+    pub(super) fresh: BTreeSet<u32>,
     /// Packets that the far end asked for one by one.
     pub(super) requested: VecDeque<PacketIndex>,
     /// Packets that are to be sent as soon as they are read.
@@ -103,8 +106,9 @@ pub(super) struct Receiving {
     window_bytes_max: u32,
     round_started: Time,
     round_bytes: u64,
-    /// Stripes that we asked it to push.
+    /// Stripes that we asked it to push, and from which place.
     pub(super) subscribed: StripeMask,
+    pub(super) from: u32,
     pub(super) subscribed_at: Time,
     /// When payload came last.
     pub(super) payload_at: Time,
@@ -211,6 +215,7 @@ impl Sending {
             served_bytes: 0,
             declined: PacketSet::new(geometry),
             subscribed: (1, StripeMask::NONE),
+            from: 0,
             cursor: 0,
             first_cursor: 0,
             fresh: BTreeSet::new(),
@@ -223,10 +228,23 @@ impl Sending {
         }
     }
 
-    /// Whether the far end wants to be pushed this packet.
-    pub(super) fn wants_pushed(&self, packet: PacketIndex) -> bool {
+    /// Whether the far end wants to be pushed the packet at this place.
+    pub(super) fn wants_pushed(&self, place: u32) -> bool {
         let (stripes, mask) = self.subscribed;
-        mask.contains((packet.get() % u32::from(stripes)) as u8)
+        mask.contains((place % u32::from(stripes)) as u8)
+    }
+
+    /// The packet at a step of the push.
+    pub(super) fn at_step(&self, step: u32, order: &PacketOrder) -> Option<PacketIndex> {
+        place_at(step, self.from, order.places()).and_then(|place| order.at(place))
+    }
+
+    /// Begins with the push anew, at another place or with other stripes. What was sent is not sent again.
+    pub(super) fn push_from(&mut self, from: u32) {
+        self.from = from;
+        self.cursor = 0;
+        self.first_cursor = 0;
+        self.fresh.clear();
     }
 
     /// Whether so much payload may be sent now. A message never has to wait for more room than the channel ever has,
@@ -248,6 +266,7 @@ impl Receiving {
             round_started: now,
             round_bytes: 0,
             subscribed: StripeMask::NONE,
+            from: 0,
             subscribed_at: now,
             payload_at: now,
             outstanding: BTreeMap::new(),

@@ -193,7 +193,7 @@ impl Peer {
     fn understood(&mut self, id: LinkId, message: LinkMessage, now: Time) {
         match message {
             LinkMessage::Have { packets } => self.far_has(id, &packets, now),
-            LinkMessage::Subscribe { stripes, mask } => self.far_subscribes(id, stripes, mask, now),
+            LinkMessage::Subscribe { stripes, mask, from } => self.far_subscribes(id, stripes, mask, from, now),
             LinkMessage::Credit { received_bytes, limit_bytes } => {
                 self.far_credits(id, received_bytes, limit_bytes, now);
             }

@@ -20,6 +20,7 @@
 //! * `sending`: what goes to whom next
 //! * `receiving`: verify, keep, grant credit
 //! * `uplink`: how much may be in flight, and whose turn it is
+//! * `schedule`: what is to come first
 //! * `pulling`: stealing what no feeder brings in time
 //! * `checking`: reading what an earlier run left
 //! * `holdings`, `link`, `meter`, `timers`: the state these work on
@@ -34,6 +35,7 @@ mod linking;
 mod meter;
 mod pulling;
 mod receiving;
+mod schedule;
 mod sending;
 mod session;
 mod standby;
@@ -48,9 +50,10 @@ use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 pub use contract::{Event, Failure, Input, LinkStats, Output, PeerConfig, Phase, Start, Stats};
+pub use schedule::{WANTS_MAX, Want};
 pub use timers::Reason;
 
-use crate::content::{Geometry, HashTree, PacketIndex, PacketSet};
+use crate::content::{Geometry, HashTree, PacketIndex, PacketOrder, PacketSet};
 use crate::ids::{LinkId, PeerId, PeerSecret};
 use crate::time::Time;
 use crate::wire::link::LinkMessage;
@@ -62,6 +65,7 @@ use holdings::Holdings;
 use link::Link;
 use meter::Meter;
 use pulling::Pulling;
+use schedule::Schedule;
 use session::Session;
 use standby::Standby;
 use timers::Timers;
@@ -113,6 +117,7 @@ pub struct Peer {
     checking: Option<Checking>,
     /// Whether everything was announced as complete.
     completed: bool,
+    schedule: Schedule,
     pulling: Pulling,
     uplink: Uplink,
     totals: Totals,
@@ -151,6 +156,7 @@ impl Peer {
             holdings,
             checking: None,
             completed: false,
+            schedule: Schedule::new(geometry, PacketOrder::new(geometry, config.manifest.segments())),
             pulling: Pulling::new(geometry, salt),
             uplink: Uplink::default(),
             totals: Totals::default(),
@@ -180,6 +186,7 @@ impl Peer {
             Input::ReadDone { read, bytes } => self.read_done(read, &bytes, now),
             Input::ReadFailed { read, reason } => self.read_failed(read, reason, now),
             Input::UploadLimit { bytes_per_s } => self.set_upload_limit(bytes_per_s, now),
+            Input::Want { wants } => self.want(&wants, now),
             Input::Stop => self.stop(now),
         }
     }

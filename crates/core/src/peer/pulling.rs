@@ -23,6 +23,7 @@ use rand::Rng;
 
 use super::link::{Asked, ROUND_TRIP_ASSUMED};
 use super::linking::runs_of;
+use super::schedule::Missing;
 use super::{Life, Link, Peer, Reason};
 use crate::content::{PacketIndex, PacketSet};
 use crate::ids::LinkId;
@@ -40,6 +41,9 @@ const SOON: Duration = Duration::from_millis(2_000);
 const STARVING_FORGETS: u64 = 150;
 /// A feeder that has more packets than this to push of a stripe is behind.
 const BEHIND_PACKETS: u64 = 2;
+/// What is due is to be there so long before, to allow for a second try; but a feeder has so long in any case.
+const DUE_MARGIN: Duration = Duration::from_millis(1_500);
+const DUE_MIN: Duration = Duration::from_millis(250);
 /// A feeder that brought nothing for so long is not waited for.
 const STALLED: Duration = Duration::from_millis(2_500);
 /// A neighbour is asked for what it brings in so long, beyond the round trip.
@@ -72,6 +76,10 @@ pub(super) struct Pulling {
     copies: Vec<u8>,
     /// Missing packets that are worth asking for.
     askable: PacketSet,
+    /// In the order in which they are to come; some may have come or been asked for since.
+    askable_in_order: Vec<PacketIndex>,
+    /// So many of these are due soon.
+    urgent: usize,
     planned_at: Option<Time>,
     /// Missing packets that were known to be about at the last mark, and at the one before.
     known: PacketSet,
@@ -91,6 +99,8 @@ impl Pulling {
         Self {
             copies: Vec::new(),
             askable: none.clone(),
+            askable_in_order: Vec::new(),
+            urgent: 0,
             planned_at: None,
             known: none.clone(),
             known_before: none,
@@ -143,11 +153,11 @@ struct Feeder {
 }
 
 impl Feeder {
-    /// Whether the next packet of so many bytes would come late.
-    fn is_late(&mut self, packet_bytes: u64) -> bool {
+    /// Whether the next packet of so many bytes would come later than in so long.
+    fn is_late(&mut self, packet_bytes: u64, within: Duration) -> bool {
         self.ahead_bytes += packet_bytes;
         self.ahead_bytes > self.granted_bytes
-            && u128::from(self.ahead_bytes) * 1_000 > u128::from(self.bytes_per_s) * SOON.as_millis()
+            && u128::from(self.ahead_bytes) * 1_000 > u128::from(self.bytes_per_s) * within.as_millis()
     }
 }
 
@@ -228,37 +238,44 @@ impl Peer {
         let mut feeders = self.feeders(now);
         let mut askable = PacketSet::new(self.geometry);
         let mut known = PacketSet::new(self.geometry);
+        let mut in_order = Vec::new();
+        let mut urgent = 0;
         let mut is_left = false;
-        let first = self.holdings.first_missing();
-        let end = first.saturating_add(HORIZON).min(self.geometry.packets());
-        for packet in (first..end).filter_map(|index| self.packet(index)) {
-            if self.pulling.copies_of(packet) == 0 || self.holdings.has_packet(packet) {
+        let (missing, is_all) = self.schedule.missing(HORIZON, &self.holdings, now);
+        for Missing { packet, due } in missing {
+            if self.pulling.copies_of(packet) == 0 {
                 continue;
             }
             known.insert(packet);
             if asked.get(&packet).copied().unwrap_or(false) {
                 continue;
             }
-            let is_late = match &mut feeders[usize::from(self.feeding.stripe_of(packet.get()))] {
+            let is_late = match &mut feeders[usize::from(self.stripe_of(packet))] {
                 Feeder { link: None, .. } => true,
                 feeder => {
                     let link = feeder.link.and_then(|id| self.links.get(&id));
                     let will_push = link.is_some_and(|link| link.has.contains(packet));
                     let is_declined = link.is_some_and(|link| link.receiving.declined.contains(packet));
-                    let is_known = is_starving || self.pulling.known_before.contains(packet);
+                    let is_known = is_starving || due.is_some() || self.pulling.known_before.contains(packet);
+                    let within = due.map_or(SOON, |due| time_left(due, now));
                     let is_coming = self.holdings.groups_of(packet) != 0 && !feeder.is_stalled;
                     is_known
                         && (is_declined
-                            || !is_coming && (!will_push || feeder.is_late(u64::from(self.geometry.packet_bytes()))))
+                            || !is_coming
+                                && (!will_push || feeder.is_late(u64::from(self.geometry.packet_bytes()), within)))
                 }
             };
             is_left |= !is_late;
             if is_late {
                 askable.insert(packet);
+                in_order.push(packet);
+                urgent += usize::from(due.is_some());
             }
         }
-        self.pulling.at_end = askable.count() == 0 && !is_left && known.count() > 0 && end == self.geometry.packets();
+        self.pulling.at_end = askable.count() == 0 && !is_left && known.count() > 0 && is_all;
         self.pulling.askable = askable;
+        self.pulling.askable_in_order = in_order;
+        self.pulling.urgent = urgent;
         for feeder in feeders {
             if let Some(link) = feeder.link.and_then(|id| self.links.get_mut(&id)) {
                 link.receiving.is_behind =
@@ -314,22 +331,33 @@ impl Peer {
         feeders
     }
 
-    /// Of what is worth asking for and this neighbour has: the rarest of the oldest.
+    /// Of what is worth asking for and this neighbour has: what is due soon, in that order, then the rarest of
+    /// the first of the most urgent priority.
     fn pick(&self, id: LinkId, room: usize) -> Vec<PacketIndex> {
         let Some(link) = self.links.get(&id) else { return Vec::new() };
+        let may_ask = |packet: &PacketIndex| {
+            let is_open = self.pulling.askable.contains(*packet) && link.has.contains(*packet);
+            is_open && !link.receiving.outstanding.contains_key(packet)
+        };
+        let (urgent, others) = self.pulling.askable_in_order.split_at(self.pulling.urgent);
+        // What its feeder would push too late it may be asked for all the same: then it goes before the rest.
+        let mut picks: Vec<PacketIndex> = urgent.iter().copied().filter(may_ask).take(room).collect();
         let fed = link.receiving.subscribed;
-        let has = self.pulling.askable.iter().filter(|packet| link.has.contains(*packet));
-        let may_ask = has.filter(|packet| {
-            let is_fed = fed.contains(self.feeding.stripe_of(packet.get()));
-            !link.receiving.outstanding.contains_key(packet) && (!is_fed || link.receiving.declined.contains(*packet))
-        });
-        let mut picks: Vec<(u8, u32, PacketIndex)> = may_ask
-            .take(LOOK_AHEAD.max(room))
-            .map(|packet| (self.pulling.copies_of(packet), self.pulling.draw(packet), packet))
-            .collect();
-        picks.sort_unstable();
-        picks.truncate(room);
-        picks.into_iter().map(|(_, _, packet)| packet).collect()
+        let may_push =
+            |packet: &PacketIndex| fed.contains(self.stripe_of(*packet)) && !link.receiving.declined.contains(*packet);
+        let others = others.iter().copied().filter(|packet| may_ask(packet) && !may_push(packet));
+        let rank = |packet| {
+            (self.schedule.class_of(packet), self.pulling.copies_of(packet), self.pulling.draw(packet), packet)
+        };
+        let mut ranked: Vec<(u32, u8, u32, PacketIndex)> = others.take(LOOK_AHEAD.max(room)).map(rank).collect();
+        ranked.sort_unstable();
+        picks.extend(ranked.into_iter().map(|(_, _, _, packet)| packet).take(room - picks.len()));
+        picks
+    }
+
+    /// The stripe of a packet.
+    fn stripe_of(&self, packet: PacketIndex) -> u8 {
+        self.feeding.stripe_of(self.schedule.order().place_of(packet))
     }
 
     /// At the end: what this neighbour would bring much sooner than the one that was asked for it.
@@ -384,7 +412,7 @@ impl Peer {
 
     /// A packet that was asked for has begun to come: its feeder need not push it.
     pub(super) fn decline(&mut self, from: LinkId, packet: PacketIndex) {
-        let feeder = self.feeding.feeder(self.feeding.stripe_of(packet.get()));
+        let feeder = self.feeding.feeder(self.stripe_of(packet));
         let Some(id) = feeder.filter(|id| *id != from) else { return };
         let Some(link) = self.links.get_mut(&id).filter(|link| link.is_open()) else { return };
         if link.receiving.declined.insert(packet) {
@@ -396,16 +424,16 @@ impl Peer {
     /// A feeder of these stripes begins: it need not push what others were asked for, nor what the feeder before it has
     /// on its way. So a stripe changes its feeder at a packet that both know ([000] claims 14 and 15).
     pub(super) fn decline_coming(&mut self, id: LinkId, stripes: StripeMask, before: &[LinkId]) {
-        let of_stripes = |packet: &PacketIndex| stripes.contains(self.feeding.stripe_of(packet.get()));
-        let asked = self.links.values().flat_map(|link| link.receiving.outstanding.keys().copied());
+        let of_stripes = |packet: &PacketIndex| stripes.contains(self.stripe_of(*packet));
+        // What the new feeder itself was asked for it shall bring.
+        let others = self.links.iter().filter(|(other, _)| **other != id);
+        let asked = others.flat_map(|(_, link)| link.receiving.outstanding.keys().copied());
         let mut coming: Vec<u32> = asked.filter(of_stripes).map(PacketIndex::get).collect();
         let packet_bytes = u64::from(self.geometry.packet_bytes());
         for link in before.iter().filter_map(|before| self.links.get(before)) {
             let way = link.receiving.granted_bytes.saturating_sub(link.receiving.payload_bytes) / packet_bytes;
-            let missing =
-                (self.holdings.first_missing()..self.geometry.packets()).filter_map(|index| self.packet(index));
+            let missing = self.schedule.missing_in_sequence(&self.holdings);
             let pushed = missing.filter(|packet| of_stripes(packet) && link.has.contains(*packet));
-            let pushed = pushed.filter(|packet| !self.holdings.has_packet(*packet));
             coming.extend(pushed.take(way as usize).map(PacketIndex::get));
         }
         coming.sort_unstable();
@@ -464,6 +492,11 @@ impl Peer {
         self.pulling.forget_plan();
         self.timers.set_if_unset(Reason::Pull, now + PLAN_EVERY);
     }
+}
+
+/// How long a feeder may take for what is due.
+fn time_left(due: Time, now: Time) -> Duration {
+    (due.max(now) - now).saturating_sub(DUE_MARGIN).clamp(DUE_MIN, SOON)
 }
 
 /// How many packets may be asked for at a neighbour at a time.

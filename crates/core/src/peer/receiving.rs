@@ -111,6 +111,7 @@ impl Peer {
         if !self.holdings.is_writing(packet) && is_awaited() {
             self.read(packet);
         }
+        self.note_came(packet);
         if was_behind {
             for id in self.links.keys().copied().collect::<Vec<_>>() {
                 self.grant(id);

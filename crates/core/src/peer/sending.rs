@@ -1,6 +1,7 @@
 //! What goes to whom next.
 //!
-//! A far end gets what it asked for packet by packet, then what it subscribed to, lowest packet first. A message is the
+//! A far end gets what it asked for packet by packet, then what it subscribed to, in the content's order from the place
+//! that it named. A message is the
 //! longest run of groups of one packet that is verified here and not sent there yet, so a packet that is still coming in
 //! goes out group by group, and one that is whole goes out in one message. Sending stops where the far end's credit,
 //! the channel's room or the upload limit ends, and goes on when one of them is renewed: there is no timer in it but the
@@ -10,6 +11,7 @@ use core::time::Duration;
 
 use super::link::REQUESTED_MAX;
 use super::linking::runs_of;
+use super::schedule::step_of;
 use super::uplink::UploadLimit;
 use super::{Life, Peer, Reason};
 use crate::content::{GroupSet, PROOF_NODES_MAX, PacketIndex};
@@ -58,14 +60,16 @@ impl Peer {
         }
     }
 
-    pub(super) fn far_subscribes(&mut self, id: LinkId, stripes: u8, mask: u16, now: Time) {
+    pub(super) fn far_subscribes(&mut self, id: LinkId, stripes: u8, mask: u16, from: u32, now: Time) {
         let mask = self.accept_stripes(id, stripes, StripeMask(mask), now);
-        if let Some(link) = self.links.get_mut(&id).filter(|link| link.sending.subscribed != (stripes, mask)) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let (is_other, is_elsewhere) = (link.sending.subscribed != (stripes, mask), link.sending.from != from);
+        if is_other {
             link.sending.subscribed = (stripes, mask);
-            link.sending.cursor = 0;
-            link.sending.first_cursor = 0;
-            link.sending.fresh.clear();
             link.sending.declined = crate::content::PacketSet::new(self.geometry);
+        }
+        if is_other || is_elsewhere {
+            link.sending.push_from(from);
             self.pump(id, now);
         }
     }
@@ -122,14 +126,17 @@ impl Peer {
 
     /// New groups of a packet are verified: whoever subscribed to them may have them, and all are told in a while.
     pub(super) fn offer(&mut self, packet: PacketIndex, now: Time) {
+        let order = self.schedule.order();
+        let (place, places) = (order.place_of(packet), order.places());
         for id in self.links.keys().copied().collect::<Vec<_>>() {
             let Some(link) = self.links.get_mut(&id) else { continue };
             let is_declined = link.sending.declined.contains(packet) || link.has.contains(packet);
-            if !link.is_open() || !link.sending.wants_pushed(packet) || is_declined {
+            if !link.is_open() || !link.sending.wants_pushed(place) || is_declined {
                 continue;
             }
-            if packet.get() < link.sending.cursor {
-                link.sending.fresh.insert(packet);
+            let step = step_of(place, link.sending.from, places);
+            if step < link.sending.cursor {
+                link.sending.fresh.insert(step);
             }
             self.pump(id, now);
         }
@@ -155,8 +162,10 @@ impl Peer {
         if self.holdings.groups_of(packet) & !link.sending.sent.packet_groups(packet) == 0 {
             return;
         }
-        if link.sending.wants_pushed(packet) {
-            link.sending.fresh.insert(packet);
+        let order = self.schedule.order();
+        let place = order.place_of(packet);
+        if link.sending.wants_pushed(place) {
+            link.sending.fresh.insert(step_of(place, link.sending.from, order.places()));
         } else {
             link.sending.requested.push_front(packet);
         }
@@ -188,19 +197,21 @@ impl Peer {
     fn next_first(&mut self, id: LinkId, may_answer: bool) -> Option<PacketIndex> {
         let once = self.uplink.sent_once.as_ref()?;
         let link = self.links.get_mut(&id)?;
-        let (has, sending) = (&link.has, &mut link.sending);
+        let (has, sending, order) = (&link.has, &mut link.sending, self.schedule.order());
         let is_begun = |sent: &GroupSet, packet: PacketIndex| sent.packet_groups(packet) != 0;
         let asked = sending.requested.front().copied().filter(|_| may_answer);
         let asked = asked.filter(|packet| is_begun(&sending.sent, *packet) || !once.contains(*packet));
-        let begun = sending.fresh.first().copied().filter(|packet| is_begun(&sending.sent, *packet));
+        let begun = sending.fresh.first().and_then(|step| sending.at_step(*step, order));
+        let begun = begun.filter(|packet| is_begun(&sending.sent, *packet));
         if let Some(packet) = asked.or(begun.filter(|packet| !sending.declined.contains(*packet))) {
             return Some(packet);
         }
-        while let Some(packet) = self.geometry.packet(sending.first_cursor).filter(|_| !sending.subscribed.1.is_empty())
-        {
+        while !sending.subscribed.1.is_empty() {
+            let Some(packet) = sending.at_step(sending.first_cursor, order) else { break };
             let is_whole = sending.sent.packet_groups(packet) == self.holdings.full_groups(packet);
             let is_first = is_begun(&sending.sent, packet) || !once.contains(packet);
-            let is_wanted = sending.wants_pushed(packet) && !has.contains(packet) && !sending.declined.contains(packet);
+            let is_pushed = sending.wants_pushed(order.place_of(packet));
+            let is_wanted = is_pushed && !has.contains(packet) && !sending.declined.contains(packet);
             if is_first && !is_whole && is_wanted {
                 return Some(packet);
             }
@@ -216,17 +227,21 @@ impl Peer {
         if asked.is_some() {
             return asked;
         }
-        while let Some(packet) = link.sending.fresh.first().copied() {
-            if !link.has.contains(packet) && !link.sending.declined.contains(packet) {
+        let order = self.schedule.order();
+        while let Some(step) = link.sending.fresh.first().copied() {
+            let packet = link.sending.at_step(step, order);
+            let is_wanted =
+                |packet: &PacketIndex| !link.has.contains(*packet) && !link.sending.declined.contains(*packet);
+            if let Some(packet) = packet.filter(is_wanted) {
                 return Some(packet);
             }
-            link.sending.fresh.remove(&packet);
+            link.sending.fresh.remove(&step);
         }
         if link.sending.subscribed.1.is_empty() {
             return None;
         }
-        while let Some(packet) = self.geometry.packet(link.sending.cursor) {
-            let is_wanted = link.sending.wants_pushed(packet) && !link.has.contains(packet);
+        while let Some(packet) = link.sending.at_step(link.sending.cursor, order) {
+            let is_wanted = link.sending.wants_pushed(order.place_of(packet)) && !link.has.contains(packet);
             let is_wanted = is_wanted && !link.sending.declined.contains(packet);
             if is_wanted && self.holdings.groups_of(packet) & !link.sending.sent.packet_groups(packet) != 0 {
                 return Some(packet);
@@ -248,11 +263,13 @@ impl Peer {
         if sending.requested.front() == Some(&packet) {
             sending.requested.pop_front();
         }
-        sending.fresh.remove(&packet);
-        if packet.get() == sending.cursor {
+        let order = self.schedule.order();
+        let step = step_of(order.place_of(packet), sending.from, order.places());
+        sending.fresh.remove(&step);
+        if step == sending.cursor {
             sending.cursor += 1;
         }
-        if packet.get() == sending.first_cursor {
+        if step == sending.first_cursor {
             sending.first_cursor += 1;
         }
     }

@@ -108,7 +108,8 @@ impl Peer {
     /// Looks again at what far ends asked for beyond what a plan gave them.
     pub(super) fn look_at_waiting(&mut self, now: Time) {
         for (id, (stripes, mask)) in core::mem::take(&mut self.standby.waiting) {
-            self.far_subscribes(id, stripes, mask.0, now);
+            let Some(from) = self.links.get(&id).map(|link| link.sending.from) else { continue };
+            self.far_subscribes(id, stripes, mask.0, from, now);
         }
     }
 }

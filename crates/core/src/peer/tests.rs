@@ -4,6 +4,7 @@
 mod carrying;
 mod discipline;
 mod recovery;
+mod schedule;
 mod standing_by;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -28,6 +29,8 @@ struct Node {
     channels: BTreeMap<LinkId, (usize, LinkId)>,
     /// The store: what was written.
     stored: Vec<u8>,
+    /// Where writes began, in order.
+    written: Vec<u64>,
     record: Vec<u8>,
     events: Vec<Event>,
     linked: Vec<usize>,
@@ -103,6 +106,7 @@ impl World {
             connection: None,
             channels: BTreeMap::new(),
             stored,
+            written: Vec::new(),
             record: Vec::new(),
             events: Vec::new(),
             linked: Vec::new(),
@@ -207,6 +211,7 @@ impl World {
                 let start = offset_bytes as usize;
                 assert_eq!(&self.content[start..start + bytes.len()], &bytes[..], "only verified bytes are written");
                 self.nodes[node].stored[start..start + bytes.len()].copy_from_slice(&bytes);
+                self.nodes[node].written.push(offset_bytes);
                 self.give(node, Input::Written(write));
             }
             Output::Read { read, offset_bytes, len_bytes } => {

@@ -85,10 +85,13 @@ pub enum LinkMessage {
     },
     /// Push me all packets of these stripes that I do not hold, in order, as you get them. Replaces what I said before.
     Subscribe {
-        /// Number of stripes that packets are dealt to; packet `p` is in stripe `p mod stripes`.
+        /// Number of stripes that packets are dealt to; the packet at place `p` of the content's order is in stripe
+        /// `p mod stripes`.
         stripes: u8,
         /// Bit `i` is stripe `i`.
         mask: u16,
+        /// The place to push from; after the last place comes the first.
+        from: u32,
     },
     /// You may send payload until the sum on this link, since it opened, is `limit_bytes`. Also acknowledges.
     Credit {
@@ -195,10 +198,11 @@ impl LinkMessage {
                 put_runs(&mut out, have);
             }
             Self::Have { packets } => put_kind_and_runs(&mut out, kind::HAVE, packets),
-            Self::Subscribe { stripes, mask } => {
+            Self::Subscribe { stripes, mask, from } => {
                 out.put_u8(kind::SUBSCRIBE);
                 out.put_u8(*stripes);
                 out.put_u16_le(*mask);
+                out.put_u32_le(*from);
             }
             Self::Credit { received_bytes, limit_bytes } => {
                 out.put_u8(kind::CREDIT);
@@ -255,7 +259,7 @@ impl LinkMessage {
         let decoded = match kind {
             kind::HELLO => decode_hello(&mut input, geometry)?,
             kind::HAVE => Self::Have { packets: get_runs(&mut input, geometry)? },
-            kind::SUBSCRIBE => decode_subscribe(&mut input)?,
+            kind::SUBSCRIBE => decode_subscribe(&mut input, geometry)?,
             kind::CREDIT => Self::Credit { received_bytes: get_u64(&mut input)?, limit_bytes: get_u64(&mut input)? },
             kind::REQUEST => {
                 let packets = get_runs(&mut input, geometry)?;
@@ -346,13 +350,17 @@ fn decode_hello(input: &mut Bytes, geometry: &Geometry) -> Result<LinkMessage, D
     Ok(LinkMessage::Hello { content, agent, have: get_runs(input, geometry)? })
 }
 
-fn decode_subscribe(input: &mut Bytes) -> Result<LinkMessage, DecodeError> {
+fn decode_subscribe(input: &mut Bytes, geometry: &Geometry) -> Result<LinkMessage, DecodeError> {
     let stripes = get_u8(input)?;
     if stripes == 0 || stripes > super::tracker::STRIPES_MAX {
         return Err(DecodeError::Limit("stripes"));
     }
     let mask = get_u16(input)?;
-    Ok(LinkMessage::Subscribe { stripes, mask })
+    let from = get_u32(input)?;
+    if from > 0 && from >= geometry.packets() {
+        return Err(DecodeError::Index);
+    }
+    Ok(LinkMessage::Subscribe { stripes, mask, from })
 }
 
 fn decode_order(input: &mut Bytes) -> Result<LinkMessage, DecodeError> {

@@ -211,7 +211,8 @@ impl World {
             | Event::LinkUp { .. }
             | Event::LinkDown { .. }
             | Event::TrackerUp
-            | Event::TrackerDown { .. } => {}
+            | Event::TrackerDown { .. }
+            | Event::Came { .. } => {}
         }
     }
 

@@ -129,7 +129,7 @@ impl Lab {
     }
 
     fn subscribe(&mut self, link: LinkId) {
-        self.say(link, &LinkMessage::Subscribe { stripes: STRIPES, mask: ALL.0 });
+        self.say(link, &LinkMessage::Subscribe { stripes: STRIPES, mask: ALL.0, from: 0 });
     }
 
     fn request(&mut self, link: LinkId, first: u32, count: u32, partial: Vec<Partial>) {

@@ -54,7 +54,11 @@ fn message() -> impl Strategy<Value = LinkMessage> {
             have
         }),
         runs().prop_map(|packets| LinkMessage::Have { packets }),
-        (1_u8..=16, any::<u16>()).prop_map(|(stripes, mask)| LinkMessage::Subscribe { stripes, mask }),
+        (1_u8..=16, any::<u16>(), 0..geometry().packets()).prop_map(|(stripes, mask, from)| LinkMessage::Subscribe {
+            stripes,
+            mask,
+            from
+        }),
         (any::<u64>(), any::<u64>())
             .prop_map(|(received_bytes, limit_bytes)| LinkMessage::Credit { received_bytes, limit_bytes }),
         (runs(), partial()).prop_map(|(packets, partial)| LinkMessage::Request { packets, partial }),
