@@ -29,11 +29,19 @@ async function openBrowser(lab) {
 const element = (page, read) => page.evaluate(`(${read})(document.querySelector('pleach-download'))`);
 
 async function complete(page) {
-  await until('the page has everything', async () => (await element(page, (it) => it.state)) === 'complete', { timeoutMs: 90_000 });
+  await until(
+    'the page has everything',
+    async () => {
+      const state = await element(page, (it) => it.state);
+      assert.notEqual(state, 'failed');
+      return state === 'complete';
+    },
+    { timeoutMs: 90_000 },
+  );
 }
 
 async function downloaded(page, lab, press) {
-  const [download] = await Promise.all([page.waitForEvent('download', { timeout: 90_000 }), press()]);
+  const [download] = await Promise.all([page.waitForEvent('download', { timeout: 60_000 }), press()]);
   const file = path.join(await lab.folder(), `${Math.random().toString(36).slice(2)}.saved`);
   await download.saveAs(file);
   return { name: download.suggestedFilename(), file };
@@ -67,16 +75,21 @@ scenario('all of a folder as one ZIP', options, async (lab) => {
   await compareUnpacked(lab, file, files);
 });
 
-scenario('a ZIP that was begun before the last byte is no less whole', options, async (lab) => {
+scenario('a file is streamed to where the person chose while it comes', options, async (lab) => {
   const files = await sampleFolder(lab);
   const { address } = await startTracker(lab);
-  const { link } = await seedFolder(lab, 'Garden', files, address);
-  const page = await (await openBrowser(lab)).open(link);
-  const early = page.getByRole('button', { name: 'Save big.bin' });
-  await early.waitFor();
-  const { file } = await downloaded(page, lab, () => early.click());
-  assert.equal(await sha256(file), await sha256(files[0].file));
-  await complete(page);
+  const { link } = await seedFolder(lab, 'Garden', files, address, ['--upload-limit', '6MB']);
+  const page = await (await lab.chromium()).open(link);
+  await page.evaluate(async () => {
+    const chosen = await navigator.storage.getDirectory();
+    globalThis.showSaveFilePicker = ({ suggestedName }) => chosen.getFileHandle(suggestedName, { create: true });
+  });
+  await page.getByRole('button', { name: 'Save big.bin' }).click();
+  const row = page.getByRole('listitem').filter({ hasText: 'big.bin' });
+  await row.getByText(/^Saving, [1-9]/).waitFor();
+  assert.equal((await digests(page, [], ['big.bin']))['big.bin'].size, 0, 'what was chosen is as it was until all is written');
+  await row.getByText('Saved', { exact: true }).waitFor({ timeout: 60_000 });
+  assert.equal((await digests(page, [], ['big.bin']))['big.bin'].digest, await sha256(files[0].file));
 });
 
 scenario('all of a folder into a new folder, beside one of the same name', options, async (lab) => {
@@ -92,21 +105,9 @@ scenario('all of a folder into a new folder, beside one of the same name', optio
   });
   await complete(page);
   await page.getByRole('button', { name: 'Save into a folder' }).click();
-  await page.getByText('Saved into “Garden (2)”').waitFor({ timeout: 60_000 });
-  const saved = await page.evaluate(async (paths) => {
-    const chosen = await (await navigator.storage.getDirectory()).getDirectoryHandle('chosen');
-    const digests = {};
-    for (const each of paths) {
-      let place = await chosen.getDirectoryHandle('Garden (2)');
-      const names = each.split('/');
-      for (const name of names.slice(0, -1)) place = await place.getDirectoryHandle(name);
-      const bytes = await (await (await place.getFileHandle(names.at(-1))).getFile()).arrayBuffer();
-      const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-      digests[each] = [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-    }
-    return digests;
-  }, files.map((each) => each.path));
-  for (const each of files) assert.equal(saved[each.path], await sha256(each.file), each.path);
+  await page.getByText('Saved into “Garden (2)”').first().waitFor({ timeout: 60_000 });
+  const saved = await digests(page, ['chosen', 'Garden (2)'], files.map((each) => each.path));
+  for (const each of files) assert.equal(saved[each.path].digest, await sha256(each.file), each.path);
 });
 
 scenario('what an earlier visit left of a folder is told file by file', options, async (lab) => {
@@ -130,4 +131,23 @@ async function compareUnpacked(lab, zip, files) {
   // Python has it everywhere; it checks each CRC on the way.
   await promisify(execFile)('python3', ['-m', 'zipfile', '-e', zip, folder]);
   for (const each of files) assert.equal(await sha256(path.join(folder, each.path)), await sha256(each.file), each.path);
+}
+
+/** Size and SHA-256 of files in a folder of the page's origin private file system. */
+function digests(page, folder, paths) {
+  return page.evaluate(
+    async ({ folder, paths }) => {
+      const found = {};
+      for (const path of paths) {
+        let place = await navigator.storage.getDirectory();
+        const names = [...folder, ...path.split('/')];
+        for (const name of names.slice(0, -1)) place = await place.getDirectoryHandle(name);
+        const file = await (await place.getFileHandle(names.at(-1))).getFile();
+        const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', await file.arrayBuffer()));
+        found[path] = { size: file.size, digest: [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('') };
+      }
+      return found;
+    },
+    { folder, paths },
+  );
 }

@@ -21,5 +21,6 @@ export async function seedFolder(lab, name, files, address, args = []) {
   const answer = await fetch(`http://${address}${pathname}.pleach`, { method: 'PUT', body: JSON.stringify(manifest) });
   if (!answer.ok) throw new Error(`the tracker did not take the manifest: ${await answer.text()}`);
   const { digest } = await answer.json();
-  return { process, link: `http://${address}${pathname}#m1.${digest}`, files: entries };
+  const promise = Buffer.from(digest, 'hex').toString('base64url');
+  return { process, link: `http://${address}${pathname}#m1.${promise}`, files: entries };
 }

@@ -11,7 +11,7 @@
  */
 
 import type { LinkInfo, ManifestInfo, PeerEvent, PeerOptions, PleachPeer } from '../../pkg/pleach_browser.js';
-import { ContentReader, type ReadOptions, type Want } from '../reading/content-reader.js';
+import { ContentReader, type ReadOptions } from '../reading/content-reader.js';
 import type { save, saveFolder, SaveSource } from '../storage/save.js';
 import type { ContentStore, OpenedStore } from '../storage/store.js';
 import { filePaths } from '../store/names.js';
@@ -23,10 +23,7 @@ import type { ContentFile, EngineEvent, EnginePort, EngineStats, OpenOptions, Pr
 import { as, failureProblem, ProblemError, problemOf } from './problems.js';
 
 /** What the page does with a peer. */
-export type EnginePeer = Pick<PleachPeer, 'stats' | 'setUploadLimit' | 'stop' | 'free'> & {
-  want?(wants: Want[]): void;
-  heldUntil?(start: number): number;
-};
+export type EnginePeer = Pick<PleachPeer, 'stats' | 'setUploadLimit' | 'want' | 'heldUntil' | 'stop' | 'free'>;
 
 /** The wasm module, as much of it as is used. */
 export interface EngineModule {
@@ -221,8 +218,8 @@ export class PleachEngine implements EnginePort {
     const reader = new ContentReader({
       sizeBytes: store.sizeBytes,
       read: (offset, length) => store.read(offset, length),
-      heldUntil: (start) => this.#peer?.heldUntil?.(start) ?? start,
-      want: (wants) => this.#peer?.want?.(wants),
+      heldUntil: (start) => this.#peer?.heldUntil(start) ?? start,
+      want: (wants) => this.#peer?.want(wants),
     });
     this.#reader = reader;
     this.#peer = new PleachPeer({
@@ -251,6 +248,9 @@ export class PleachEngine implements EnginePort {
         return this.#tell({ type: 'linkUp', peer: event.peer });
       case 'linkDown':
         return this.#tell({ type: 'linkDown', peer: event.peer, reason: event.reason });
+      case 'came':
+        // Its write was noted when it was done.
+        return;
       case 'resumed':
         if (this.#reader) void findKept(this.#reader, this.#ended.signal);
         return this.#tell(event);

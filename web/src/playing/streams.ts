@@ -41,7 +41,7 @@ export class Streams {
   readonly #container: ServiceWorkerContainer;
   readonly #folder: string;
   readonly #open = new Map<string, Open>();
-  #awakeAtMs = 0;
+  #awakeAtMs = -Infinity;
 
   constructor(container: ServiceWorkerContainer, folder: string) {
     this.#container = container;

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { ContentReader, WANTS_MAX, type Want } from './content-reader.js';
+import type { Want } from '../../pkg/pleach_browser.js';
+import { ContentReader, WANTS_MAX } from './content-reader.js';
 
 const SIZE = 10_000_000;
 const KIB_256 = 256 * 1024;

@@ -11,13 +11,8 @@
  * the order in which they came.
  */
 
+import type { Want } from '../../pkg/pleach_browser.js';
 import { Ranges, type Range } from './ranges.js';
-
-/** A stretch that is wanted; see `PleachPeer.want`. */
-export interface Want extends Range {
-  /** How fast it will be used up from its start; `null`: all at once. */
-  readonly bytesPerS: number | null;
-}
 
 export interface ReadOptions {
   /** Ends the read; the stream fails with the signal's reason. */

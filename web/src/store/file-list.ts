@@ -81,7 +81,7 @@ export function fileList(state: DownloadState, { search, page }: FileQuery): Fil
   const places = found.slice(shown * PAGE_ROWS, (shown + 1) * PAGE_ROWS);
   const first = shown * PAGE_ROWS + 1;
   return {
-    rows: places.map((place, at) => rowOf(state, place, places[at - 1]?.folder ?? (at === 0 ? null : ''))),
+    rows: places.map((place, at) => rowOf(state, place, places[at - 1]?.folder ?? null)),
     summary: summaryOf(state, found.length, wanted !== ''),
     span: pages > 1 ? `${first}–${first + places.length - 1} of ${found.length.toLocaleString('en')}` : '',
     page: shown,
