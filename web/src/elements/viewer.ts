@@ -7,7 +7,7 @@ import type { ContentInfo } from '../engine/port.js';
 import { openingOf, subtitlesOf, type Opening } from '../playing/media.js';
 import { openContent, type OpenedContent } from '../playing/open-file.js';
 import { displayName } from '../store/names.js';
-import { isComplete } from '../store/state.js';
+import { canRead, isComplete } from '../store/state.js';
 import type { DownloadStore } from '../store/store.js';
 import { element } from './dom.js';
 
@@ -23,6 +23,7 @@ export interface ViewerOptions {
 }
 
 const CANT_STREAM = 'It can be played when everything is here: ';
+const ENDED = 'The download has ended before this part came.';
 const CANT_SHOW = 'This browser can’t show this file. Save it, and open it with another program.';
 const WAITING = 'Waiting for the next part…';
 
@@ -82,7 +83,8 @@ export class Viewer {
       this.#watch(shown, opened, file, content);
       await addSubtitles(shown, opened, content, file);
     }
-    shown.addEventListener('error', () => this.#options.onWord(CANT_SHOW), { signal: this.#ended.signal });
+    const onError = (): void => this.#options.onWord(canRead(this.#store.getState().phase) ? CANT_SHOW : ENDED);
+    shown.addEventListener('error', onError, { signal: this.#ended.signal });
     shown.src = address;
     return shown;
   }

@@ -151,7 +151,10 @@ async function find(href: string): Promise<Streams> {
 async function registered(container: ServiceWorkerContainer, href: string): Promise<ServiceWorkerRegistration> {
   const present = await container.getRegistration(location.href);
   const script = (present?.active ?? present?.waiting ?? present?.installing)?.scriptURL;
-  return present && script !== href ? present : container.register(href);
+  if (present && script !== href) return present;
+  return container.register(href).catch((error: unknown) => {
+    throw new Error(`this site has no ${new URL(href).pathname}`, { cause: error });
+  });
 }
 
 function active(registration: ServiceWorkerRegistration): Promise<ServiceWorker> {

@@ -1,6 +1,7 @@
 /** What is opened of a download, in its place above the progress. Loaded when somebody opens something. */
 
 import { displayName } from '../../store/names.js';
+import { isComplete } from '../../store/state.js';
 import type { DownloadStore } from '../../store/store.js';
 import { addStyle, element } from '../dom.js';
 import { Viewer } from '../viewer.js';
@@ -9,6 +10,8 @@ import { PLAYER_CSS } from './pleach-download.player-styles.js';
 export class PlayerSection {
   readonly #root: HTMLElement;
   #viewer: Viewer | null = null;
+  /** Ends waiting for all to be here, where nothing can be played before. */
+  #stopWaiting = (): void => {};
   /** Has the focus again when the player is closed. */
   #opener: HTMLElement | null = null;
 
@@ -37,14 +40,22 @@ export class PlayerSection {
     this.#viewer = viewer;
     const shown = await viewer.open(file);
     if (this.#viewer !== viewer) return viewer.close();
-    if (!shown) return;
+    if (!shown) return this.#openWhenComplete(store, file, workerUrl);
     stage.append(shown);
     this.#root.scrollIntoView({ block: 'nearest' });
     shown.focus({ preventScroll: true });
     if (shown instanceof HTMLMediaElement) void shown.play().catch(() => undefined);
   }
 
+  #openWhenComplete(store: DownloadStore, file: number, workerUrl: string | undefined): void {
+    if (isComplete(store.getState().phase)) return;
+    this.#stopWaiting = store.subscribe(({ phase }) => {
+      if (isComplete(phase)) void this.open(store, file, workerUrl);
+    });
+  }
+
   close(): void {
+    this.#stopWaiting();
     this.#viewer?.close();
     this.#viewer = null;
     this.#root.hidden = true;

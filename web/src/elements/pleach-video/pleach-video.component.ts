@@ -5,7 +5,7 @@
 
 import type { ContentInfo } from '../../engine/port.js';
 import { openingOf } from '../../playing/media.js';
-import { canRead, isComplete, type DownloadState } from '../../store/state.js';
+import { canRead, isBusy, isComplete, type DownloadState } from '../../store/state.js';
 import { announcement, viewOf } from '../../store/words.js';
 import { setText, sheetOf } from '../dom.js';
 import { DownloadElement } from '../download-element.js';
@@ -62,11 +62,10 @@ export abstract class PleachVideo extends DownloadElement {
   static readonly observedAttributes: readonly string[] = ['src', 'file', 'controls', 'autoplay', 'muted', 'poster', 'upload', 'name'];
 
   #viewer: Viewer | null = null;
-  /** What it was opened as: again once complete, if it could not be before. */
-  #triedComplete = false;
-  #opening = false;
+  /** What of the content was there when opening it was tried last: a part is tried once, and all once more. */
+  #tried: 'nothing' | 'part' | 'all' = 'nothing';
   #wantsToPlay = false;
-  /** What the viewer says stands in the way. */
+  /** What stands in the way of playing, in words. */
   #word = '';
 
   constructor() {
@@ -114,18 +113,24 @@ export abstract class PleachVideo extends DownloadElement {
 
   protected override render(state: DownloadState, before: DownloadState | null): void {
     const view = viewOf(state, this.getAttribute('name') ?? '');
-    if (canRead(state.phase)) void this.#open(state);
-    const failed = state.phase === 'failed' || state.phase === 'stopped';
+    const ended = state.phase === 'failed' || state.phase === 'stopped';
     const begin = this.find('.begin');
-    begin.hidden = !(state.phase === 'idle' || failed);
-    begin.setAttribute('aria-label', failed ? view.main.label : `Play ${view.name}`);
-    const [notice] = view.notices;
-    const trouble = notice && notice.tone !== 'success' && notice.tone !== 'info' ? `${notice.title} ${notice.advice}` : '';
-    const waits = this.#word === '' ? '' : [this.#word, view.percent].filter((text) => text !== '').join(' ');
-    const opening = this.video.hidden && state.phase !== 'idle' && !failed ? [view.headline, view.percent].join(' ').trim() : '';
-    setText(this.find('.word'), trouble || waits || opening);
+    begin.hidden = !(state.phase === 'idle' || ended);
+    begin.setAttribute('aria-label', ended ? view.main.label : `Play ${view.name}`);
+    if (state.phase === 'opening') this.#close();
+    if (canRead(state.phase)) void this.#open(state);
+    this.#renderWord(state);
     const news = before && announcement(before, state, view);
     if (news) setText(this.find('.live'), news);
+  }
+
+  /** Trouble of the download first, then what stands in the way of playing, then how the beginning goes. */
+  #renderWord(state: DownloadState): void {
+    const { notices, percent, headline } = viewOf(state);
+    const trouble = notices.find(({ tone }) => tone === 'error' || tone === 'warning');
+    const isOpening = this.video.hidden && (isBusy(state.phase) || isComplete(state.phase));
+    const word = this.#word || (isOpening ? headline : '');
+    setText(this.find('.word'), trouble ? `${trouble.title} ${trouble.advice}` : word === '' ? '' : `${word} ${percent}`.trim());
   }
 
   #applyAttributes(): void {
@@ -140,18 +145,17 @@ export abstract class PleachVideo extends DownloadElement {
     if (poster !== '') video.poster = poster;
   }
 
-  /** Once; and once more when all is here, if it could not be played before. */
   async #open(state: DownloadState): Promise<void> {
     const { store } = this;
-    const complete = isComplete(state.phase);
-    if (!store || !state.content || this.#opening || (this.#viewer && !(this.hasAttribute('waits-for-all') && complete && !this.#triedComplete))) return;
-    this.#triedComplete = complete;
+    const there = isComplete(state.phase) ? 'all' : 'part';
+    const couldPlay = this.#tried === 'part' && !this.hasAttribute('waits-for-all');
+    if (!store || !state.content || this.#tried === there || this.#tried === 'all' || couldPlay) return;
+    this.#tried = there;
     const file = this.#fileOf(state.content);
     if (file < 0) return this.#say('There is no video here.');
-    this.#opening = true;
     const { Viewer } = await import('../viewer.js');
-    this.#opening = false;
-    if (this.store !== store) return;
+    if (this.store !== store || this.#tried !== there) return;
+    this.#viewer?.close();
     const viewer = new Viewer(store, {
       workerUrl: this.getAttribute('service-worker') ?? undefined,
       media: this.video,
@@ -159,12 +163,17 @@ export abstract class PleachVideo extends DownloadElement {
     });
     this.#viewer = viewer;
     const shown = await viewer.open(file);
-    if (this.#viewer !== viewer) return viewer.close();
-    this.toggleAttribute('waits-for-all', shown === null && !complete);
-    if (!shown) return;
-    this.#say('');
+    if (this.#viewer !== viewer) return;
+    this.toggleAttribute('waits-for-all', shown === null && there === 'part');
+    if (shown) this.#showVideo();
+    // All came while it was found out that a part can't be played.
+    else if (this.shown && isComplete(this.shown.phase)) void this.#open(this.shown);
+  }
+
+  #showVideo(): void {
     this.video.hidden = false;
     this.find('.poster').hidden = true;
+    this.#say('');
     if (this.#wantsToPlay || this.hasAttribute('autoplay')) void this.video.play().catch(() => undefined);
   }
 
@@ -178,7 +187,7 @@ export abstract class PleachVideo extends DownloadElement {
 
   #say(text: string): void {
     this.#word = text;
-    if (this.shown) this.render(this.shown, null);
+    if (this.shown) this.#renderWord(this.shown);
   }
 
   #reopen(): void {
@@ -189,6 +198,7 @@ export abstract class PleachVideo extends DownloadElement {
   #close(): void {
     this.#viewer?.close();
     this.#viewer = null;
+    this.#tried = 'nothing';
     this.#word = '';
     this.video.hidden = true;
     this.removeAttribute('waits-for-all');
