@@ -169,7 +169,7 @@ scenario('<pleach-video> in a site that does not waits for all, says so, and pla
   const site = await siteWith(lab, address, link);
   const page = await (await lab.chromium()).open(site.url);
   await page.getByRole('button', { name: /^Play/ }).click();
-  await page.getByText(/can be played when everything is here/).first().waitFor({ timeout: 30_000 });
+  await page.getByText(/opens by itself when everything is here/).first().waitFor({ timeout: 30_000 });
   assert.equal(await inElement(page, (it) => it.hasAttribute('waits-for-all')), true);
   await plays(page);
   assert.equal(await progress(page), 1);

@@ -145,7 +145,7 @@ scenario('the file is saved byte for byte, and can still be read for others', op
       const { store } = await openStore(content, sizeBytes);
       globalThis.kept = store;
       await store.write(0, pattern(0, sizeBytes));
-      return storage.save({ store, source: whole(store), fileName: 'talk.mp4', picker: false });
+      return storage.save({ store, source: wholeOf(store), fileName: 'talk.mp4', picker: false });
     },
     { content: ID, sizeBytes },
   );
@@ -178,9 +178,9 @@ scenario('a chosen file appears whole or not at all', options, async (lab) => {
     const sizeOf = async (name) => (await (await folder.getFileHandle(name)).getFile()).size;
 
     const progress = [];
-    const whole = await storage.save({ store, source: whole(store), fileName: 'whole', onProgress: (bytes) => progress.push(bytes / MIB) });
+    const whole = await storage.save({ store, source: wholeOf(store), fileName: 'whole', onProgress: (bytes) => progress.push(bytes / MIB) });
     const stop = new AbortController();
-    const cut = await storage.save({ store, source: whole(store), fileName: 'cut', signal: stop.signal, onProgress: () => stop.abort() });
+    const cut = await storage.save({ store, source: wholeOf(store), fileName: 'cut', signal: stop.signal, onProgress: () => stop.abort() });
     const saved = new Uint8Array(await (await (await folder.getFileHandle('whole')).getFile()).arrayBuffer());
     return { whole, progress, right: equal(saved, pattern(0, sizeBytes)), cut, cutBytes: await sizeOf('cut') };
   }, ID);
@@ -276,7 +276,7 @@ async function prepare(page) {
     globalThis.openStore = (content, sizeBytes) => {
       return storage.OpfsStore.open({ content, sizeBytes, workerUrl: '/storage/store-worker.js' });
     };
-    globalThis.whole = (store) => async () => ({ sizeBytes: store.sizeBytes, blob: await store.file() });
+    globalThis.wholeOf = (store) => async () => ({ sizeBytes: store.sizeBytes, blob: await store.file() });
     globalThis.pattern = new Function(`return ${patternSource}`)();
     globalThis.equal = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i]);
   }, pattern.toString());

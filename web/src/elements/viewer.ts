@@ -22,7 +22,8 @@ export interface ViewerOptions {
   readonly media?: HTMLMediaElement | undefined;
 }
 
-const CANT_STREAM = 'It can be played when everything is here: ';
+/** Followed by why. */
+const CANT_STREAM = 'It opens by itself when everything is here, because';
 const ENDED = 'The download has ended before this part came.';
 const CANT_SHOW = 'This browser can’t show this file. Save it, and open it with another program.';
 const WAITING = 'Waiting for the next part…';
@@ -56,7 +57,7 @@ export class Viewer {
       this.#opened = opened;
       return await this.#make(opened, content, file, opening);
     } catch (error) {
-      this.#options.onWord(`${CANT_STREAM}${error instanceof Error ? error.message : String(error)}.`);
+      this.#options.onWord(`${CANT_STREAM} ${error instanceof Error ? error.message : String(error)}.`);
       return null;
     }
   }

@@ -28,6 +28,8 @@ export interface Scene {
   readonly title: string;
   /** Waits for the press of the button. */
   readonly manual?: true;
+  /** Shown by `<pleach-video>`. */
+  readonly video?: true;
   readonly upload?: string;
   play(stage: Stage): void | Promise<void>;
 }
@@ -395,6 +397,18 @@ export const SCENES: Record<string, Scene> = {
       await stage.loaded('.player-word:not(:empty)');
     },
   },
+  'video-idle': { title: 'A video, not started', video: true, manual: true, play: () => {} },
+  'video-opening': { title: 'A video, opening', video: true, play: () => {} },
+  'video-waits': {
+    title: 'A video that waits for all',
+    video: true,
+    play: async (stage) => {
+      begin(stage);
+      download(stage, 0, 0.42, LINKS);
+      await stage.loaded('.word:not(:empty)');
+    },
+  },
+  'video-failed': { title: 'A video that nobody has', video: true, play: fail('not-found', 'pleach.example answered 404') },
   'picture-alone': { title: 'Who feeds whom: nobody but me', play: (stage) => picture(stage, 0, { left_out: 0, peers: [{ id: fakePeerId(2).slice(0, 8), depth: null, parents: [] }] }, []) },
   'picture-few': { title: 'Who feeds whom: three others', play: (stage) => picture(stage, 0.42, fakeForest(4, { fanOut: 2 }), FEW_LINKS) },
   'picture-40': { title: 'Who feeds whom: forty', play: (stage) => picture(stage, 0.42, fakeForest(40), MANY_LINKS) },

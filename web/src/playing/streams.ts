@@ -120,8 +120,8 @@ export class Streams {
 const found = new Map<string, Promise<Streams>>();
 
 /**
- * The way by the service worker at `workerUrl`, which must lie on this page's own site. Rejects with why there is none;
- * asked again, it tries again.
+ * The way by the service worker at `workerUrl`, which must lie on this page's own site. Rejects with why there is none, as
+ * what follows a "because"; asked again, it tries again.
  */
 export function streamsBy(workerUrl: string): Promise<Streams> {
   const { href } = new URL(workerUrl, document.baseURI);
@@ -137,7 +137,7 @@ export function streamsBy(workerUrl: string): Promise<Streams> {
 
 async function find(href: string): Promise<Streams> {
   const container = navigator.serviceWorker as ServiceWorkerContainer | undefined;
-  if (!container) throw new Error('this page may have no service worker: it did not come by https');
+  if (!container) throw new Error('this page did not come by https');
   if (new URL(href).origin !== location.origin) throw new Error(`the service worker ${href} is not of this site`);
   const registration = await registered(container, href);
   if (!location.href.startsWith(registration.scope)) throw new Error(`this page is not below ${registration.scope}`);

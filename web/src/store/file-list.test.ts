@@ -60,9 +60,9 @@ describe('of ten thousand', () => {
 
   it('a page is shown', () => {
     expect(list(change).rows).toHaveLength(PAGE_ROWS);
-    expect(list(change)).toMatchObject({ span: '1–50 of 10,000', page: 0, pages: 200, searchable: true });
-    expect(list(change, '', 1).rows[0]).toMatchObject({ folder: '0', name: 'IMG_500.jpg' });
-    expect(list(change, '', 999)).toMatchObject({ page: 199, span: '9951–10000 of 10,000' });
+    expect(list(change)).toMatchObject({ span: '1–25 of 10,000', page: 0, pages: 400, searchable: true });
+    expect(list(change, '', 1).rows[0]).toMatchObject({ folder: '0', name: 'IMG_250.jpg' });
+    expect(list(change, '', 999)).toMatchObject({ page: 399, span: '9,976–10,000 of 10,000' });
   });
 
   it('one is found', () => {

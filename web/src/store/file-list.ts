@@ -1,6 +1,6 @@
 /**
  * The files of a folder as a list for people: by folder and name, found by a part of their path, a page at a time, so
- * that ten thousand cost the browser what fifty do. Every text of the list is made here.
+ * that ten thousand cost the browser what a few do. Every text of the list is made here.
  */
 
 import type { ContentFile } from '../engine/port.js';
@@ -11,7 +11,7 @@ import { canRead, canSaveFile, isComplete, type DownloadState } from './state.js
 import { kindOf, openLabel, type FileKind } from './words.js';
 
 /** Rows of a page. */
-export const PAGE_ROWS = 50;
+export const PAGE_ROWS = 25;
 /** With fewer files nobody needs to search. */
 const SEARCH_FILES_MIN = 13;
 
@@ -83,20 +83,22 @@ export function fileList(state: DownloadState, { search, page }: FileQuery): Fil
   return {
     rows: places.map((place, at) => rowOf(state, place, places[at - 1]?.folder ?? null)),
     summary: summaryOf(state, found.length, wanted !== ''),
-    span: pages > 1 ? `${first}–${first + places.length - 1} of ${found.length.toLocaleString('en')}` : '',
+    span: pages > 1 ? `${count(first)}–${count(first + places.length - 1)} of ${count(found.length)}` : '',
     page: shown,
     pages,
     searchable: files.length >= SEARCH_FILES_MIN,
   };
 }
 
+const count = (number: number): string => number.toLocaleString('en');
+
 function summaryOf({ content, filesHeld }: DownloadState, found: number, searched: boolean): string {
   const files = content?.files ?? [];
   if (searched) return found === 0 ? 'No file is called so' : `${formatCount(found, 'file', 'files')} found`;
   const here = files.filter(({ start, end }, at) => end - start <= (filesHeld?.[at] ?? -1)).length;
-  const count = formatCount(files.length, 'file', 'files');
-  if (here === files.length) return `${count}, all here`;
-  return here > 0 ? `${count}, ${here.toLocaleString('en')} of them here` : count;
+  const all = formatCount(files.length, 'file', 'files');
+  if (here === files.length) return `${all}, all here`;
+  return here > 0 ? `${all}, ${count(here)} of them here` : all;
 }
 
 function rowOf(state: DownloadState, { file, folder }: Place, folderBefore: string | null): FileRow {

@@ -83,10 +83,10 @@ describe('the files of a folder', () => {
   it('are a page of rows, however many they are', async () => {
     const many = fakeFolder('Many', Array.from({ length: 10_000 }, (_, at) => [`IMG_${at}.jpg`, 1]));
     await run(many, new Array(10_000).fill(0));
-    expect(all('.file')).toHaveLength(50);
+    expect(all('.file')).toHaveLength(25);
     button('Next').click();
-    expect(text('.file-name')[0]).toBe('IMG_50.jpg');
-    expect(text('.files-news')).toEqual(['10,000 files. 51–100 of 10,000']);
+    expect(text('.file-name')[0]).toBe('IMG_25.jpg');
+    expect(text('.files-news')).toEqual(['10,000 files. 26–50 of 10,000']);
     button('Previous').click();
     button('Previous').click();
     expect(text('.file-name')[0]).toBe('IMG_0.jpg');

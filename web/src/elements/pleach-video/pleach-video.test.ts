@@ -66,7 +66,7 @@ describe('where there is no service worker', () => {
 
   it('says that it waits for all, and how far it is', () => {
     come(0.42);
-    expect(word()).toMatch(/^It can be played when everything is here: .* 42%$/);
+    expect(word()).toMatch(/^It opens by itself when everything is here, because .* 42%$/);
   });
 
   it('plays the stored file once all is here', async () => {
