@@ -102,18 +102,32 @@ describe('a read', () => {
 });
 
 describe('what is wanted', () => {
-  it('is what readers lack: players first, the newest before, then savers in turn', () => {
+  it('is what readers lack: the newest player first, then savers in turn', () => {
     reader.note(0, 50);
     reader.read(0, 100);
     reader.read(200, 300);
-    reader.read(1_000, 2_000, { playing: true, bytesPerS: () => 125 });
+    reader.read(1_000, 2_000, { playing: true });
     reader.read(5_000, 6_000, { playing: true });
     expect(wants).toEqual([
       { start: 5_000, end: 6_000, bytesPerS: null },
-      { start: 1_000, end: 2_000, bytesPerS: 125 },
       { start: 50, end: 100, bytesPerS: null },
       { start: 200, end: 300, bytesPerS: null },
     ]);
+  });
+
+  it('is what the player lacks that waited last, and others only while they wait', async () => {
+    const first = reader.read(0, 100, { playing: true, bytesPerS: () => 125 }).getReader();
+    const second = reader.read(500, 600, { playing: true }).getReader();
+    expect(wants).toEqual([{ start: 500, end: 600, bytesPerS: null }]);
+    const read = first.read();
+    await vi.waitFor(() => expect(wants).toEqual([{ start: 0, end: 100, bytesPerS: 125 }]));
+    void second.read().catch(() => {});
+    await vi.waitFor(() => expect(wants.map(({ start }) => start)).toEqual([500, 0]));
+    reader.note(0, 50);
+    await read;
+    reader.tell();
+    expect(wants.map(({ start }) => start)).toEqual([500]);
+    await Promise.all([first.cancel(), second.cancel()]);
   });
 
   it('moves with a seek', async () => {

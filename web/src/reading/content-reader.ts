@@ -6,9 +6,10 @@
  *                                  └─► what is wanted first ─► engine
  * ```
  *
- * A reader holds one piece at most, and takes the next when that one was taken. What all readers lack is told to the
- * engine as what is wanted first: who plays before who saves, the newest player first (a seek is a new read), savers in
- * the order in which they came.
+ * A reader holds one piece at most, and takes the next when that one was taken. What readers lack is told to the engine as
+ * what is wanted first: who plays before who saves, savers in the order in which they came. Of players the newest goes
+ * first (a seek is a new read), or one that waited later; browsers keep others open, of which they may never read again,
+ * so these want something only while they wait.
  */
 
 import type { Want } from '../../pkg/pleach_browser.js';
@@ -53,7 +54,7 @@ interface Reader {
 export class ContentReader {
   readonly #parts: ReaderParts;
   readonly #there = new Ranges();
-  /** Players first, the newest before; then savers, the oldest before. */
+  /** Players first, the newest or the last to wait before; then savers, the oldest before. */
   #readers: Reader[] = [];
   #ended: Error | null = null;
 
@@ -158,15 +159,23 @@ export class ContentReader {
       const there = this.until(reader.at);
       if (there > reader.at) return there;
       if (this.#ended) throw this.#ended;
-      await new Promise<void>((wake) => (reader.wake = wake));
+      const woken = new Promise<void>((wake) => (reader.wake = wake));
+      if (reader.options.playing && this.#readers[0] !== reader) this.#toFront(reader);
+      await woken;
       reader.wake = null;
       reader.options.signal?.throwIfAborted();
       if (!this.#readers.includes(reader)) throw new DOMException('the read was cancelled', 'AbortError');
     }
   }
 
+  #toFront(reader: Reader): void {
+    this.#readers = [reader, ...this.#readers.filter((other) => other !== reader)];
+    this.tell();
+  }
+
   #wantOf(reader: Reader): Want | null {
     reader.toldAt = reader.at;
+    if (reader.options.playing && reader.wake === null && reader !== this.#readers[0]) return null;
     const start = this.until(reader.at);
     return start < reader.end ? { start, end: reader.end, bytesPerS: reader.options.bytesPerS?.() ?? null } : null;
   }
