@@ -7,8 +7,12 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
+use pleach_core::content::Segmentation;
 use pleach_core::forest::Topology;
 use pleach_tracker::ServerOptions;
+
+use crate::describing::Stretch;
+use crate::moment::Moment;
 
 /// Children that a node would feed, in all stripes together; a tracker gives it as many as it was seen to feed.
 pub(crate) const SLOTS: u8 = 64;
@@ -16,21 +20,23 @@ pub(crate) const SLOTS: u8 = 64;
 const AFTER_HELP: &str = "\
 Examples:
   pleach share talk.mp4                 share a file; open the printed link in any browser
+  pleach share Photos                   or a folder, or several files at once
   pleach get LINK                       get it on the command line instead
   pleach get LINK --stdout | tar x      or straight into another program
   pleach tracker --listen 0.0.0.0:8080  run a meeting point for many files
   pleach seed talk.mp4 --tracker https://tracker.example
+  pleach publish talk.mp4 --tracker https://tracker.example --source https://site.example/talk.mp4
 
 Every flag can also be set in the environment, as PLEACH_ and its name: PLEACH_LISTEN, PLEACH_UPLOAD_LIMIT …
 RUST_LOG sets what is logged, finer than -v does. NO_COLOR turns colours off.
 
 Exit codes:
   0  done                                  4  storage: disk full, not writable, file in the way
-  1  failure                               5  the file changed while it was shared
+  1  failure                               5  a file changed while it was shared
   2  wrong arguments                     130  interrupted (Ctrl-C)
-  3  not found, or nobody had it in time 143  ended by the system (SIGTERM)";
+  3  not found, or not to be had in time 143  ended by the system (SIGTERM)";
 
-/// Share files of any size from your machine: those who get them pass them on to each other.
+/// Share files and folders of any size from your machine: those who get them pass them on to each other.
 #[derive(Debug, Parser)]
 #[command(name = "pleach", version, about, after_help = AFTER_HELP, propagate_version = true)]
 pub(crate) struct Cli {
@@ -53,12 +59,14 @@ pub(crate) struct OutputArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Share a file: one process is all it takes, and a link that opens in any browser.
+    /// Share files or folders: one process is all it takes, and a link that opens in any browser.
     Share(ShareArgs),
     /// Get what a link leads to.
     Get(GetArgs),
-    /// Give a file to a tracker that runs elsewhere.
+    /// Give files or folders to a tracker that runs elsewhere.
     Seed(SeedArgs),
+    /// Describe files or folders in a .pleach file, to be put beside them on a web server.
+    Publish(PublishArgs),
     /// Run a tracker: the meeting point, with the page that links open.
     Tracker(Box<TrackerArgs>),
     /// Show what a link or a .pleach file is about, without getting it.
@@ -72,11 +80,11 @@ what others have by then they can still give each other only while a tracker run
 
 Examples:
   pleach share talk.mp4
+  pleach share Photos
+  pleach share slides.pdf talk.mp4 --name Talk
   pleach share talk.mp4 --host my-laptop.local --upload-limit 5MB
   pleach share talk.mp4 --listen 127.0.0.1:0 --no-qr")]
 pub(crate) struct ShareArgs {
-    /// The file.
-    pub(crate) file: PathBuf,
     /// Address and port of page and tracker, TCP, and of STUN, UDP [default: 0.0.0.0:8080, or a free port if 8080 is
     /// taken].
     #[arg(long, env = "PLEACH_LISTEN", value_name = "ADDRESS")]
@@ -99,12 +107,71 @@ pub(crate) struct ShareArgs {
     pub(crate) seeding: SeedingArgs,
 }
 
+/// What share, seed and publish have in common: which bytes.
+#[derive(Debug, Args)]
+pub(crate) struct ContentArgs {
+    /// Files and folders. A folder, or several things together, come out as one folder at the other end, its files sorted
+    /// by path.
+    ///
+    /// Below a folder these are left out: hidden files and folders (see --hidden), symbolic links, what is neither file
+    /// nor folder, unfinished downloads, and folders in which nothing is. How many that are is said. What is named itself
+    /// is always taken.
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub(crate) files: Vec<PathBuf>,
+    /// What recipients see and save it as [default: the name of the file or folder; of several, that of the first and
+    /// how many more].
+    #[arg(long, env = "PLEACH_NAME", value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Take hidden files and folders too: those whose names begin with a dot.
+    #[arg(long, env = "PLEACH_HIDDEN", value_parser = BoolishValueParser::new())]
+    pub(crate) hidden: bool,
+}
+
+/// What share, seed and publish have in common: what is said of the bytes.
+#[derive(Debug, Args)]
+pub(crate) struct DescribeArgs {
+    /// An address, http or https, at which the bytes of the one file are too; can be given several times.
+    #[arg(long = "source", env = "PLEACH_SOURCE", value_name = "URL")]
+    pub(crate) sources: Vec<String>,
+    /// To be had from this moment on: 2031-05-01T18:00:00Z, or with an offset such as +02:00. Until then seeders wait.
+    #[arg(long, env = "PLEACH_ACTIVE_FROM", value_name = "MOMENT")]
+    pub(crate) active_from: Option<Moment>,
+    /// To be had until this moment; then seeders end, and nobody begins to get it.
+    #[arg(long, env = "PLEACH_ACTIVE_UNTIL", value_name = "MOMENT")]
+    pub(crate) active_until: Option<Moment>,
+    /// Cut into segments: fixed[:LENGTH], all alike; or ramp[:FIRST[:LONGEST]], each twice as long as the one before and
+    /// half as urgent, so that the beginning is there soon [lengths by default: 1MiB; 256KiB to 16MiB; more if the
+    /// content is huge].
+    #[arg(long, env = "PLEACH_SEGMENTS", value_name = "KIND", value_parser = segmentation)]
+    pub(crate) segments: Option<Segmentation>,
+    /// Fetch these bytes earlier than others: FROM-TO, FROM- (to the end) or -LAST, then = and 1 to 255, or 0 for no
+    /// hurry: 0-1MiB=200, -64KiB=150; can be given several times, of which the last counts.
+    #[arg(long = "priority", env = "PLEACH_PRIORITY", value_name = "RANGE=N", value_parser = priority, allow_hyphen_values = true)]
+    pub(crate) priorities: Vec<Priority>,
+}
+
+/// A stretch of the content and its priority.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Priority {
+    pub(crate) range: Stretch,
+    pub(crate) priority: u8,
+}
+
 /// What share and seed have in common.
 #[derive(Debug, Args)]
 pub(crate) struct SeedingArgs {
-    /// What recipients see and save it as [default: the file's name].
-    #[arg(long, env = "PLEACH_NAME", value_name = "NAME")]
-    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) content: ContentArgs,
+    #[command(flatten)]
+    pub(crate) describe: DescribeArgs,
+    /// Give it under a description that `pleach publish` wrote, instead of making one.
+    #[arg(
+        long,
+        env = "PLEACH_MANIFEST",
+        value_name = "FILE.pleach",
+        conflicts_with_all = ["name", "sources", "active_from", "active_until", "segments", "priorities"]
+    )]
+    pub(crate) manifest: Option<PathBuf>,
     /// Feed at most so many children, in all stripes together: who gets everything from here counts once for each
     /// stripe, 8 times at most trackers. They feed the others.
     #[arg(long, env = "PLEACH_SLOTS", value_name = "N", default_value_t = SLOTS, value_parser = clap::value_parser!(u8).range(1..))]
@@ -120,7 +187,8 @@ pub(crate) struct SeedingArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 While it is under way the data lies in OUT.pleach-part, beside a record of what is verified: run the same command
-again to go on after an interruption. OUT appears only when everything is verified and written.
+again to go on after an interruption. OUT, a file or a whole folder, appears only when everything is verified and
+written. What may not be had yet is waited for if its time comes within --timeout.
 
 Examples:
   pleach get http://192.168.1.20:8080/4a7d…#m1.Xo3…
@@ -130,14 +198,15 @@ Examples:
 pub(crate) struct GetArgs {
     /// A Pleach link, a .pleach file, or the URL of one.
     pub(crate) link: String,
-    /// Where to write: a file, a directory, or - for stdout [default: its name, here].
+    /// Where to write: a name for the file or folder, a directory to put it in, or - for stdout [default: its name, here].
     #[arg(short, long, env = "PLEACH_OUT", value_name = "OUT")]
     pub(crate) out: Option<PathBuf>,
-    /// Write to stdout, in order, as soon as each part is verified. Needs room for all of it in TMPDIR; can't be
+    /// Write the one file to stdout, in order, as soon as each part is verified. Needs room for all of it in TMPDIR; can't be
     /// resumed.
     #[arg(long, env = "PLEACH_STDOUT", value_parser = BoolishValueParser::new(), conflicts_with = "out")]
     pub(crate) stdout: bool,
-    /// Replace OUT if it is there, and a partial file of something else.
+    /// Replace OUT if it is there, and a partial download of something else. What a folder would replace is kept, as
+    /// OUT.pleach-old.
     #[arg(short, long, env = "PLEACH_FORCE", value_parser = BoolishValueParser::new())]
     pub(crate) force: bool,
     /// The tracker to ask, instead of that in the link or .pleach file.
@@ -167,10 +236,9 @@ The link is printed on stdout, alone on its line; everything else goes to stderr
 
 Examples:
   pleach seed talk.mp4 --tracker https://tracker.example
+  pleach seed Photos --tracker https://tracker.example --active-until 2031-05-01T18:00:00Z
   pleach seed talk.mp4 --tracker ws://127.0.0.1:8080/ws --save-manifest talk.mp4.pleach")]
 pub(crate) struct SeedArgs {
-    /// The file.
-    pub(crate) file: PathBuf,
     /// The tracker: http(s)://HOST[:PORT] or ws(s)://HOST[:PORT]/ws.
     #[arg(long, env = "PLEACH_TRACKER", value_name = "URL")]
     pub(crate) tracker: String,
@@ -179,6 +247,36 @@ pub(crate) struct SeedArgs {
     pub(crate) save_manifest: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) seeding: SeedingArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Put the .pleach file beside what it describes. `pleach get` takes it, or its address, in place of a link; somebody must
+seed under it. Where it was written is printed on stdout.
+
+Examples:
+  pleach publish talk.mp4 --tracker https://tracker.example --source https://site.example/talk.mp4
+  pleach publish talk.mp4 --segments ramp --priority -64KiB=200
+  pleach publish Photos -o photos-2031.pleach --active-from 2031-05-01T18:00:00Z
+  pleach seed talk.mp4 --manifest talk.mp4.pleach --tracker https://tracker.example
+  pleach get https://site.example/talk.mp4.pleach")]
+pub(crate) struct PublishArgs {
+    #[command(flatten)]
+    pub(crate) content: ContentArgs,
+    #[command(flatten)]
+    pub(crate) describe: DescribeArgs,
+    /// A tracker at which it is to be had: http(s)://HOST[:PORT] or ws(s)://HOST[:PORT]/ws; can be given several times.
+    #[arg(long = "tracker", env = "PLEACH_TRACKER", value_name = "URL")]
+    pub(crate) trackers: Vec<String>,
+    /// Where to write, or - for stdout [default: its name and .pleach, beside it; of several, here].
+    #[arg(short, long, env = "PLEACH_OUT", value_name = "FILE.pleach")]
+    pub(crate) out: Option<PathBuf>,
+    /// Replace the .pleach file if it is there.
+    #[arg(short, long, env = "PLEACH_FORCE", value_parser = BoolishValueParser::new())]
+    pub(crate) force: bool,
+    /// For programs: one JSON object on stdout.
+    #[arg(long, env = "PLEACH_JSON", value_parser = BoolishValueParser::new())]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -207,6 +305,37 @@ pub(crate) struct InspectArgs {
     /// One JSON object on stdout, for programs.
     #[arg(long, env = "PLEACH_JSON", value_parser = BoolishValueParser::new())]
     pub(crate) json: bool,
+}
+
+/// `fixed`, `fixed:LENGTH`, `ramp`, `ramp:FIRST` or `ramp:FIRST:LONGEST`.
+fn segmentation(text: &str) -> Result<Segmentation, String> {
+    let mut parts = text.split(':');
+    let kind = parts.next().unwrap_or_default();
+    let lens = parts.map(size).collect::<Result<Vec<_>, _>>()?;
+    match (kind, &lens[..]) {
+        ("fixed", [] | [_]) => Ok(Segmentation::Fixed { len_bytes: lens.first().copied() }),
+        ("ramp", [] | [_] | [_, _]) => {
+            Ok(Segmentation::Ramp { first_bytes: lens.first().copied(), longest_bytes: lens.get(1).copied() })
+        }
+        _ => Err("expected fixed, fixed:LENGTH, ramp, ramp:FIRST or ramp:FIRST:LONGEST".into()),
+    }
+}
+
+/// `FROM-TO=N`, `FROM-=N` or `-LAST=N`.
+fn priority(text: &str) -> Result<Priority, String> {
+    let expected = || "expected a range and a priority from 0 to 255, such as 0-1MiB=200".to_owned();
+    let (range, priority) = text.split_once('=').ok_or_else(expected)?;
+    let priority = priority.parse().map_err(|_| expected())?;
+    let range = match range.split_once('-').ok_or_else(expected)? {
+        ("", last) => Stretch::Last(size(last)?),
+        (from, "") => Stretch::FromTo(size(from)?, None),
+        (from, to) => Stretch::FromTo(size(from)?, Some(size(to)?)),
+    };
+    Ok(Priority { range, priority })
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    text.parse::<ByteSize>().map(|size| size.as_u64()).map_err(|_| format!("{text:?} is no size such as 500kB or 1MiB"))
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

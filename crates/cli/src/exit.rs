@@ -64,6 +64,10 @@ impl Error {
         }
     }
 
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.code as u8)
     }
@@ -76,7 +80,7 @@ impl From<StoreError> for Error {
             StoreError::Exists { .. } => {
                 Self::new(Code::Storage, message).hint("--force replaces it, -o NAME writes elsewhere")
             }
-            StoreError::OtherContent { .. } => {
+            StoreError::OtherContent { .. } | StoreError::OtherFiles { .. } => {
                 Self::new(Code::Storage, message).hint("--force begins anew, -o NAME writes elsewhere")
             }
             StoreError::Changed { .. } => Self::new(Code::Changed, message),

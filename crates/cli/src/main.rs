@@ -9,10 +9,12 @@
 
 mod args;
 mod commands;
+mod describing;
 mod exit;
 mod host;
 mod interrupt;
 mod logging;
+mod moment;
 mod qr;
 mod seeding;
 mod source;
@@ -56,6 +58,7 @@ fn run(command: Command, ui: &Ui) -> Result {
             Command::Share(args) => commands::share::run(args, ui, interrupt).await,
             Command::Get(args) => commands::get::run(args, ui, interrupt).await,
             Command::Seed(args) => commands::seed::run(args, ui, interrupt).await,
+            Command::Publish(args) => commands::publish::run(args, ui, interrupt).await,
             Command::Tracker(args) => commands::tracker::run(*args, ui, interrupt).await,
             Command::Inspect(args) => commands::inspect::run(args, ui).await,
         }

@@ -1,146 +1,87 @@
-//! What `share` and `seed` have in common: hashing a file, giving it, and noticing that it changed.
+//! What `share` and `seed` have in common: giving files, and noticing that they changed.
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use indicatif::HumanBytes;
-use pleach_core::content::{HashTree, Manifest, ManifestBuilder, TreeBuilder};
-use pleach_core::ids::ContentId;
-use pleach_core::peer::{Event, Start};
+use pleach_core::content::Link;
+use pleach_core::peer::{Event, Failure, Start};
 use pleach_native::link::LinkConfig;
 use pleach_native::node::{Events, Node, NodeConfig, NodeHandle};
-use pleach_native::store::{Change, SourceFile, SourceWatch, Store, StoreError, plain};
+use pleach_native::store::{Change, SourceWatch, Store};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use url::Url;
 
 use crate::args::SeedingArgs;
+use crate::describing::{self, Prepared};
 use crate::exit::{Code, Error, Result};
 use crate::interrupt::Interrupt;
+use crate::moment::{self, Moment};
+use crate::source::{Target, read_manifest};
 use crate::telling::Telling;
 use crate::ui::{self, Progress, Ui};
 
-/// How often what is shown is renewed, and a shared file looked at.
+/// How often what is shown is renewed, and shared files are looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// A file that was hashed and can be given.
-pub(crate) struct Prepared {
-    pub(crate) manifest: Manifest,
-    tree: HashTree,
-    source: SourceFile,
-    watch: SourceWatch,
-}
-
-/// Opens and hashes the file, showing how far it is, and describes it. `tracker` goes into the description.
+/// Finds and hashes the files. The description is that of `--manifest`, or one that is made here, in which `tracker` is
+/// named.
 pub(crate) async fn prepare(
-    file: &Path,
     args: &SeedingArgs,
-    tracker: Option<&str>,
+    tracker: Option<String>,
     ui: &Ui,
     interrupt: &mut Interrupt,
 ) -> Result<Prepared> {
-    let source = SourceFile::open(file).map_err(explain_source)?;
-    let name = name_of(file, args)?;
-    let (source, tree) = tokio::select! {
-        hashed = hash(source, &name, ui) => hashed?,
-        error = interrupt.error() => return Err(error),
-    };
-    let media_type = mime_guess::from_path(&name).first_raw();
-    let builder = ManifestBuilder::new(tree.root()).file(&name, source.size_bytes(), media_type);
-    let builder = tracker.into_iter().fold(builder, ManifestBuilder::tracker);
-    let manifest = builder.build().map_err(|error| {
-        Error::usage(format!("{name}: {error}")).hint("--name gives it another name for those who get it")
-    })?;
-    let watch = source.watch()?;
-    Ok(Prepared { manifest, tree, source, watch })
-}
-
-fn explain_source(error: StoreError) -> Error {
-    match error {
-        StoreError::Directory { path } => {
-            Error::usage(format!("{} is a directory: sharing directories is not there yet", path.display()))
-                .hint("share one file; tar or zip makes one of many")
-        }
-        StoreError::NotRegular { path } => {
-            Error::usage(format!("{} is not a regular file: its size must be known", path.display()))
-        }
-        StoreError::Io { doing, path, source } => {
-            let code = if source.kind() == std::io::ErrorKind::NotFound { Code::NotFound } else { Code::Storage };
-            Error::new(code, format!("cannot {doing} {}: {}", path.display(), plain(&source)))
-        }
-        other => other.into(),
+    let published = args.manifest.as_deref().map(read_manifest).transpose()?;
+    if let Some(published) = &published {
+        moment::check_not_over(published)?;
     }
-}
-
-/// What recipients see.
-fn name_of(file: &Path, args: &SeedingArgs) -> Result<String> {
-    if let Some(name) = &args.name {
-        return Ok(name.clone());
-    }
-    // `share ..` is a directory and refused before; `share x/.` has the name of x.
-    let name = file.file_name().unwrap_or_default();
-    name.to_str().map(str::to_owned).ok_or_else(|| {
-        Error::usage(format!("{}: the file's name is not valid Unicode", file.display()))
-            .hint("--name gives it another name for those who get it")
-    })
-}
-
-/// Hashes on a thread of its own, so that the bar moves and Ctrl-C works.
-async fn hash(source: SourceFile, name: &str, ui: &Ui) -> Result<(SourceFile, HashTree)> {
-    let size_bytes = source.size_bytes();
-    let mut progress = ui.bar(size_bytes);
-    let hashed_bytes = Arc::new(AtomicU64::new(0));
-    let counter = hashed_bytes.clone();
-    let mut work = tokio::task::spawn_blocking(move || {
-        let tree = hash_blocking(|take| source.read_all(take), &counter)?;
-        Ok::<_, Error>((source, tree))
-    });
-    let mut tick = interval(LOOK_INTERVAL);
-    loop {
-        tokio::select! {
-            done = &mut work => return done.map_err(|error| Error::new(Code::Failure, error.to_string()))?,
-            _ = tick.tick() => {
-                let what = format_args!("reading {name}, {}", HumanBytes(size_bytes));
-                progress.show(hashed_bytes.load(Ordering::Relaxed), what);
-            }
+    let trackers: Vec<String> = tracker.into_iter().collect();
+    let mut prepared = describing::prepare(&args.content, &args.describe, &trackers, ui, interrupt).await?;
+    if let Some(published) = published {
+        if published.id() != prepared.tree.root() || published.layout() != *prepared.source.layout() {
+            return Err(Error::usage("--manifest describes other files than these")
+                .hint("they must be the same bytes in the same order: publish them again, or name the right ones"));
         }
+        prepared.manifest = published;
     }
+    moment::check_not_over(&prepared.manifest)?;
+    Ok(prepared)
 }
 
-/// Hashes what `read` gives, piece by piece, counting bytes.
-fn hash_blocking(
-    read: impl FnOnce(&mut dyn FnMut(&[u8])) -> std::result::Result<(), StoreError>,
-    hashed_bytes: &AtomicU64,
-) -> Result<HashTree> {
-    let mut builder = TreeBuilder::new();
-    read(&mut |piece| {
-        builder.push(piece);
-        hashed_bytes.fetch_add(piece.len() as u64, Ordering::Relaxed);
-    })?;
-    let (_geometry, tree) = builder.finish().map_err(|error| Error::new(Code::Failure, error.to_string()))?;
-    Ok(tree)
+/// Gives the content from the moment on at which it is to be had, as [`Seeder::serve`] says. Who opens the link before
+/// waits at the tracker.
+pub(crate) async fn give(
+    prepared: Prepared,
+    args: &SeedingArgs,
+    link: &Link,
+    ui: &Ui,
+    mut interrupt: Interrupt,
+) -> Result {
+    tokio::select! {
+        waited = moment::wait_until_active(&prepared.manifest, Duration::MAX, ui) => waited?,
+        _ = interrupt.wait() => return Ok(()),
+    }
+    let target = Target { manifest: prepared.manifest.clone(), link: link.clone() };
+    Seeder::start(prepared, args, target.tracker_url()?, target.manifest_url()?)?.serve(ui, interrupt).await
 }
 
-/// The content's id of a file on disk, if it can be read to the end.
-pub(crate) async fn id_of(source: SourceFile, name: &str, ui: &Ui) -> Result<ContentId> {
-    hash(source, name, ui).await.map(|(_source, tree)| tree.root())
-}
-
-/// A node that gives the whole of a file.
-pub(crate) struct Seeder {
+/// A node that gives the whole of a content.
+struct Seeder {
     node: NodeHandle,
     events: Events,
     watch: SourceWatch,
     name: String,
+    until: Option<Moment>,
     telling: Telling,
 }
 
 impl Seeder {
     /// Starts to give.
-    pub(crate) fn start(prepared: Prepared, args: &SeedingArgs, tracker_url: Url, manifest_url: Url) -> Result<Self> {
+    fn start(prepared: Prepared, args: &SeedingArgs, tracker_url: Url, manifest_url: Url) -> Result<Self> {
         let name = prepared.manifest.name().to_owned();
+        let until = moment::end_of(&prepared.manifest);
+        let watch = prepared.source.watch(prepared.tree.clone());
         let (node, events) = Node::start(NodeConfig {
             manifest: prepared.manifest,
             manifest_url,
@@ -152,11 +93,11 @@ impl Seeder {
             link: LinkConfig::default(),
             output_filter: None,
         })?;
-        Ok(Self { node, events, watch: prepared.watch, name, telling: Telling::new(args.json) })
+        Ok(Self { node, events, watch, name, until, telling: Telling::new(args.json) })
     }
 
-    /// Gives until interrupted, which is a good end, or until it can't go on. Tells what was done.
-    pub(crate) async fn serve(mut self, ui: &Ui, mut interrupt: Interrupt) -> Result {
+    /// Gives until interrupted or the content's time is over, which are good ends, or until it can't go on. Tells what was done.
+    async fn serve(mut self, ui: &Ui, mut interrupt: Interrupt) -> Result {
         let begin = Instant::now();
         let mut seen = Seen::default();
         let ended = self.serve_until_end(ui, &mut interrupt, &mut seen).await;
@@ -167,7 +108,11 @@ impl Seeder {
         let sent_bytes = HumanBytes(stats.borrow().sent_bytes);
         let (time, peers) = (ui::duration(begin.elapsed()), ui::peers(seen.peers.len()));
         ui.say(format_args!("shared {} for {time}: {sent_bytes} sent to {peers}", self.name));
-        ended.and(stopped.map_err(Error::from))
+        match stopped {
+            Ok(()) => ended,
+            // What was seen of a file says more than what the engine read.
+            Err(failure) => ended.and(Err(why(&self.watch, failure))),
+        }
     }
 
     async fn serve_until_end(&mut self, ui: &Ui, interrupt: &mut Interrupt, seen: &mut Seen) -> Result {
@@ -178,6 +123,10 @@ impl Seeder {
         loop {
             tokio::select! {
                 _ = interrupt.wait() => return Ok(()),
+                over = moment::wait_until_over(self.until) => {
+                    ui.say(over.message());
+                    return Ok(());
+                }
                 event = self.events.next() => match event {
                     Some(event) => {
                         self.telling.note(&event);
@@ -189,7 +138,7 @@ impl Seeder {
                     show(&mut line, &stats.borrow());
                     self.telling.progress(&stats.borrow(), None);
                     tokio::select! {
-                        looked = self.look_at_file() => looked?,
+                        looked = self.look_at_files() => looked?,
                         _ = interrupt.wait() => return Ok(()),
                     }
                 }
@@ -197,34 +146,48 @@ impl Seeder {
         }
     }
 
-    /// Ends the sharing of a file that is not what it was. One that was only touched is read again to know.
-    async fn look_at_file(&mut self) -> Result {
-        match self.watch.change() {
+    /// Ends the sharing of files that are not what they were. One that was only touched is read again to know.
+    async fn look_at_files(&mut self) -> Result {
+        match self.watch.look() {
             None => Ok(()),
-            Some(Change::Size) => Err(self.changed()),
-            Some(Change::Touched) => self.read_again().await,
+            Some((file, Change::Touched)) => self.read_again(file).await,
+            Some((file, change)) => Err(changed(&self.watch, file, change)),
         }
     }
 
-    async fn read_again(&mut self) -> Result {
-        tracing::info!("the file was touched; reading it again");
-        let mut watch = self.watch.duplicate()?;
-        let reread = tokio::task::spawn_blocking(move || {
-            hash_blocking(|take| watch.read_again(take), &AtomicU64::new(0)).map(|tree| (watch, tree.root()))
-        });
-        let (watch, id) = match reread.await.map_err(|error| Error::new(Code::Failure, error.to_string()))? {
-            Ok(read) => read,
+    async fn read_again(&mut self, file: usize) -> Result {
+        tracing::info!(path = %self.watch.path(file).display(), "the file was touched; reading it again");
+        let mut watch = self.watch.clone();
+        let reread = tokio::task::spawn_blocking(move || watch.read_again(file).map(|is_same| (watch, is_same)));
+        match reread.await.map_err(|error| Error::new(Code::Failure, error.to_string()))? {
+            Ok((watch, true)) => {
+                self.watch = watch;
+                Ok(())
+            }
+            Ok((watch, false)) => Err(changed(&watch, file, Change::Touched)),
             // Still being written: look again at the next tick.
-            Err(_) => return Ok(()),
-        };
-        self.watch = watch;
-        if id == self.node.stats().borrow().content { Ok(()) } else { Err(self.changed()) }
+            Err(_) => Ok(()),
+        }
     }
+}
 
-    fn changed(&self) -> Error {
-        Error::new(Code::Changed, format!("{} changed while it was being shared; the link is void", self.name))
-            .hint("share it again for a new link")
-    }
+fn changed(watch: &SourceWatch, file: usize, change: Change) -> Error {
+    let what = match change {
+        Change::Gone => "is not there any more",
+        Change::Size | Change::Touched => "changed while it was being shared",
+    };
+    Error::new(Code::Changed, format!("{} {what}; the link is void", watch.path(file).display()))
+        .hint("share it again for a new link")
+}
+
+/// Why the engine could not go on: it may have read a changed file before that was looked at.
+fn why(watch: &SourceWatch, failure: Failure) -> Error {
+    let file = match (watch.look_at_all(), &failure) {
+        (Some((file, change)), _) => return changed(watch, file, change),
+        (None, Failure::ContentChanged { offset_bytes }) => watch.files_at(*offset_bytes).first().copied(),
+        (None, _) => None,
+    };
+    file.map_or_else(|| failure.into(), |file| changed(watch, file, Change::Touched))
 }
 
 fn show(line: &mut Progress, stats: &pleach_core::peer::Stats) {

@@ -121,11 +121,19 @@ pub(crate) fn tracker_base(tracker: &str) -> Result<String> {
     }
 }
 
+/// The socket of the tracker at a base, as descriptions name it.
+pub(crate) fn tracker_socket(base: &str) -> Result<String> {
+    // Any id makes the same socket.
+    let id = pleach_core::ids::ContentId::from_bytes([0; 32]);
+    Ok(Link::new(base, id, None)?.tracker_url())
+}
+
 fn parse_url(text: &str) -> Result<Url> {
     Url::parse(text).map_err(|error| Error::usage(format!("{text}: {error}")))
 }
 
-fn read_manifest(path: &Path) -> Result<Manifest> {
+/// Reads a description on disk.
+pub(crate) fn read_manifest(path: &Path) -> Result<Manifest> {
     use std::io::Read;
     let shown = path.display();
     let mut bytes = Vec::new();

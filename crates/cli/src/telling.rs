@@ -1,7 +1,7 @@
 //! `--json`: how a transfer goes, for programs: one JSON object a line on stdout.
 //!
 //! Each line has the totals so far, whatever made it be written, so a reader that wants the end alone keeps the last
-//! line. `event` says what made it: `progress` once a second, `complete` when everything is verified and written, `end`
+//! line. `event` says what made it: `resumed` when what an earlier run left was checked (`have_bytes` of it are good), `progress` once a second, `complete` when everything is verified and written, `end`
 //! when the node has left. A line of its own, `{"event":"link","link":…}`, comes first from who makes a link.
 
 use std::io::Write;

@@ -12,7 +12,7 @@ use pleach_core::peer::contract::{Output, Start};
 use pleach_native::http;
 use pleach_native::link::LinkConfig;
 use pleach_native::node::{Node, NodeConfig};
-use pleach_native::store::{SourceFile, Store};
+use pleach_native::store::{SourceFiles, Store};
 use url::Url;
 
 /// The type byte of a message with payload; see `docs/protocol.md`.
@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (Some(file), Some(tracker)) = (args.next(), args.next()) else {
         return Err("expected: FILE TRACKER_URL".into());
     };
-    let source = SourceFile::open(Path::new(&file))?;
+    let source = SourceFiles::open([file.clone().into()])?;
     let mut builder = TreeBuilder::new();
     source.read_all(|bytes| builder.push(bytes))?;
     let (geometry, tree) = builder.finish()?;

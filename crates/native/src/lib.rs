@@ -3,11 +3,13 @@
 //! * [`node`]: drives one engine with tokio; this is what an application starts.
 //! * [`link`]: WebRTC data channels to other peers, native or browsers.
 //! * [`store`]: the disk.
+//! * [`gather`]: the files that people share.
 //! * [`http`]: manifests over HTTP.
 //!
 //! The socket to the tracker and TLS are inside.
 
 mod first_packet;
+pub mod gather;
 pub mod http;
 pub mod link;
 pub mod node;

@@ -32,6 +32,7 @@ pub mod check;
 mod content;
 mod hostile;
 mod network;
+mod player;
 pub mod plot;
 mod queue;
 pub mod record;

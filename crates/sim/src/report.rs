@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::plot;
 use crate::scenario::{Built, Scenario, Size};
-use crate::world::Fate;
+use crate::world::{Fate, Watched};
 
 /// One run. Times are simulated; a peer's own times count from its start.
 #[derive(Clone, Debug, Serialize)]
@@ -62,12 +62,48 @@ pub struct Report {
     pub tracker_frames_per_peer_minute: f64,
     /// Simulated time until the run ended.
     pub simulated_s: f64,
+    /// How those who watched fared, if any did.
+    #[serde(flatten)]
+    pub watching: Option<Watching>,
     /// A hash over all that was said; the same seed gives the same.
     pub digest: String,
     /// What must not be, and was; at most the first few.
     pub breaches: Vec<String>,
     /// Who was left without everything, if the run failed; at most the first few.
     pub stuck: Vec<String>,
+}
+
+/// How those who watched while it came fared.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Watching {
+    /// Half of them began to play so long after their start.
+    pub startup_p50_s: f64,
+    /// 95 % of them.
+    pub startup_p95_s: f64,
+    /// How often one had to wait in a minute of the film, in the mean.
+    pub stalls_per_minute: f64,
+    /// Part of them that never had to wait once they had begun.
+    pub without_stall_ratio: f64,
+    /// Time waited to time played.
+    pub stalled_ratio: f64,
+}
+
+impl Watching {
+    fn of(fates: &[Fate]) -> Option<Self> {
+        let watched: Vec<(&Fate, Watched)> = fates.iter().filter_map(|fate| Some((fate, fate.watched?))).collect();
+        let count = watched.len() as f64;
+        let sum = |figure: fn(&Watched) -> f64| watched.iter().map(|(_, watched)| figure(watched)).sum::<f64>();
+        let played_s = sum(|watched| watched.played_s).max(f64::MIN_POSITIVE);
+        let began = watched.iter().filter_map(|(fate, watched)| Some(seconds(watched.began?) - seconds(fate.born)));
+        let startup = sorted(began);
+        (count > 0.0).then(|| Self {
+            startup_p50_s: percentile(&startup, 50),
+            startup_p95_s: percentile(&startup, 95),
+            stalls_per_minute: sum(|watched| f64::from(watched.stalls)) * 60.0 / played_s,
+            without_stall_ratio: sum(|watched| f64::from(u8::from(watched.stalls == 0))) / count,
+            stalled_ratio: sum(|watched| watched.stalled.as_secs_f64()) / played_s,
+        })
+    }
 }
 
 /// Peers without everything that are told of.
@@ -123,6 +159,7 @@ impl Report {
             peers_finished: took.len(),
             tracker_frames_per_peer_minute: totals.frames_in as f64 / peer_minutes,
             simulated_s: seconds(world.now()),
+            watching: Watching::of(&fates),
             digest: world.digest(),
             breaches: world.breaches().to_vec(),
             stuck: world.stuck().into_iter().take(STUCK_MAX).collect(),
@@ -166,6 +203,20 @@ impl fmt::Display for Report {
             "  forest            depth {}, {:.1} plans and {:.1} frames a peer and minute",
             self.depth_max, self.reorganisations_per_peer_minute, self.tracker_frames_per_peer_minute
         )?;
+        if let Some(watching) = self.watching {
+            writeln!(
+                f,
+                "  began to play     {:.2} s (half), {:.2} s (95 %)",
+                watching.startup_p50_s, watching.startup_p95_s
+            )?;
+            writeln!(
+                f,
+                "  had to wait       {:.2} times a minute, {:.1} % of the time; {:.0} % never",
+                watching.stalls_per_minute,
+                100.0 * watching.stalled_ratio,
+                100.0 * watching.without_stall_ratio
+            )?;
+        }
         writeln!(f, "  digest            {}", self.digest)?;
         self.breaches.iter().try_for_each(|breach| writeln!(f, "  BREACH  {breach}"))?;
         self.stuck.iter().try_for_each(|stuck| writeln!(f, "  STUCK   {stuck}"))

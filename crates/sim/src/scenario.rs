@@ -73,11 +73,13 @@ pub struct Scenario {
     lines: Lines,
     arrival: Arrival,
     fault: Fault,
+    /// Whether everybody watches while it comes.
+    plays: bool,
 }
 
 /// All of them.
 #[rustfmt::skip]
-pub const SCENARIOS: [Scenario; 13] = [
+pub const SCENARIOS: [Scenario; 15] = [
     row("equal",           Lines::Equal, Arrival::AtOnce, Fault::None,            "10 Mbit/s both ways for everyone"),
     row("mixed",           Lines::Mixed, Arrival::AtOnce, Fault::None,            "40 % 1/16, 40 % 10/100, 20 % 50/200 Mbit/s; source 20 up"),
     row("leaf-only",       Lines::Mixed, Arrival::AtOnce, Fault::LeafOnly(30),    "mixed; 30 % give nothing"),
@@ -91,16 +93,20 @@ pub const SCENARIOS: [Scenario; 13] = [
     row("tracker-restart", Lines::Mixed, Arrival::AtOnce, Fault::TrackerRestart,  "mixed; the tracker is killed and starts again"),
     row("deaf",            Lines::Mixed, Arrival::AtOnce, Fault::Deaf(20),        "mixed; 20 % have no tracker for 30 s, while 5 % leave"),
     row("unreachable",     Lines::Mixed, Arrival::AtOnce, Fault::Unreachable(20), "mixed; 20 % of pairs can't connect"),
+    Scenario { plays: true, ..row("stream",       Lines::Mixed, Arrival::AtOnce, Fault::None,      "mixed; all watch while it comes, at 12 Mbit/s") },
+    Scenario { plays: true, ..row("stream-churn", Lines::Mixed, Arrival::AtOnce, Fault::Churn(10), "churn; all watch while it comes, at 12 Mbit/s") },
 ];
 
 const fn row(name: &'static str, lines: Lines, arrival: Arrival, fault: Fault, about: &'static str) -> Scenario {
-    Scenario { name, about, lines, arrival, fault }
+    Scenario { name, about, lines, arrival, fault, plays: false }
 }
 
 /// Lines of [`Lines::Mixed`], up and down, in a fixed round, so that shares are exact; who is placed where is left to the
 /// engine's ids.
 const MIXED_MBIT: [(u64, u64); 5] = [(1, 16), (10, 100), (50, 200), (10, 100), (1, 16)];
 const MBIT_BYTES_PER_S: u64 = 1_000_000 / 8;
+/// What who watches uses up: the mean of all uplinks of [`Lines::Mixed`] is 1.2 times that.
+const PLAY_BYTES_PER_S: u64 = 12 * MBIT_BYTES_PER_S;
 /// Peers that come at once come within so much, so that not all say the same at the same microsecond.
 const AT_ONCE_MS: u64 = 100;
 /// When the crowd of [`Arrival::Flash`] begins to come, and within what time all of it is there.
@@ -209,9 +215,14 @@ impl Builder<'_> {
         }
     }
 
+    /// An honest peer on this line.
+    fn spec(&self, line: LineSpec) -> NodeSpec {
+        NodeSpec { plays_bytes_per_s: self.scenario.plays.then_some(PLAY_BYTES_PER_S), ..NodeSpec::new(line) }
+    }
+
     fn add_peer(&mut self, number: u32) {
         let line = self.draw_line(number);
-        let mut spec = NodeSpec::new(line);
+        let mut spec = self.spec(line);
         let mut member = member_of(line);
         let starts_ms = match self.scenario.arrival {
             Arrival::Flash => FLASH_MS + self.rng.random_range(0..FLASH_SPREAD_MS),
@@ -318,7 +329,7 @@ impl Builder<'_> {
             let at = Time::from_micros((self.rng.random_range(0.02..1.0) * lasts_s * 1e6) as u64);
             self.let_one_go(at, number);
             let line = self.draw_line(number);
-            let id = self.world.add(NodeSpec::new(line), at);
+            let id = self.world.add(self.spec(line), at);
             self.honest.push(id);
             self.passers_by.push(Member { from_s: seconds(at), ..member_of(line) });
         }

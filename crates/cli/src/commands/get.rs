@@ -9,15 +9,16 @@ use pleach_core::content::{HashTree, Manifest};
 use pleach_core::peer::{Event, Phase, Start, Stats};
 use pleach_native::link::LinkConfig;
 use pleach_native::node::{Events, Node, NodeConfig, NodeHandle};
-use pleach_native::store::{Download, DownloadConfig, Scratch, ScratchReader, SourceFile, Store};
+use pleach_native::store::{Download, DownloadConfig, Scratch, ScratchReader, SourceFiles, Store};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use crate::args::{GetArgs, SLOTS};
+use crate::describing;
 use crate::exit::{Code, Error, Result};
 use crate::interrupt::Interrupt;
-use crate::seeding;
+use crate::moment::{self, Moment};
 use crate::source::{Source, Target};
 use crate::telling::Telling;
 use crate::ui::{self, Ui};
@@ -35,8 +36,9 @@ pub(crate) async fn run(args: GetArgs, ui: &Ui, mut interrupt: Interrupt) -> Res
         target = source.resolve(args.tracker.as_deref(), patience, ui) => target?,
         error = interrupt.error() => return Err(error),
     };
-    if target.manifest.files().len() > 1 {
-        return Err(Error::new(Code::Failure, "this link is for several files, which this version cannot save yet"));
+    tokio::select! {
+        waited = moment::wait_until_active(&target.manifest, patience, ui) => waited?,
+        error = interrupt.error() => return Err(error),
     }
     let Some(place) = Place::choose(&args, &target.manifest, ui, &mut interrupt).await? else { return Ok(()) };
     let transfer = Transfer::start(&args, target, place, patience, telling)?;
@@ -45,7 +47,7 @@ pub(crate) async fn run(args: GetArgs, ui: &Ui, mut interrupt: Interrupt) -> Res
 
 /// Where the content goes.
 enum Place {
-    File { store: Store, start: Start, out: PathBuf },
+    Disk { store: Store, start: Start, out: PathBuf },
     Stdout { store: Store, reader: ScratchReader },
 }
 
@@ -58,12 +60,15 @@ impl Place {
             }
             return to_stdout(manifest).map(Some);
         }
-        let out = out_path(args.out.as_deref(), manifest.name());
-        let is_there = tokio::select! {
-            is_there = holds(&out, manifest, ui) => is_there,
+        let (out, is_there) = tokio::select! {
+            found = find_out(args.out.as_deref(), manifest, ui) => found,
             error = interrupt.error() => return Err(error),
         };
+        let config = DownloadConfig { out: out.clone(), manifest: manifest.clone(), overwrite: args.force };
         if is_there {
+            if let Err(error) = Download::tidy(&config) {
+                tracing::debug!(%error, "a record of it is left");
+            }
             ui.say(format_args!("{} is there already, whole and verified", out.display()));
             if !args.seed {
                 return Ok(None);
@@ -72,28 +77,40 @@ impl Place {
                 Error::usage("--seed: it is there already").hint("pass it on with: pleach seed FILE --tracker URL")
             );
         }
-        let config = DownloadConfig {
-            out: out.clone(),
-            content: manifest.id(),
-            geometry: manifest.geometry(),
-            overwrite: args.force,
-        };
         let (download, journal) = Download::open(&config)?;
         let start = if journal.is_empty() {
             Start::Empty
         } else {
             Start::Resume(HashTree::restore(manifest.geometry(), manifest.id(), &journal))
         };
-        Ok(Some(Self::File { store: Store::Download(download), start, out }))
+        Ok(Some(Self::Disk { store: Store::Download(download), start, out }))
     }
 }
 
 fn to_stdout(manifest: &Manifest) -> Result<Place> {
+    if manifest.is_folder() {
+        let name = manifest.saved_name();
+        return Err(Error::usage(format!("{name} is a folder, which can't be written to stdout"))
+            .hint("-o DIR writes it to a folder"));
+    }
     if io::stdout().is_terminal() {
         return Err(Error::usage("stdout is a terminal").hint("redirect it, or write to a file with -o NAME"));
     }
     let (scratch, reader) = Scratch::create(manifest.size_bytes())?;
     Ok(Place::Stdout { store: Store::Scratch(scratch), reader })
+}
+
+/// Where to write, and whether the whole content is there already. A directory that was named is one to put it in, unless
+/// it is the content itself: then the same command made it.
+async fn find_out(out: Option<&Path>, manifest: &Manifest, ui: &Ui) -> (PathBuf, bool) {
+    match out {
+        Some(out) if manifest.is_folder() && is_whole(out, manifest, ui).await => (out.to_owned(), true),
+        _ => {
+            let out = out_path(out, manifest.saved_name());
+            let is_there = is_whole(&out, manifest, ui).await;
+            (out, is_there)
+        }
+    }
 }
 
 /// The name in the current directory, below a directory, or the name that was asked for.
@@ -107,11 +124,15 @@ fn out_path(out: Option<&Path>, name: &str) -> PathBuf {
     }
 }
 
-/// Whether the file is there and is the whole content.
-async fn holds(out: &Path, manifest: &Manifest, ui: &Ui) -> bool {
-    match SourceFile::open(out) {
-        Ok(file) if file.size_bytes() == manifest.size_bytes() => {
-            seeding::id_of(file, manifest.name(), ui).await.is_ok_and(|id| id == manifest.id())
+/// Whether the file, or the folder with all files, is there and is the whole content. A folder may hold more.
+async fn is_whole(out: &Path, manifest: &Manifest, ui: &Ui) -> bool {
+    let places: Vec<PathBuf> = match manifest.is_folder() {
+        true => manifest.saved_paths().map(|path| out.join(path)).collect(),
+        false => vec![out.to_owned()],
+    };
+    match SourceFiles::open(places) {
+        Ok(files) if *files.layout() == manifest.layout() => {
+            describing::id_of(files, manifest.name(), ui).await.is_ok_and(|id| id == manifest.id())
         }
         _ => false,
     }
@@ -128,6 +149,7 @@ struct Transfer {
     patience: Duration,
     seed: bool,
     linger: Duration,
+    until: Option<Moment>,
     telling: Telling,
     /// What the tracker's socket last broke of, if it is broken.
     tracker_trouble: Option<String>,
@@ -136,8 +158,9 @@ struct Transfer {
 impl Transfer {
     fn start(args: &GetArgs, target: Target, place: Place, patience: Duration, telling: Telling) -> Result<Self> {
         let size_bytes = target.manifest.size_bytes();
+        let until = moment::end_of(&target.manifest);
         let (store, start, out, copying) = match place {
-            Place::File { store, start, out } => (store, start, Some(out), None),
+            Place::Disk { store, start, out } => (store, start, Some(out), None),
             Place::Stdout { store, reader } => {
                 let copying = tokio::task::spawn_blocking(move || copy_to_stdout(reader, size_bytes));
                 (store, Start::Empty, None, Some(copying))
@@ -158,7 +181,20 @@ impl Transfer {
         let stats = node.stats();
         let (seed, linger) = (args.seed, args.linger);
         let tracker_trouble = None;
-        Ok(Self { node, events, stats, out, copying, size_bytes, patience, seed, linger, telling, tracker_trouble })
+        Ok(Self {
+            node,
+            events,
+            stats,
+            out,
+            copying,
+            size_bytes,
+            patience,
+            seed,
+            linger,
+            until,
+            telling,
+            tracker_trouble,
+        })
     }
 
     async fn run(mut self, ui: &Ui, mut interrupt: Interrupt) -> Result {
@@ -190,6 +226,7 @@ impl Transfer {
             tokio::select! {
                 biased;
                 error = interrupt.error() => return Err(error),
+                over = moment::wait_until_over(self.until) => return Err(over),
                 event = self.events.next() => match event {
                     Some(Event::Complete) => return Ok(()),
                     Some(event) => self.note(event, ui),
@@ -220,6 +257,7 @@ impl Transfer {
         self.telling.note(&event);
         match event {
             Event::Resumed { bytes } if bytes > 0 => {
+                self.telling.tell("resumed", &self.stats.borrow(), None);
                 ui.say(format_args!("going on: {} of {} are there", HumanBytes(bytes), HumanBytes(self.size_bytes)));
             }
             Event::TrackerUp => self.tracker_trouble = None,
@@ -285,6 +323,7 @@ impl Transfer {
         loop {
             tokio::select! {
                 _ = interrupt.wait() => return,
+                _ = moment::wait_until_over(self.until) => return,
                 event = self.events.next() => match event {
                     Some(event) => self.telling.note(&event),
                     None => return,

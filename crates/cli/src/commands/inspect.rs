@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use indicatif::HumanBytes;
-use pleach_core::content::{Link, Manifest, PACKET_BYTES};
+use pleach_core::content::{Link, Manifest, PACKET_BYTES, Segment};
 use serde_json::{Value, json};
 
 use crate::args::InspectArgs;
 use crate::exit::Result;
+use crate::moment::Moment;
 use crate::source::Source;
 use crate::ui::Ui;
 
@@ -35,6 +36,8 @@ fn as_json(manifest: &Manifest, link: Option<&Link>) -> Value {
         .collect();
     json!({
         "name": manifest.name(),
+        "saved_as": manifest.saved_name(),
+        "is_folder": manifest.is_folder(),
         "size_bytes": manifest.size_bytes(),
         "id": manifest.id(),
         "digest": manifest.digest(),
@@ -42,7 +45,7 @@ fn as_json(manifest: &Manifest, link: Option<&Link>) -> Value {
         "packets": manifest.geometry().packets(),
         "packet_bytes": PACKET_BYTES,
         "files": files,
-        "segments": manifest.segments().len().max(1),
+        "segments": manifest.segments(),
         "trackers": trackers(manifest, link),
         "sources": manifest.sources(),
         "active_from_ms": manifest.active_from_ms(),
@@ -58,13 +61,15 @@ fn as_text(manifest: &Manifest, link: Option<&Link>) -> String {
     };
     row("name", manifest.name());
     row("size", &format!("{} ({} bytes)", HumanBytes(manifest.size_bytes()), manifest.size_bytes()));
-    row("type", manifest.media_type().unwrap_or("not told"));
+    if !manifest.is_folder() {
+        row("type", manifest.media_type().unwrap_or("not told"));
+    }
     row("id", &manifest.id().to_string());
     row("digest", &manifest.digest().to_string());
     row("packets", &format!("{} of {}", manifest.geometry().packets(), HumanBytes(u64::from(PACKET_BYTES))));
-    if manifest.files().len() > 1 {
-        for file in manifest.files() {
-            row("file", &format!("{}, {}", file.path, HumanBytes(file.size_bytes)));
+    for (key, moment_ms) in [("from", manifest.active_from_ms()), ("until", manifest.active_until_ms())] {
+        if let Some(moment_ms) = moment_ms {
+            row(key, &Moment::new(moment_ms).to_string());
         }
     }
     for tracker in trackers(manifest, link) {
@@ -72,6 +77,37 @@ fn as_text(manifest: &Manifest, link: Option<&Link>) -> String {
     }
     for source in manifest.sources() {
         row("source", source);
+    }
+    text.push_str(&segments_as_text(manifest));
+    text.push_str(&files_as_text(manifest));
+    text
+}
+
+/// Where segments begin and end, and their priorities; neighbours of one length and priority in one line.
+fn segments_as_text(manifest: &Manifest) -> String {
+    let mut text = String::new();
+    let alike = |one: &Segment, other: &Segment| one.len_bytes == other.len_bytes && one.priority == other.priority;
+    for run in manifest.segments().chunk_by(alike) {
+        let [first, ..] = run else { continue };
+        let (len, priority) = (HumanBytes(first.len_bytes), first.priority);
+        let many = if run.len() == 1 { String::new() } else { format!("{} of ", run.len()) };
+        let from = first.offset_bytes;
+        let _ = writeln!(text, "{:<10} {many}{len} from byte {from} on, priority {priority}", "segment");
+    }
+    text
+}
+
+/// The files of a folder, with sizes in a column.
+fn files_as_text(manifest: &Manifest) -> String {
+    let mut text = String::new();
+    if !manifest.is_folder() {
+        return text;
+    }
+    let sizes: Vec<String> = manifest.files().iter().map(|file| HumanBytes(file.size_bytes).to_string()).collect();
+    let width = sizes.iter().map(String::len).max().unwrap_or(0);
+    let _ = writeln!(text, "{:<10} {}, saved in {}", "files", sizes.len(), manifest.saved_name());
+    for (path, size) in manifest.saved_paths().zip(sizes) {
+        let _ = writeln!(text, "  {size:>width$}  {path}");
     }
     text
 }

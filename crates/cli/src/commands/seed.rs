@@ -1,4 +1,4 @@
-//! `pleach seed FILE --tracker URL`: give a file to a tracker that runs elsewhere.
+//! `pleach seed FILE|DIR… --tracker URL`: give files to a tracker that runs elsewhere.
 
 use pleach_core::content::Link;
 use pleach_native::http;
@@ -7,15 +7,15 @@ use pleach_native::store::plain;
 use crate::args::SeedArgs;
 use crate::exit::{Code, Error, Result};
 use crate::interrupt::Interrupt;
-use crate::seeding::{self, Seeder};
-use crate::source::{Target, tracker_base};
+use crate::seeding;
+use crate::source::{Target, tracker_base, tracker_socket};
 use crate::telling::tell_link;
 use crate::ui::Ui;
 
 pub(crate) async fn run(args: SeedArgs, ui: &Ui, mut interrupt: Interrupt) -> Result {
     let base = tracker_base(&args.tracker)?;
-    let socket = socket_of(&base)?;
-    let prepared = seeding::prepare(&args.file, &args.seeding, Some(&socket), ui, &mut interrupt).await?;
+    let socket = tracker_socket(&base)?;
+    let prepared = seeding::prepare(&args.seeding, Some(socket), ui, &mut interrupt).await?;
     let manifest = prepared.manifest.clone();
     let link = Link::new(&base, manifest.id(), Some(manifest.digest()))?;
     let target = Target { manifest, link };
@@ -27,7 +27,7 @@ pub(crate) async fn run(args: SeedArgs, ui: &Ui, mut interrupt: Interrupt) -> Re
     }
     leave_manifest(&target, &mut interrupt).await?;
     ui.beside_bars(|| tell_link(&target.link.to_string(), args.seeding.json));
-    Seeder::start(prepared, &args.seeding, target.tracker_url()?, target.manifest_url()?)?.serve(ui, interrupt).await
+    seeding::give(prepared, &args.seeding, &target.link, ui, interrupt).await
 }
 
 /// Puts the description where the link leads, so that the link works from the moment it is printed.
@@ -38,11 +38,4 @@ async fn leave_manifest(target: &Target, interrupt: &mut Interrupt) -> Result {
         put = put => Ok(put?),
         error = interrupt.error() => Err(error),
     }
-}
-
-/// The tracker's socket, for the description.
-fn socket_of(base: &str) -> Result<String> {
-    // Any id makes the same socket.
-    let id = pleach_core::ids::ContentId::from_bytes([0; 32]);
-    Ok(Link::new(base, id, None)?.tracker_url())
 }

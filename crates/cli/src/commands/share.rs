@@ -1,18 +1,17 @@
-//! `pleach share FILE`: tracker, STUN, page and seeder in one process.
+//! `pleach share FILE|DIR…`: tracker, STUN, page and seeder in one process.
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use indicatif::HumanBytes;
 use pleach_core::content::Link;
 use pleach_tracker::{Error as ServerError, Server, ServerConfig};
 use tokio::sync::oneshot;
 
 use crate::args::ShareArgs;
+use crate::describing::describe_size;
 use crate::exit::{Code, Error, Result};
 use crate::interrupt::Interrupt;
-use crate::seeding::{self, Seeder};
-use crate::source::Target;
+use crate::seeding;
 use crate::telling::tell_link;
 use crate::ui::Ui;
 use crate::{host, qr};
@@ -21,7 +20,7 @@ use crate::{host, qr};
 const DEFAULT_PORT: u16 = 8080;
 
 pub(crate) async fn run(args: ShareArgs, ui: &Ui, mut interrupt: Interrupt) -> Result {
-    let prepared = seeding::prepare(&args.file, &args.seeding, None, ui, &mut interrupt).await?;
+    let prepared = seeding::prepare(&args.seeding, None, ui, &mut interrupt).await?;
     let server = bind(&args).await?;
     let listening = server.local_addr();
     let published = server.handle().publish_manifest(prepared.manifest.as_bytes()).await;
@@ -29,7 +28,8 @@ pub(crate) async fn run(args: ShareArgs, ui: &Ui, mut interrupt: Interrupt) -> R
 
     let (id, digest) = (prepared.manifest.id(), Some(prepared.manifest.digest()));
     let link = Link::new(&host::link_base(args.host.as_deref(), listening)?, id, digest)?;
-    ui.say(format_args!("{}, {}", prepared.manifest.name(), HumanBytes(prepared.manifest.size_bytes())));
+    let size = describe_size(prepared.manifest.files().len(), prepared.manifest.size_bytes());
+    ui.say(format_args!("{}, {size}", prepared.manifest.name()));
     announce(&link, &args, ui);
 
     let (stop, stopped) = oneshot::channel::<()>();
@@ -39,9 +39,7 @@ pub(crate) async fn run(args: ShareArgs, ui: &Ui, mut interrupt: Interrupt) -> R
     }));
     // The seeder reaches its own server by the shortest way, whatever the link says.
     let own = Link::new(&host::own_base(listening), id, digest)?;
-    let target = Target { manifest: prepared.manifest.clone(), link: own };
-    let seeder = Seeder::start(prepared, &args.seeding, target.tracker_url()?, target.manifest_url()?)?;
-    let result = seeder.serve(ui, interrupt).await;
+    let result = seeding::give(prepared, &args.seeding, &own, ui, interrupt).await;
     let _ = stop.send(());
     let _ = serving.await;
     result

@@ -1,5 +1,6 @@
 //! Processes with deadlines.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -188,4 +189,43 @@ pub(crate) fn beside(out: &Path, suffix: &str) -> PathBuf {
     let mut name = out.as_os_str().to_owned();
     name.push(suffix);
     name.into()
+}
+
+/// Bytes of a record before its journal.
+pub(crate) const RECORD_HEADER_BYTES: u64 = 80;
+
+/// Waits until so many bytes of a partial download are on the disk, by its record: 68 bytes for each packet.
+pub(crate) fn wait_for_part(out: &Path, len_bytes: u64) {
+    let record = beside(out, ".pleach-record");
+    let record_bytes = RECORD_HEADER_BYTES + len_bytes / (64 << 10) * 68;
+    eventually("some of it is there", || {
+        (fs::metadata(&record).is_ok_and(|metadata| metadata.len() >= record_bytes)).then_some(())
+    });
+}
+
+/// Writes files, with the folders they are in, below a folder.
+pub(crate) fn write_files(folder: &Path, files: &[(&str, usize)]) {
+    for (name, len) in files {
+        let place = folder.join(name);
+        fs::create_dir_all(place.parent().expect("it is in a folder")).expect("there is room for tests");
+        fs::write(place, sample(*len)).expect("there is room for tests");
+    }
+}
+
+/// All files below a folder, by path.
+pub(crate) fn read_files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(below) = folders.pop() {
+        for entry in fs::read_dir(&below).expect("it can be read") {
+            let place = entry.expect("it can be read").path();
+            if place.is_dir() {
+                folders.push(place);
+            } else {
+                let path = place.strip_prefix(folder).expect("it is below").to_str().expect("names are Unicode");
+                files.insert(path.replace(std::path::MAIN_SEPARATOR, "/"), fs::read(&place).expect("it can be read"));
+            }
+        }
+    }
+    files
 }

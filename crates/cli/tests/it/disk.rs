@@ -4,7 +4,7 @@
 
 use std::process::{Command, Output, Stdio};
 
-use super::common::{Running, Server, file_of, text};
+use super::common::{Running, Server, file_of, text, write_files};
 
 /// Runs a script that may mount, with `$PLEACH` as the program, `$LINK`, and an empty directory `$DIR`.
 fn in_own_mounts(link: &str, script: &str) -> Option<Output> {
@@ -33,6 +33,20 @@ fn a_disk_that_is_too_small_is_said_beforehand() {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(4), "{said}");
     assert!(said.contains("not enough space for large.bin: needs 4.0 MiB more, 1.0 MiB free"), "{said}");
+}
+
+#[test]
+fn a_disk_that_is_too_small_for_a_folder_is_said_beforehand() {
+    let source = tempfile::tempdir().unwrap();
+    let folder = source.path().join("many");
+    write_files(&folder, &[("1", 600_000), ("2/3", 600_000)]);
+    let share = Server::share(&folder, &[]);
+    let script = "mount -t tmpfs -o size=1m none $DIR; cd $DIR; code=0; $PLEACH get $LINK || code=$?; ls; exit $code";
+    let Some(output) = in_own_mounts(&share.line, script) else { return };
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains("not enough space for many: needs 1.1 MiB more, 1.0 MiB free"), "{said}");
+    assert_eq!(text(&output.stdout), "", "nothing is left");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::common::{Running, Server, eventually, expect_exit, file_of, path, ple
 fn what_cannot_be_shared_is_said() {
     let directory = tempfile::tempdir().unwrap();
     let said = text(&expect_exit(2, &["share", path(directory.path())]).stderr);
-    assert!(said.contains("is a directory") && said.contains("share one file"), "{said}");
+    assert!(said.contains("there is no file in") && said.contains("--hidden"), "{said}");
 
     let missing = directory.path().join("missing.bin");
     let said = text(&expect_exit(3, &["share", path(&missing)]).stderr);
@@ -20,6 +20,10 @@ fn what_cannot_be_shared_is_said() {
     let (_source, file) = file_of("talk.mp4", 10);
     let said = text(&expect_exit(2, &["share", path(&file), "--name", "../evil"]).stderr);
     assert!(said.contains("--name"), "{said}");
+    fs::write(directory.path().join("con"), "a device, elsewhere").unwrap();
+    fs::write(directory.path().join("other"), "").unwrap();
+    let said = text(&expect_exit(2, &["share", path(directory.path())]).stderr);
+    assert!(said.contains("\"con\"") && said.contains("rename it"), "{said}");
     let said = text(&expect_exit(1, &["share", path(&file), "--listen", "203.0.113.77:1"]).stderr);
     assert!(said.contains("203.0.113.77:1"), "{said}");
 }

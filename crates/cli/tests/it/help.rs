@@ -4,7 +4,7 @@ use super::common::{expect_exit, text};
 
 #[test]
 fn every_command_explains_itself() {
-    for command in ["share", "get", "seed", "tracker", "inspect"] {
+    for command in ["share", "get", "seed", "publish", "tracker", "inspect"] {
         let help = text(&expect_exit(0, &[command, "--help"]).stdout);
         assert!(help.contains("Usage:"), "{command}: {help}");
         assert!(help.contains("--quiet"), "{command}: {help}");
@@ -30,4 +30,13 @@ fn wrong_arguments_have_a_code_of_their_own() {
     expect_exit(2, &["get", "https://example.org/no-link"]);
     expect_exit(2, &["share", "x", "--upload-limit", "many"]);
     expect_exit(2, &["get", "x", "--timeout", "-1"]);
+    for segments in ["", "fixes", "fixed:0", "fixed:1MiB:2MiB", "ramp:1MiB:1KiB", "ramp:x"] {
+        expect_exit(2, &["publish", "Cargo.toml", "-o", "-", "--segments", segments]);
+    }
+    for priority in ["", "0-10", "10=1", "0-10=256", "0-10=-1", "10-5=1", "99GiB-=1"] {
+        expect_exit(2, &["publish", "Cargo.toml", "-o", "-", "--priority", priority]);
+    }
+    expect_exit(2, &["publish", "Cargo.toml", "-o", "-", "--active-from", "tomorrow"]);
+    let backwards = ["--active-from", "2031-01-02T00:00:00Z", "--active-until", "2031-01-01T00:00:00Z"];
+    expect_exit(2, &[&["publish", "Cargo.toml", "-o", "-"][..], &backwards].concat());
 }

@@ -4,8 +4,12 @@
 mod common;
 mod disk;
 mod failures;
+mod folders;
 mod help;
+#[cfg(unix)]
+mod kills;
 mod nodes;
+mod publish;
 mod share_get;
 mod swarm;
 mod tracker;

@@ -8,7 +8,7 @@ use pleach_core::content::{HashTree, Link, Manifest, TreeBuilder};
 use pleach_core::peer::{Event, Output, Start};
 use pleach_native::link::LinkConfig;
 use pleach_native::node::{Events, Node, NodeConfig, NodeHandle, OutputFilter};
-use pleach_native::store::{Download, DownloadConfig, SourceFile, Store};
+use pleach_native::store::{Download, DownloadConfig, SourceFiles, Store};
 use pleach_tracker::{Server, ServerConfig};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -63,7 +63,7 @@ fn node(
 }
 
 fn download(manifest: &Manifest, out: PathBuf) -> Store {
-    let config = DownloadConfig { out, content: manifest.id(), geometry: manifest.geometry(), overwrite: false };
+    let config = DownloadConfig { out, manifest: manifest.clone(), overwrite: false };
     Store::Download(Download::open(&config).unwrap().0)
 }
 
@@ -89,7 +89,7 @@ async fn one_to_one(len: usize) {
     let (directory, file) = file_of("source", len);
     let (manifest, tree) = describe(&file);
     let tracker = Tracker::start(&manifest).await;
-    let source = Store::Source(SourceFile::open(&file).unwrap());
+    let source = Store::Source(SourceFiles::open([file.clone()]).unwrap());
     let (seeder, _) = node(&tracker, &manifest, Start::Complete(tree), source, None);
     let out = directory.path().join("out");
     let (getter, mut events) = node(&tracker, &manifest, Start::Empty, download(&manifest, out.clone()), None);
@@ -131,7 +131,7 @@ async fn a_liar_is_dropped_and_the_file_arrives_from_another() {
     let (directory, file) = file_of("source", 3_000_000);
     let (manifest, tree) = describe(&file);
     let tracker = Tracker::start(&manifest).await;
-    let source = || Store::Source(SourceFile::open(&file).unwrap());
+    let source = || Store::Source(SourceFiles::open([file.clone()]).unwrap());
     let (lying, _) = node(&tracker, &manifest, Start::Complete(tree.clone()), source(), Some(liar()));
     let out = directory.path().join("out");
     let (getter, mut events) = node(&tracker, &manifest, Start::Empty, download(&manifest, out.clone()), None);
@@ -151,7 +151,7 @@ async fn a_node_that_is_dropped_leaves_by_itself() {
     let (_directory, file) = file_of("source", 100_000);
     let (manifest, tree) = describe(&file);
     let tracker = Tracker::start(&manifest).await;
-    let source = Store::Source(SourceFile::open(&file).unwrap());
+    let source = Store::Source(SourceFiles::open([file.clone()]).unwrap());
     let (seeder, mut events) = node(&tracker, &manifest, Start::Complete(tree), source, None);
     hear(&mut events, |event| *event == Event::TrackerUp).await;
     drop(seeder);

@@ -1,9 +1,10 @@
 //! From one process to another, through everything that is between them.
 
 use std::fs;
-use std::path::Path;
 
-use super::common::{Running, Server, beside, eventually, expect_exit, file_of, finish, path, pleach, sample, text};
+use super::common::{
+    Running, Server, beside, eventually, expect_exit, file_of, finish, path, pleach, sample, text, wait_for_part,
+};
 
 #[test]
 fn sizes_and_names_arrive_as_they_are() {
@@ -192,13 +193,4 @@ fn sharing_twice_finds_a_port_for_both() {
         let output = finish(pleach(&["get", &share.line, "--stdout", "-q"]));
         assert_eq!(output.stdout, sample(1000), "{}", text(&output.stderr));
     }
-}
-
-/// Waits until so many bytes of a partial file are on the disk, by its record: 68 bytes for each packet.
-fn wait_for_part(out: &Path, len_bytes: u64) {
-    let record = beside(out, ".pleach-record");
-    let record_bytes = 48 + len_bytes / (64 << 10) * 68;
-    eventually("some of it is there", || {
-        (fs::metadata(&record).is_ok_and(|metadata| metadata.len() >= record_bytes)).then_some(())
-    });
 }

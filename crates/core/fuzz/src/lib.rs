@@ -28,6 +28,8 @@ pub fn manifest(data: &[u8]) {
         let mut parts = std::path::Path::new(&file.path).components();
         assert!(parts.all(|part| matches!(part, std::path::Component::Normal(_))), "{:?} leads out", file.path);
     }
+    assert_eq!(manifest.layout().size_bytes(), manifest.size_bytes());
+    assert!(!manifest.saved_name().contains('/') && manifest.saved_paths().all(|path| !path.is_empty()));
     let segments_end = manifest.segments().iter().map(|segment| segment.len_bytes).sum::<u64>();
     assert!(manifest.segments().is_empty() || segments_end == manifest.size_bytes());
 }

@@ -33,6 +33,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::geometry::{Geometry, GeometryError};
+use super::layout::Layout;
 use super::text;
 use crate::ids::{ContentId, ManifestDigest};
 
@@ -256,15 +257,38 @@ impl Manifest {
     pub fn name(&self) -> &str {
         let first = self.files().first().map_or("", |file| file.path.as_str());
         let file_name = first.rsplit('/').next().unwrap_or(first);
-        let folder = first.split_once('/').map(|(folder, _)| folder);
-        let is_in = |folder: &str| {
-            self.files().iter().all(|file| file.path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')))
-        };
         match (&self.fields.name, self.files()) {
             (Some(name), _) => name,
             (None, [_]) => file_name,
-            (None, _) => folder.filter(|folder| is_in(folder)).unwrap_or(file_name),
+            (None, _) => self.top_folder().unwrap_or(file_name),
         }
+    }
+
+    /// Whether it is to be saved as a folder: it has several files, or one that lies in a folder.
+    pub fn is_folder(&self) -> bool {
+        !matches!(self.files(), [file] if !file.path.contains('/'))
+    }
+
+    /// What to save it as: a file, or a folder, of this name. A folder without a name of its own is called as the one
+    /// that all its files are in.
+    pub fn saved_name(&self) -> &str {
+        let top = self.top_folder().filter(|_| self.fields.name.is_none());
+        top.unwrap_or_else(|| self.name())
+    }
+
+    /// Where the files go below the folder that [`Manifest::saved_name`] names, in order: their paths, without the
+    /// folder that all are in if it gave the whole its name.
+    pub fn saved_paths(&self) -> impl ExactSizeIterator<Item = &str> {
+        let top = self.top_folder().filter(|_| self.fields.name.is_none());
+        let cut_bytes = top.map_or(0, |top| top.len() + 1);
+        self.files().iter().map(move |file| &file.path[cut_bytes..])
+    }
+
+    /// The folder that all files are in, if they are in one.
+    fn top_folder(&self) -> Option<&str> {
+        let (top, _) = self.files().first()?.path.split_once('/')?;
+        let is_in = |path: &str| path.strip_prefix(top).is_some_and(|rest| rest.starts_with('/'));
+        self.files().iter().all(|file| is_in(&file.path)).then_some(top)
     }
 
     /// The media type, if the content is one file and its author told.
@@ -278,6 +302,11 @@ impl Manifest {
     /// The files, in the order in which their bytes make up the content; at least one.
     pub fn files(&self) -> &[FileEntry] {
         &self.fields.files
+    }
+
+    /// Where each file lies in the content.
+    pub fn layout(&self) -> Layout {
+        Layout::new(self.files().iter().map(|file| file.size_bytes))
     }
 
     /// The segments, which cover the content in order. Empty if the author gave none: then the whole is one.
@@ -378,11 +407,32 @@ impl ManifestBuilder {
         self
     }
 
-    /// Writes the manifest, and reads it as everybody will.
+    /// Says from when on the content is to be had, in milliseconds since 1970.
+    pub fn active_from_ms(mut self, moment_ms: Option<u64>) -> Self {
+        self.fields.active_from_ms = moment_ms;
+        self
+    }
+
+    /// Says until when the content is to be had, in milliseconds since 1970.
+    pub fn active_until_ms(mut self, moment_ms: Option<u64>) -> Self {
+        self.fields.active_until_ms = moment_ms;
+        self
+    }
+
+    /// Writes the manifest, and reads it as everybody will. One that is too long to be written for people is written
+    /// without spaces.
     pub fn build(self) -> Result<Manifest, ManifestError> {
-        let mut json =
-            serde_json::to_vec_pretty(&self.fields).map_err(|error| ManifestError::Json(error.to_string()))?;
-        json.push(b'\n');
+        let written = |json: serde_json::Result<Vec<u8>>| match json {
+            Ok(mut json) => {
+                json.push(b'\n');
+                Ok(json)
+            }
+            Err(error) => Err(ManifestError::Json(error.to_string())),
+        };
+        let mut json = written(serde_json::to_vec_pretty(&self.fields))?;
+        if json.len() > MANIFEST_BYTES_MAX {
+            json = written(serde_json::to_vec(&self.fields))?;
+        }
         Manifest::parse(&json)
     }
 }

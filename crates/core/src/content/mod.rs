@@ -9,13 +9,17 @@
 //! * [`GroupSet`], [`PacketSet`]: what is held.
 //! * [`Manifest`]: the description that an author publishes (`FILE.pleach`).
 //! * [`PacketOrder`]: which packets its author wants first.
+//! * [`Layout`]: which bytes of the content are in which of its files.
+//! * [`Segmentation`]: how an author cuts the content into segments, and which of them come first.
 //! * [`Link`]: what people pass on.
 
 mod geometry;
+mod layout;
 mod link;
 mod manifest;
 mod order;
 mod packet_set;
+mod segmentation;
 mod text;
 mod tree;
 
@@ -23,6 +27,7 @@ pub use geometry::{
     ByteRange, CONTENT_BYTES_MAX, GROUP_BYTES, GROUP_BYTES_MAX, GROUP_BYTES_MIN, GROUPS_PER_PACKET, Geometry,
     GeometryError, GroupIndex, PACKET_BYTES, PacketIndex,
 };
+pub use layout::{FilePart, Layout};
 pub use link::{LINK_BYTES_MAX, Link, LinkError};
 pub use manifest::{
     FILES_MAX, FileEntry, MANIFEST_BYTES_MAX, Manifest, ManifestBuilder, ManifestError, SEGMENTS_MAX, Segment,
@@ -30,5 +35,6 @@ pub use manifest::{
 };
 pub use order::PacketOrder;
 pub use packet_set::{GroupSet, PacketSet};
+pub use segmentation::{Emphasis, Segmentation, SegmentationError};
 pub use text::cut_text;
 pub use tree::{HashTree, KnownNodes, NodeId, PROOF_NODES_MAX, ProofNode, TreeBuilder, VerifyError};

@@ -12,7 +12,7 @@ use core::time::Duration;
 use super::link::REQUESTED_MAX;
 use super::linking::runs_of;
 use super::schedule::step_of;
-use super::uplink::UploadLimit;
+use super::uplink::{DOUBT, UploadLimit};
 use super::{Life, Peer, Reason};
 use crate::content::{GroupSet, PROOF_NODES_MAX, PacketIndex};
 use crate::ids::LinkId;
@@ -62,6 +62,10 @@ impl Peer {
 
     pub(super) fn far_subscribes(&mut self, id: LinkId, stripes: u8, mask: u16, from: u32, now: Time) {
         let mask = self.accept_stripes(id, stripes, StripeMask(mask), now);
+        if let Some(link) = self.links.remove(&id) {
+            self.doubt(&link, link.sending.subscribed.1.without(mask), now + DOUBT);
+            self.links.insert(id, link);
+        }
         let Some(link) = self.links.get_mut(&id) else { return };
         let (is_other, is_elsewhere) = (link.sending.subscribed != (stripes, mask), link.sending.from != from);
         if is_other {
@@ -153,21 +157,47 @@ impl Peer {
 
     fn pump_awaited(&mut self, id: LinkId, packet: PacketIndex, now: Time) {
         let Some(link) = self.links.get_mut(&id) else { return };
-        if !link.sending.awaiting.remove(&packet) || !link.is_open() || link.sending.declined.contains(packet) {
+        if !link.sending.awaiting.remove(&packet) {
             return;
         }
-        self.send_packet(id, packet, now);
+        if !link.is_open() || link.sending.declined.contains(packet) {
+            return self.not_sent(id, packet);
+        }
+        let order = self.schedule.order();
+        let place = order.place_of(packet);
+        let is_pushed = link.sending.wants_pushed(place);
+        if self.send_packet(id, packet, now) != Sent::Yes && is_pushed {
+            return self.not_sent(id, packet);
+        }
         let Some(link) = self.links.get_mut(&id) else { return };
         // Blocked, or one run of several: the rest goes by the ordinary way.
         if self.holdings.groups_of(packet) & !link.sending.sent.packet_groups(packet) == 0 {
             return;
         }
         let order = self.schedule.order();
-        let place = order.place_of(packet);
-        if link.sending.wants_pushed(place) {
+        if is_pushed {
             link.sending.fresh.insert(step_of(place, link.sending.from, order.places()));
         } else {
             link.sending.requested.push_front(packet);
+        }
+    }
+
+    /// A packet that was read for a link did not go out on it after all: its turn comes again, here or, at an origin,
+    /// elsewhere.
+    fn not_sent(&mut self, id: LinkId, packet: PacketIndex) {
+        let order = self.schedule.order();
+        let place = order.place_of(packet);
+        let is_elsewhere = self
+            .links
+            .values()
+            .any(|link| link.sending.sent.packet_groups(packet) != 0 || link.sending.awaiting.contains(&packet));
+        if let Some(once) = self.uplink.sent_once.as_mut().filter(|_| !is_elsewhere) {
+            once.remove(packet);
+        }
+        if let Some(link) = self.links.get_mut(&id) {
+            let step = step_of(place, link.sending.from, order.places());
+            link.sending.first_cursor = link.sending.first_cursor.min(step);
+            link.sending.cursor = link.sending.cursor.min(step);
         }
     }
 
@@ -186,7 +216,7 @@ impl Peer {
             return false;
         }
         self.taken(id, packet, sent);
-        if let Some(once) = &mut self.uplink.sent_once {
+        if let Some(once) = self.uplink.sent_once.as_mut().filter(|_| sent != Sent::Nothing) {
             once.insert(packet);
         }
         true

@@ -19,9 +19,10 @@ use core::time::Duration;
 use super::link::{Link, ROUND_TRIP_ASSUMED, WINDOW_STEPS};
 use super::meter::Meter;
 use super::{Life, Peer};
-use crate::content::PacketSet;
-use crate::ids::LinkId;
+use crate::content::{PacketIndex, PacketSet};
+use crate::ids::{LinkId, PeerId};
 use crate::time::Time;
+use crate::wire::tracker::StripeMask;
 
 /// A message takes so long on the uplink at most, and never has less than a group: a peer that feeds several sends to
 /// each in turn, and whoever comes last waits for all before it. Large messages cost less, so fast uplinks send them.
@@ -45,6 +46,10 @@ const FLIGHT_PACKETS_MIN: u64 = 4;
 const FLIGHTS_MAX: u32 = 4;
 /// The upload limit's bucket holds so much, in seconds of the limit, and never less than one packet.
 const BURST_MS: u64 = 250;
+/// One that ceases to pass on what an origin sent to it alone may have done so already: others tell within so long.
+pub(super) const DOUBT: Duration = Duration::from_secs(2);
+/// Such cases at a time; beyond that what was sent counts as sent, and is stolen.
+const DOUBTS_MAX: usize = 256;
 /// One far end is served up to so many times as fast as the mean, or as slow.
 const FAVOUR_MAX: u64 = 4;
 /// Who is behind or ahead by this part of the content is served twice as fast, or half as fast; more is more so.
@@ -66,6 +71,16 @@ pub(super) struct Uplink {
     looks_full: u32,
     /// Packets that were sent to somebody, if each is to be sent once before any is sent again.
     pub(super) sent_once: Option<PacketSet>,
+    doubts: Vec<Doubt>,
+}
+
+/// What an origin sent to one that then ceased to pass it on.
+#[derive(Debug)]
+struct Doubt {
+    /// When it is looked at again.
+    at: Time,
+    peer: PeerId,
+    packets: Vec<PacketIndex>,
 }
 
 impl Uplink {
@@ -267,6 +282,45 @@ impl Peer {
             self.take_turns(true, now);
         }
         self.take_turns(false, now);
+    }
+
+    /// A far end no longer passes these stripes on. What an origin sent to it alone is looked at again in a moment, or at
+    /// once if the link is gone: see [`Peer::send_once_more`].
+    pub(super) fn doubt(&mut self, link: &Link, stripes: StripeMask, at: Time) {
+        let Some(once) = &self.uplink.sent_once else { return };
+        let (order, sending) = (self.schedule.order(), &link.sending);
+        let packets: Vec<PacketIndex> = once
+            .iter()
+            .filter(|packet| stripes.contains(self.feeding.stripe_of(order.place_of(*packet))))
+            .filter(|packet| sending.sent.packet_groups(*packet) != 0 || sending.awaiting.contains(packet))
+            .filter(|packet| !self.is_elsewhere(link.peer, *packet))
+            .collect();
+        if !packets.is_empty() && self.uplink.doubts.len() < DOUBTS_MAX {
+            self.uplink.doubts.push(Doubt { at, peer: link.peer, packets });
+        }
+    }
+
+    /// What an origin sent to one that no longer passes it on, and nobody else is known to have, counts as not sent:
+    /// whoever came in its place needs it, and one that was too slow gives it to few.
+    pub(super) fn send_once_more(&mut self, now: Time) {
+        let due: Vec<Doubt> = self.uplink.doubts.extract_if(.., |doubt| doubt.at <= now).collect();
+        for doubt in due {
+            let left = doubt.packets.into_iter().filter(|packet| !self.is_elsewhere(doubt.peer, *packet));
+            let left: Vec<PacketIndex> = left.collect();
+            let Some(once) = &mut self.uplink.sent_once else { return };
+            for packet in &left {
+                once.remove(*packet);
+            }
+            if !left.is_empty() {
+                self.links.values_mut().for_each(|link| link.sending.first_cursor = 0);
+            }
+        }
+    }
+
+    /// Whether a packet went to somebody else than this peer, or somebody else has it.
+    fn is_elsewhere(&self, peer: PeerId, packet: PacketIndex) -> bool {
+        let mut others = self.links.values().filter(|other| other.peer != peer);
+        others.any(|other| other.has.contains(packet) || other.sending.sent.packet_groups(packet) != 0)
     }
 
     /// Who has so many packets less than the mean is served twice as fast.

@@ -1,56 +1,67 @@
-//! A file that is being made: data beside its final name until all of it is verified, then one rename.
+//! A file or folder that is being made: data beside its final name until all of it is verified, then one rename.
 //!
 //! ```text
-//! OUT.pleach-part     the bytes, sparse, of the final length from the start
+//! OUT.pleach-part     the bytes, sparse, of the final length from the start: a file, or a folder of files
 //! OUT.pleach-record   which content this is, then the engine's journal of verified hashes; append-only; locked
 //! OUT                 appears only when everything is verified, written and flushed
+//! OUT.pleach-old      what was there before, if it was to be replaced and could not be by a rename alone
 //! ```
 //!
 //! A process that dies at any moment leaves the first two, and the next one goes on from them: the engine reads and
 //! checks each packet that the journal names, so nothing depends on the order in which the disk wrote things. The
 //! record carries the lock, not the data, because the data is renamed: a process that waited with an open handle would
 //! otherwise take the finished file for a partial one.
+//!
+//! A folder is made beside its name as a file is, and gets it whole by the same rename; what people find under the name
+//! is never half a folder. No folder is ever merged into another, and none is deleted that is not a partial download:
+//! one that is to be replaced is set aside, since it may hold more than this content.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use fs4::FileExt;
-use pleach_core::content::Geometry;
+use pleach_core::content::{Geometry, Manifest};
 use pleach_core::ids::ContentId;
 
 use super::error::{StoreError, io_error};
+use super::files::Files;
+use super::folder::{Expect, open_file};
+use super::part::{Part, remove};
 
-/// What a record begins with; the content's id follows in 32 bytes, then the journal.
-const RECORD_MAGIC: &[u8; 16] = b"pleach record 1\n";
+/// What a record begins with. The content's id and the digest of its files' places follow, 32 bytes each, then the
+/// journal.
+const RECORD_MAGIC: &[u8; 16] = b"pleach record 2\n";
 /// Length of what comes before the journal.
-const RECORD_HEADER_BYTES: usize = RECORD_MAGIC.len() + ContentId::LEN_BYTES;
+const RECORD_HEADER_BYTES: usize = RECORD_MAGIC.len() + 2 * ContentId::LEN_BYTES;
 /// Longest file name that common file systems take, in bytes.
 const FILE_NAME_BYTES_MAX: usize = 255;
 
 const PART_SUFFIX: &str = ".pleach-part";
 const RECORD_SUFFIX: &str = ".pleach-record";
+const OLD_SUFFIX: &str = ".pleach-old";
+/// What the names of partial downloads end with.
+pub(crate) const PARTIAL_SUFFIXES: [&str; 2] = [PART_SUFFIX, RECORD_SUFFIX];
 
 /// What is to be made.
 #[derive(Clone, Debug)]
 pub struct DownloadConfig {
     /// The final name.
     pub out: PathBuf,
-    /// The content.
-    pub content: ContentId,
-    /// How it is cut, which bounds data and record.
-    pub geometry: Geometry,
-    /// Whether a file with the final name, or a partial file of another content, may be replaced.
+    /// The content, and the files that it is.
+    pub manifest: Manifest,
+    /// Whether what has the final name, or a partial download of another content, may be replaced.
     pub overwrite: bool,
 }
 
-/// A partial file, locked by this process.
+/// A partial download, locked by this process.
 #[derive(Debug)]
 pub struct Download {
-    pub(super) part: File,
+    pub(super) files: Files<Part>,
     record: File,
     paths: Paths,
+    is_folder: bool,
     overwrite: bool,
     /// Made by this process and never written to: nothing is lost when it is removed again.
     untouched: bool,
@@ -61,6 +72,7 @@ struct Paths {
     out: PathBuf,
     part: PathBuf,
     record: PathBuf,
+    old: PathBuf,
 }
 
 impl Paths {
@@ -69,7 +81,12 @@ impl Paths {
             return Err(StoreError::Directory { path: out.to_owned() });
         };
         let beside = |suffix| out.with_file_name(partial_name(name, suffix, content));
-        Ok(Self { out: out.to_owned(), part: beside(PART_SUFFIX), record: beside(RECORD_SUFFIX) })
+        Ok(Self {
+            out: out.to_owned(),
+            part: beside(PART_SUFFIX),
+            record: beside(RECORD_SUFFIX),
+            old: beside(OLD_SUFFIX),
+        })
     }
 }
 
@@ -85,42 +102,66 @@ fn partial_name(name: &OsStr, suffix: &str, content: &ContentId) -> OsString {
 }
 
 impl Download {
-    /// Opens or makes the partial file of `config.out`, and returns the journal of an earlier run, if there is one.
+    /// Opens or makes the partial download of `config.out`, and returns the journal of an earlier run, if there is one.
     pub fn open(config: &DownloadConfig) -> Result<(Self, Vec<u8>), StoreError> {
-        let paths = Paths::of(&config.out, &config.content)?;
-        check_out(&paths.out, config.overwrite)?;
-        check_space(&paths, config.geometry.size_bytes())?;
-        let fresh = !paths.record.exists() && !paths.part.exists();
-        let record = open_read_write(&paths.record)?;
-        let opened = Self::open_locked(config, &paths, record);
+        let paths = Paths::of(&config.out, &config.manifest.id())?;
+        check_out(&paths, config)?;
+        check_space(&paths, &config.manifest)?;
+        let fresh = !is_there(&paths.record) && !is_there(&paths.part);
+        let record = open_record(&paths.record).map_err(io_error("create", &paths.record))?;
+        let opened = Self::open_locked(config, &paths, &record);
         if opened.is_err() && fresh {
             // Best effort: the error that is being reported matters more than what is left behind.
-            let _ = fs::remove_file(&paths.part);
+            let _ = remove(&paths.part);
             let _ = fs::remove_file(&paths.record);
         }
-        let (part, record, journal) = opened?;
-        Ok((Self { part, record, paths, overwrite: config.overwrite, untouched: fresh }, journal))
+        let (files, journal) = opened?;
+        let (is_folder, overwrite) = (config.manifest.is_folder(), config.overwrite);
+        Ok((Self { files, record, paths, is_folder, overwrite, untouched: fresh }, journal))
     }
 
-    fn open_locked(config: &DownloadConfig, paths: &Paths, record: File) -> Result<(File, File, Vec<u8>), StoreError> {
-        lock(&record, &paths.part)?;
+    fn open_locked(
+        config: &DownloadConfig,
+        paths: &Paths,
+        record: &File,
+    ) -> Result<(Files<Part>, Vec<u8>), StoreError> {
+        lock(record, &paths.part)?;
         // Once more, now that nobody else can be about to rename.
-        check_out(&paths.out, config.overwrite)?;
-        let journal = match read_record(&record, config).map_err(io_error("read", &paths.record))? {
+        check_out(paths, config)?;
+        let journal = match read_record(record, &config.manifest).map_err(io_error("read", &paths.record))? {
+            // Nothing is lost with it, and whatever an attempt that broke off has made so far goes.
+            Found::Journal(journal) if journal.is_empty() => None,
             Found::Journal(journal) => Some(journal),
             Found::Nothing => None,
-            Found::Other(_) if config.overwrite => None,
-            Found::Other(other) => return Err(StoreError::OtherContent { path: paths.part.clone(), other }),
+            Found::OtherContent(_) | Found::OtherFiles if config.overwrite => None,
+            Found::OtherContent(other) => {
+                return Err(StoreError::OtherContent { path: paths.part.clone(), other });
+            }
+            Found::OtherFiles => return Err(StoreError::OtherFiles { path: paths.part.clone() }),
         };
-        if journal.is_none() {
-            begin_record(&record, &config.content).map_err(io_error("write", &paths.record))?;
+        if let Some(journal) = journal {
+            return Ok((Files::resume(&paths.part, &config.manifest)?, journal));
         }
-        let part = open_read_write(&paths.part)?;
-        if journal.is_none() {
-            part.set_len(0).map_err(io_error("write", &paths.part))?;
+        // Files first: a record without its files would only be begun again, files of another record be believed in.
+        begin_record(record, None).map_err(io_error("write", &paths.record))?;
+        let files = Files::begin(&paths.part, &config.manifest)?;
+        begin_record(record, Some(&config.manifest)).map_err(io_error("write", &paths.record))?;
+        Ok((files, Vec::new()))
+    }
+
+    /// Removes the record of a download that has its final name already: what is left when a process ends between the
+    /// two. One that somebody works with, or that has a partial download, stays.
+    pub fn tidy(config: &DownloadConfig) -> Result<(), StoreError> {
+        let paths = Paths::of(&config.out, &config.manifest.id())?;
+        if is_there(&paths.part) || !is_there(&paths.record) {
+            return Ok(());
         }
-        part.set_len(config.geometry.size_bytes()).map_err(io_error("make room in", &paths.part))?;
-        Ok((part, record, journal.unwrap_or_default()))
+        let record = open_file(&paths.record, Expect::There).map_err(io_error("open", &paths.record))?;
+        lock(&record, &paths.part)?;
+        match read_record(&record, &config.manifest).map_err(io_error("read", &paths.record))? {
+            Found::Journal(_) => fs::remove_file(&paths.record).map_err(io_error("remove", &paths.record)),
+            Found::Nothing | Found::OtherContent(_) | Found::OtherFiles => Ok(()),
+        }
     }
 
     /// The final name.
@@ -133,8 +174,9 @@ impl Download {
         &self.paths.part
     }
 
-    pub(super) fn note_write(&mut self) {
+    pub(super) fn write(&mut self, offset_bytes: u64, bytes: &[u8]) -> Result<(), StoreError> {
         self.untouched = false;
+        self.files.write(offset_bytes, bytes)
     }
 
     pub(super) fn append_record(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -142,12 +184,12 @@ impl Download {
         self.record.write_all(bytes)
     }
 
-    /// Flushes the data, gives it its final name and removes the record. The open handle goes on reading it.
+    /// Flushes the data, gives it its final name and removes the record. The open handles go on reading it.
     pub(super) fn finish(&mut self) -> Result<(), StoreError> {
-        let Paths { out, part, record } = &self.paths;
-        self.part.sync_all().map_err(io_error("flush", part))?;
-        check_out(out, self.overwrite)?;
-        fs::rename(part, out).map_err(io_error("create", out))?;
+        self.files.sync()?;
+        self.make_way()?;
+        let Paths { out, part, record, .. } = &self.paths;
+        self.files.rename(part, out).map_err(io_error("create", out))?;
         sync_directory(out).map_err(io_error("flush the directory of", out))?;
         if let Err(error) = fs::remove_file(record) {
             tracing::warn!(path = %record.display(), %error, "could not remove the record of a finished download");
@@ -156,35 +198,60 @@ impl Download {
         Ok(())
     }
 
+    /// Sets aside what is to be replaced. A file is replaced by the rename itself, unless by a folder.
+    fn make_way(&self) -> Result<(), StoreError> {
+        let Paths { out, old, .. } = &self.paths;
+        check_names(&self.paths, self.is_folder, self.overwrite)?;
+        if self.is_folder && is_there(out) {
+            fs::rename(out, old).map_err(io_error("set aside", out))?;
+            tracing::info!(old = %old.display(), "what was there was set aside");
+        }
+        Ok(())
+    }
+
     /// Removes what was made and never used, so that a failed attempt leaves no litter.
-    pub(super) fn close(self) {
+    pub(super) fn close(mut self) {
         if self.untouched {
-            let _ = fs::remove_file(&self.paths.part);
+            self.files.close();
+            let _ = remove(&self.paths.part);
             let _ = fs::remove_file(&self.paths.record);
         }
     }
 }
 
-fn open_read_write(path: &Path) -> Result<File, StoreError> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io_error("create", path))
+/// Whether there is anything of this name, be it a link that leads nowhere.
+fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
 }
 
-fn check_out(out: &Path, overwrite: bool) -> Result<(), StoreError> {
-    match fs::symlink_metadata(out) {
-        Ok(metadata) if metadata.is_dir() => Err(StoreError::Directory { path: out.to_owned() }),
-        Ok(_) if !overwrite => Err(StoreError::Exists { path: out.to_owned() }),
+fn open_record(path: &Path) -> io::Result<File> {
+    match open_file(path, Expect::New) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open_file(path, Expect::There),
+        opened => opened,
+    }
+}
+
+fn check_out(paths: &Paths, config: &DownloadConfig) -> Result<(), StoreError> {
+    check_names(paths, config.manifest.is_folder(), config.overwrite)
+}
+
+/// Whether the final name is free, or may be made so.
+fn check_names(paths: &Paths, is_folder: bool, overwrite: bool) -> Result<(), StoreError> {
+    match fs::symlink_metadata(&paths.out) {
+        Ok(metadata) if metadata.is_dir() && !is_folder => Err(StoreError::Directory { path: paths.out.clone() }),
+        Ok(_) if !overwrite => Err(StoreError::Exists { path: paths.out.clone() }),
+        Ok(_) if is_folder && is_there(&paths.old) => Err(StoreError::Exists { path: paths.old.clone() }),
         _ => Ok(()),
     }
 }
 
 /// Compares what is still to be written with what the disk has; says nothing where that can't be found out.
-fn check_space(paths: &Paths, size_bytes: u64) -> Result<(), StoreError> {
+fn check_space(paths: &Paths, manifest: &Manifest) -> Result<(), StoreError> {
     let directory = match paths.out.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let written_bytes = File::open(&paths.part).and_then(|part| part.allocated_size()).unwrap_or(0);
-    let needed_bytes = size_bytes.saturating_sub(written_bytes);
+    let needed_bytes = manifest.size_bytes().saturating_sub(Files::<Part>::allocated_bytes(&paths.part, manifest));
     match fs4::available_space(directory) {
         Ok(free_bytes) if free_bytes < needed_bytes => {
             Err(StoreError::NoSpace { path: paths.out.clone(), needed_bytes, free_bytes })
@@ -214,21 +281,41 @@ fn journal_bytes_max(geometry: &Geometry) -> u64 {
 enum Found {
     Nothing,
     Journal(Vec<u8>),
-    Other(ContentId),
+    OtherContent(ContentId),
+    OtherFiles,
 }
 
-fn read_record(record: &File, config: &DownloadConfig) -> io::Result<Found> {
+/// Tells apart manifests that cut the same bytes into other files. A single file is called as its receiver likes.
+fn places_digest(manifest: &Manifest) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    if manifest.is_folder() {
+        for (file, path) in manifest.files().iter().zip(manifest.saved_paths()) {
+            // A path has no line feed.
+            hasher.update(format!("{} {path}\n", file.size_bytes).as_bytes());
+        }
+    }
+    *hasher.finalize().as_bytes()
+}
+
+fn read_record(record: &File, manifest: &Manifest) -> io::Result<Found> {
     let mut header = Vec::with_capacity(RECORD_HEADER_BYTES);
     record.take(RECORD_HEADER_BYTES as u64).read_to_end(&mut header)?;
-    let Some(id) = header.strip_prefix(RECORD_MAGIC).and_then(|id| <[u8; 32]>::try_from(id).ok()) else {
+    let fields = header.strip_prefix(RECORD_MAGIC).and_then(|fields| fields.split_at_checked(ContentId::LEN_BYTES));
+    let Some((id, digest)) = fields else { return Ok(Found::Nothing) };
+    let Ok(id) = <[u8; ContentId::LEN_BYTES]>::try_from(id).map(ContentId::from_bytes) else {
         return Ok(Found::Nothing);
     };
-    let id = ContentId::from_bytes(id);
-    if id != config.content {
-        return Ok(Found::Other(id));
+    if digest.len() != ContentId::LEN_BYTES {
+        return Ok(Found::Nothing);
+    }
+    if id != manifest.id() {
+        return Ok(Found::OtherContent(id));
+    }
+    if digest != places_digest(manifest) {
+        return Ok(Found::OtherFiles);
     }
     let mut journal = Vec::new();
-    let journal_bytes_max = journal_bytes_max(&config.geometry);
+    let journal_bytes_max = journal_bytes_max(&manifest.geometry());
     record.take(journal_bytes_max + 1).read_to_end(&mut journal)?;
     if journal.len() as u64 > journal_bytes_max {
         return Ok(Found::Nothing);
@@ -236,11 +323,15 @@ fn read_record(record: &File, config: &DownloadConfig) -> io::Result<Found> {
     Ok(Found::Journal(journal))
 }
 
-fn begin_record(mut record: &File, content: &ContentId) -> io::Result<()> {
+/// Writes what a record begins with; that of nothing is empty.
+fn begin_record(mut record: &File, manifest: Option<&Manifest>) -> io::Result<()> {
     record.set_len(0)?;
     record.seek(SeekFrom::Start(0))?;
-    record.write_all(RECORD_MAGIC)?;
-    record.write_all(content.as_bytes())
+    if let Some(manifest) = manifest {
+        let header = [&RECORD_MAGIC[..], manifest.id().as_bytes(), &places_digest(manifest)].concat();
+        record.write_all(&header)?;
+    }
+    Ok(())
 }
 
 /// Makes a rename last through a power cut.

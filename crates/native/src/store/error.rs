@@ -22,6 +22,18 @@ pub enum StoreError {
         /// What it is part of.
         other: ContentId,
     },
+    /// What lies there is part of the same content, but of other files: its author described it anew.
+    #[error("{} is a partial download of the same content under other file names", path.display())]
+    OtherFiles {
+        /// The partial folder.
+        path: PathBuf,
+    },
+    /// The disk takes two names of the content for one.
+    #[error("{} can't be made: this disk takes its name for that of another file of the same content", path.display())]
+    Clash {
+        /// The second of them.
+        path: PathBuf,
+    },
     /// Another process works on the same partial file.
     #[error("another process is downloading to {}", path.display())]
     InUse {
@@ -41,7 +53,7 @@ pub enum StoreError {
         /// Bytes that the disk can take.
         free_bytes: u64,
     },
-    /// What is to be shared is a directory.
+    /// Where a file is expected there is a directory.
     #[error("{} is a directory", path.display())]
     Directory {
         /// Which.
@@ -53,7 +65,7 @@ pub enum StoreError {
         /// Which.
         path: PathBuf,
     },
-    /// What is to be shared was changed while it was being read.
+    /// What is to be shared was changed or removed while it was being read.
     #[error("{} changed while it was being read", path.display())]
     Changed {
         /// Which.

@@ -3,9 +3,11 @@
 //! One thread serves one store, request by request in order, so a slow disk never blocks the node's loop, and a read
 //! that follows a write sees it. Three kinds of place have the same interface:
 //!
-//! * [`SourceFile`]: read-only, for a seeder;
-//! * [`Download`]: a file that is being made, and resumed after any kind of end;
+//! * [`SourceFiles`]: read-only, for a seeder;
+//! * [`Download`]: a file or folder that is being made, and resumed after any kind of end;
 //! * [`Scratch`]: content that only passes through on its way to a pipe.
+//!
+//! The first two lie on one to many files, which [`files`] makes one content of.
 //!
 //! # Bounds
 //!
@@ -15,27 +17,28 @@
 
 mod download;
 mod error;
+mod files;
+mod folder;
+mod part;
 mod positioned;
 mod scratch;
 mod source;
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
 use std::io;
-use std::path::Path;
 use std::thread;
 
 use bytes::Bytes;
 use pleach_core::ids::{ReadId, WriteId};
 use tokio::sync::mpsc;
 
-use positioned::{read_full_at, write_all_at};
-
+pub(crate) use download::PARTIAL_SUFFIXES;
 pub use download::{Download, DownloadConfig};
+pub(crate) use error::io_error;
 pub use error::{StoreError, plain};
 pub use scratch::{Scratch, ScratchReader};
-pub use source::{Change, SourceFile, SourceWatch};
+pub use source::{Change, SourceFiles, SourceWatch};
 
 /// Requests that wait for the store's thread, and replies that wait for the node.
 pub(crate) const REQUESTS_MAX: usize = 256;
@@ -43,9 +46,9 @@ pub(crate) const REQUESTS_MAX: usize = 256;
 /// Where the bytes of one node lie.
 #[derive(Debug)]
 pub enum Store {
-    /// A file that is shared.
-    Source(SourceFile),
-    /// A file that is being made.
+    /// Files that are shared.
+    Source(SourceFiles),
+    /// A file or folder that is being made.
     Download(Download),
     /// A temporary file on the way to a pipe.
     Scratch(Scratch),
@@ -112,11 +115,11 @@ impl Store {
         match request {
             Request::Write { write, offset_bytes, bytes } => Some(match self.write(offset_bytes, &bytes) {
                 Ok(()) => Reply::Written(write),
-                Err(error) => Reply::WriteFailed { write, reason: self.explain("write", &error) },
+                Err(error) => Reply::WriteFailed { write, reason: error.to_string() },
             }),
             Request::Read { read, offset_bytes, len_bytes } => Some(match self.read(offset_bytes, len_bytes) {
-                Ok(bytes) => Reply::ReadDone { read, bytes },
-                Err(error) => Reply::ReadFailed { read, reason: self.explain("read", &error) },
+                Ok(bytes) => Reply::ReadDone { read, bytes: bytes.into() },
+                Err(error) => Reply::ReadFailed { read, reason: error.to_string() },
             }),
             Request::AppendRecord(bytes) => {
                 self.append_record(&bytes);
@@ -129,26 +132,20 @@ impl Store {
         }
     }
 
-    fn write(&mut self, offset_bytes: u64, bytes: &[u8]) -> io::Result<()> {
+    fn write(&mut self, offset_bytes: u64, bytes: &[u8]) -> Result<(), StoreError> {
         match self {
-            Self::Source(_) => Err(io::Error::from(io::ErrorKind::ReadOnlyFilesystem)),
-            Self::Download(download) => {
-                download.note_write();
-                write_all_at(&download.part, bytes, offset_bytes)
-            }
-            Self::Scratch(scratch) => {
-                write_all_at(&scratch.file, bytes, offset_bytes)?;
-                scratch.note_write(offset_bytes, bytes.len() as u64);
-                Ok(())
-            }
+            Self::Source(source) => Err(source.refuse_write()),
+            Self::Download(download) => download.write(offset_bytes, bytes),
+            Self::Scratch(scratch) => scratch.write(offset_bytes, bytes),
         }
     }
 
-    fn read(&self, offset_bytes: u64, len_bytes: u32) -> io::Result<Bytes> {
-        let mut bytes = vec![0; len_bytes as usize];
-        let len = read_full_at(self.file(), &mut bytes, offset_bytes)?;
-        bytes.truncate(len);
-        Ok(bytes.into())
+    fn read(&mut self, offset_bytes: u64, len_bytes: u32) -> Result<Vec<u8>, StoreError> {
+        match self {
+            Self::Source(source) => source.files.read(offset_bytes, len_bytes),
+            Self::Download(download) => download.files.read(offset_bytes, len_bytes),
+            Self::Scratch(scratch) => scratch.read(offset_bytes, len_bytes),
+        }
     }
 
     /// Losing the record only costs fetching again, so a failure is told to the log and nobody else.
@@ -158,26 +155,5 @@ impl Store {
         {
             tracing::warn!(path = %download.part_path().display(), %error, "could not append to the record");
         }
-    }
-
-    fn file(&self) -> &File {
-        match self {
-            Self::Source(source) => &source.file,
-            Self::Download(download) => &download.part,
-            Self::Scratch(scratch) => &scratch.file,
-        }
-    }
-
-    /// Where it lies, for people.
-    fn path(&self) -> &Path {
-        match self {
-            Self::Source(source) => source.path(),
-            Self::Download(download) => download.part_path(),
-            Self::Scratch(scratch) => &scratch.directory,
-        }
-    }
-
-    fn explain(&self, doing: &str, error: &io::Error) -> String {
-        format!("cannot {doing} {}: {}", self.path().display(), plain(error))
     }
 }

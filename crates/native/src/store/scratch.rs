@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use tokio::sync::watch;
 
 use super::error::{StoreError, io_error};
+use super::positioned::{read_full_at, write_all_at};
 
 /// Bytes copied at once to a slow reader.
 const COPY_CHUNK_BYTES: u64 = 1 << 20;
@@ -19,8 +20,8 @@ const COPY_CHUNK_BYTES: u64 = 1 << 20;
 /// The writing end, which a store owns.
 #[derive(Debug)]
 pub struct Scratch {
-    pub(super) file: File,
-    pub(super) directory: PathBuf,
+    file: File,
+    directory: PathBuf,
     prefix: Prefix,
     prefix_bytes: watch::Sender<u64>,
 }
@@ -51,9 +52,18 @@ impl Scratch {
         Ok((scratch, ScratchReader { file: reader, prefix_bytes: watched }))
     }
 
-    pub(super) fn note_write(&mut self, offset_bytes: u64, len_bytes: u64) {
-        let end_bytes = self.prefix.add(offset_bytes, len_bytes);
+    pub(super) fn read(&self, offset_bytes: u64, len_bytes: u32) -> Result<Vec<u8>, StoreError> {
+        let mut bytes = vec![0; len_bytes as usize];
+        let read = read_full_at(&self.file, &mut bytes, offset_bytes);
+        bytes.truncate(read.map_err(io_error("read", &self.directory))?);
+        Ok(bytes)
+    }
+
+    pub(super) fn write(&mut self, offset_bytes: u64, bytes: &[u8]) -> Result<(), StoreError> {
+        write_all_at(&self.file, bytes, offset_bytes).map_err(io_error("write", &self.directory))?;
+        let end_bytes = self.prefix.add(offset_bytes, bytes.len() as u64);
         self.prefix_bytes.send_if_modified(|known| std::mem::replace(known, end_bytes) != end_bytes);
+        Ok(())
     }
 }
 

@@ -15,6 +15,7 @@
 
 mod carry;
 mod node;
+mod playing;
 mod script;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -31,6 +32,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::check::{self, Digest, Safety};
 use crate::content::TrueContent;
 use crate::network::{LineSpec, NetEvent, Network, NodeId};
+use crate::player::Player;
 use crate::queue::Queue;
 use crate::record::{Look, Record, Standing};
 use crate::stand_in::Shape;
@@ -102,6 +104,7 @@ enum Happening {
     Act(Action),
     Swing { id: NodeId, is_full: bool, half_period: Duration },
     Talk(NodeId),
+    Play(NodeId),
     Look,
 }
 
@@ -122,6 +125,27 @@ pub struct Fate {
     pub links_opened: usize,
     /// What its engine counted; payload as the bytes that it stands for.
     pub stats: Stats,
+    /// How it watched, if it did.
+    pub watched: Option<Watched>,
+}
+
+/// How somebody watched while it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Watched {
+    /// When it began to play.
+    pub began: Option<Time>,
+    /// How often it had to wait after that.
+    pub stalls: u32,
+    /// How long it waited in all.
+    pub stalled: Duration,
+    /// How much of it was played, in seconds.
+    pub played_s: f64,
+}
+
+impl Watched {
+    fn of(player: &Player) -> Self {
+        Self { began: player.began, stalls: player.stalls, stalled: player.stalled, played_s: player.played_s() }
+    }
 }
 
 /// One run.
@@ -295,6 +319,7 @@ impl World {
             links_live_max: node.links_live_max,
             links_opened: node.links_opened,
             stats,
+            watched: node.player.as_ref().map(Watched::of),
         })
     }
 
@@ -377,6 +402,7 @@ impl World {
                 self.queue.push(self.now + half_period, next);
             }
             Happening::Talk(id) => self.talk(id),
+            Happening::Play(id) => self.play(id),
             Happening::Look => self.look(),
         }
         self.settle();
@@ -453,6 +479,7 @@ impl World {
         if self.node(id).bender.is_talker() {
             self.queue.push(now + TALK, Happening::Talk(id));
         }
+        self.begin_to_play(id);
         self.drain(id);
     }
 

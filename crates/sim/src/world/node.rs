@@ -8,6 +8,7 @@ use pleach_core::time::Time;
 
 use crate::hostile::{Bender, Conduct};
 use crate::network::{LineSpec, NodeId};
+use crate::player::Player;
 use crate::store::{Kept, Store};
 
 /// What a peer has when it starts.
@@ -36,6 +37,8 @@ pub struct NodeSpec {
     pub slots: Option<u8>,
     /// What the person at it lets it upload; 0: nothing, `None`: as much as goes.
     pub upload_bytes_per_s_max: Option<u64>,
+    /// How fast it is used up by somebody who watches while it comes; `None`: nobody does.
+    pub plays_bytes_per_s: Option<u64>,
     /// When it has everything it leaves, so much later.
     pub leaves_after: Option<Duration>,
 }
@@ -49,6 +52,7 @@ impl NodeSpec {
             conduct: Conduct::Honest,
             slots: None,
             upload_bytes_per_s_max: None,
+            plays_bytes_per_s: None,
             leaves_after: None,
         }
     }
@@ -75,6 +79,7 @@ pub(crate) struct Node {
     pub(crate) stage: Stage,
     pub(crate) engine: Option<Engine>,
     pub(crate) bender: Bender,
+    pub(crate) player: Option<Player>,
     pub(crate) born: Option<Time>,
     pub(crate) first_packet: Option<Time>,
     pub(crate) finished: Option<Time>,
@@ -106,6 +111,7 @@ impl Node {
             stage: Stage::Unborn,
             engine: None,
             bender,
+            player: None,
             born: None,
             first_packet: None,
             finished: None,

@@ -79,10 +79,14 @@ fn a_manifest_is_made_as_it_is_read() {
         .segment(Segment { offset_bytes: 0, len_bytes: 100, priority: 1 })
         .tracker("wss://example.org/ws")
         .source("https://example.org/both")
+        .active_from_ms(Some(5))
+        .active_until_ms(Some(6))
         .build()
         .unwrap();
     assert_eq!((manifest.name(), manifest.size_bytes(), manifest.files().len()), ("Both", 100, 2));
     assert_eq!((manifest.trackers().len(), manifest.sources().len(), manifest.segments().len()), (1, 1, 1));
+    assert_eq!((manifest.active_from_ms(), manifest.active_until_ms()), (Some(5), Some(6)));
+    assert_eq!(manifest.layout(), Layout::new([60, 40]));
     assert!(Manifest::of_file("a/../b", None, id, 1).is_err());
     assert!(ManifestBuilder::new(id).file("a", u64::MAX, None).file("b", 1, None).build().is_err());
 }
@@ -99,6 +103,39 @@ fn the_name_is_found() {
     assert_eq!(name(&["talks/1", "talks/2/3"]), "talks");
     assert_eq!(name(&["talks/1", "talks2/3"]), "1");
     assert_eq!(name(&["1", "talks/3"]), "1");
+}
+
+#[test]
+fn a_folder_is_saved_under_its_name() {
+    let saved = |name: Option<&str>, paths: &[&str]| {
+        let builder = ManifestBuilder::new(ID.parse().unwrap());
+        let builder = name.into_iter().fold(builder, ManifestBuilder::name);
+        let manifest = paths.iter().fold(builder, |builder, path| builder.file(path, 1, None)).build().unwrap();
+        let paths: Vec<_> = manifest.saved_paths().map(str::to_owned).collect();
+        (manifest.is_folder(), manifest.saved_name().to_owned(), paths.join(" "))
+    };
+    let expect = |is_folder: bool, name: &str, paths: &str| (is_folder, name.to_owned(), paths.to_owned());
+    assert_eq!(saved(None, &["talk.mp4"]), expect(false, "talk.mp4", "talk.mp4"));
+    assert_eq!(saved(Some("Talk"), &["talk.mp4"]), expect(false, "Talk", "talk.mp4"));
+    assert_eq!(saved(Some("Talks"), &["1", "2/3"]), expect(true, "Talks", "1 2/3"));
+    assert_eq!(saved(None, &["talks/1", "talks/2/3"]), expect(true, "talks", "1 2/3"));
+    assert_eq!(saved(Some("talks"), &["talks/1", "talks/2/3"]), expect(true, "talks", "talks/1 talks/2/3"));
+    assert_eq!(saved(Some("Talks"), &["talks/1", "talks/2/3"]), expect(true, "Talks", "talks/1 talks/2/3"));
+    assert_eq!(saved(None, &["1", "talks/3"]), expect(true, "1", "1 talks/3"));
+    assert_eq!(saved(None, &["talks/2/3"]), expect(true, "talks", "2/3"));
+    assert_eq!(saved(Some("Talk"), &["talks/2/3"]), expect(true, "Talk", "talks/2/3"));
+}
+
+#[test]
+fn many_files_are_written_without_spaces() {
+    let build = |name_bytes: usize| {
+        let builder = ManifestBuilder::new(ID.parse().unwrap());
+        let paths = (0..FILES_MAX).map(|n| format!("{n:0name_bytes$}"));
+        paths.fold(builder, |builder, path| builder.file(&path, 1, None)).build()
+    };
+    assert!(build(8).unwrap().as_bytes().contains(&b' '), "for people, while there is room");
+    assert!(!build(60).unwrap().as_bytes().contains(&b' '));
+    assert!(matches!(build(200), Err(ManifestError::TooLong(_))));
 }
 
 #[test]

@@ -1,0 +1,88 @@
+//! `pleach publish FILE|DIR…`: the description of a content, to be put beside it on a web server.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use pleach_core::content::{Link, Manifest};
+use pleach_native::store::plain;
+use serde_json::json;
+
+use crate::args::PublishArgs;
+use crate::describing::{self, describe_size};
+use crate::exit::{Code, Error, Result};
+use crate::interrupt::Interrupt;
+use crate::source::{tracker_base, tracker_socket};
+use crate::ui::Ui;
+
+pub(crate) async fn run(args: PublishArgs, ui: &Ui, mut interrupt: Interrupt) -> Result {
+    let bases = args.trackers.iter().map(|url| tracker_base(url)).collect::<Result<Vec<_>>>()?;
+    let sockets = bases.iter().map(|base| tracker_socket(base)).collect::<Result<Vec<_>>>()?;
+    let prepared = describing::prepare(&args.content, &args.describe, &sockets, ui, &mut interrupt).await?;
+    let manifest = prepared.manifest;
+    if args.out.as_deref() == Some(Path::new("-")) {
+        let mut stdout = std::io::stdout().lock();
+        let written = stdout.write_all(manifest.as_bytes()).and_then(|()| stdout.flush());
+        return written.map_err(|error| Error::new(Code::Storage, format!("cannot write to stdout: {error}")));
+    }
+    let out = args.out.clone().unwrap_or_else(|| place_of(&args.content.files, manifest.saved_name()));
+    write(&out, &manifest, args.force)?;
+    let link = |base: &String| Link::new(base, manifest.id(), Some(manifest.digest())).map(|link| link.to_string());
+    let links = bases.iter().map(link).collect::<std::result::Result<Vec<_>, _>>()?;
+    tell(&out, &manifest, &links, args.json, ui);
+    Ok(())
+}
+
+/// Beside the one thing that is described, else here.
+fn place_of(inputs: &[PathBuf], name: &str) -> PathBuf {
+    let beside = match inputs {
+        [input] => input.file_name().and(input.parent()).unwrap_or(Path::new("")),
+        _ => Path::new(""),
+    };
+    let mut name = OsString::from(name);
+    name.push(".pleach");
+    beside.join(name)
+}
+
+/// Writes it whole or not at all: a web server may be about to read it.
+fn write(out: &Path, manifest: &Manifest, force: bool) -> Result {
+    if !force && out.symlink_metadata().is_ok() {
+        return Err(Error::new(Code::Storage, format!("{} exists already", out.display()))
+            .hint("--force replaces it, -o NAME writes elsewhere"));
+    }
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let written = tempfile::Builder::new().prefix(".pleach-").make_in(folder, create_new).and_then(|mut file| {
+        file.write_all(manifest.as_bytes())?;
+        file.as_file().sync_all()?;
+        Ok(file.persist(out)?)
+    });
+    written
+        .map(drop)
+        .map_err(|error| Error::new(Code::Storage, format!("cannot write {}: {}", out.display(), plain(&error))))
+}
+
+/// With the rights that a new file has: a temporary file is for nobody else, this is for a web server.
+fn create_new(path: &Path) -> std::io::Result<std::fs::File> {
+    std::fs::File::create_new(path)
+}
+
+/// Where it is, alone on its line, or an object with what pages name too.
+fn tell(out: &Path, manifest: &Manifest, links: &[String], is_json: bool, ui: &Ui) {
+    let size = describe_size(manifest.files().len(), manifest.size_bytes());
+    ui.say(format_args!("{}, {size}: described in {}", manifest.name(), out.display()));
+    for link in links {
+        ui.say(format_args!("while somebody seeds it: {link}"));
+    }
+    if is_json {
+        let object = json!({
+            "path": out.to_string_lossy(),
+            "id": manifest.id(),
+            "digest": manifest.digest(),
+            "size_bytes": manifest.size_bytes(),
+            "links": links,
+        });
+        println!("{object}");
+    } else {
+        println!("{}", out.display());
+    }
+}
