@@ -145,7 +145,7 @@ scenario('the file is saved byte for byte, and can still be read for others', op
       const { store } = await openStore(content, sizeBytes);
       globalThis.kept = store;
       await store.write(0, pattern(0, sizeBytes));
-      return storage.save({ store, fileName: 'talk.mp4', picker: false });
+      return storage.save({ store, source: wholeOf(store), fileName: 'talk.mp4', picker: false });
     },
     { content: ID, sizeBytes },
   );
@@ -178,9 +178,9 @@ scenario('a chosen file appears whole or not at all', options, async (lab) => {
     const sizeOf = async (name) => (await (await folder.getFileHandle(name)).getFile()).size;
 
     const progress = [];
-    const whole = await storage.save({ store, fileName: 'whole', onProgress: (bytes) => progress.push(bytes / MIB) });
+    const whole = await storage.save({ store, source: wholeOf(store), fileName: 'whole', onProgress: (bytes) => progress.push(bytes / MIB) });
     const stop = new AbortController();
-    const cut = await storage.save({ store, fileName: 'cut', signal: stop.signal, onProgress: () => stop.abort() });
+    const cut = await storage.save({ store, source: wholeOf(store), fileName: 'cut', signal: stop.signal, onProgress: () => stop.abort() });
     const saved = new Uint8Array(await (await (await folder.getFileHandle('whole')).getFile()).arrayBuffer());
     return { whole, progress, right: equal(saved, pattern(0, sizeBytes)), cut, cutBytes: await sizeOf('cut') };
   }, ID);
@@ -191,6 +191,44 @@ scenario('a chosen file appears whole or not at all', options, async (lab) => {
     cut: { how: 'cancelled' },
     cutBytes: 0,
   });
+});
+
+scenario('a part goes to the downloads by way of a file beside, while others still write', options, async (lab) => {
+  const { page } = await openPage(lab);
+  const downloading = page.waitForEvent('download');
+  const outcome = await page.evaluate(async (content) => {
+    const { store } = await openStore(content, 9 * MIB);
+    globalThis.kept = store;
+    const stream = () => new Blob([pattern(0, 5 * MIB + 7)]).stream();
+    const saving = storage.save({ store, source: async () => ({ sizeBytes: 5 * MIB + 7, stream }), fileName: 'part', picker: false });
+    await store.write(6 * MIB, pattern(0, MIB));
+    return { ...(await saving), stillWrites: await store.write(0, new Uint8Array(1)).then(() => true) };
+  }, ID);
+  assert.deepEqual(outcome, { how: 'download', fileName: 'part', stillWrites: true });
+  const saved = await readFile(await (await downloading).path());
+  assert.equal(sha256(saved), sha256(pattern(0, 5 * MIB + 7)));
+  await page.reload();
+  await prepare(page);
+  const left = await page.evaluate(async (content) => {
+    await openStore(content, 9 * MIB);
+    const all = await (await navigator.storage.getDirectory()).getDirectoryHandle('pleach');
+    return Array.fromAsync((await all.getDirectoryHandle(content)).keys());
+  }, ID);
+  assert.deepEqual(left.sort(), ['data', 'record'], 'nothing of it is left for the next visit');
+});
+
+scenario('a part that ends early or does not fit is not saved', options, async (lab) => {
+  const { page } = await openPage(lab);
+  const faults = await page.evaluate(async (content) => {
+    const { store } = await openStore(content, MIB);
+    const save = (sizeBytes) => {
+      const source = async () => ({ sizeBytes, stream: () => new Blob([new Uint8Array(99)]).stream() });
+      return storage.save({ store, source, fileName: 'part', picker: false }).catch(({ code }) => code);
+    };
+    const { quota } = await navigator.storage.estimate();
+    return [await save(100), await save(quota + 1e6)];
+  }, ID);
+  assert.deepEqual(faults, ['failed', 'no-space']);
 });
 
 scenario('the worker may come from another host', options, async (lab) => {
@@ -238,6 +276,7 @@ async function prepare(page) {
     globalThis.openStore = (content, sizeBytes) => {
       return storage.OpfsStore.open({ content, sizeBytes, workerUrl: '/storage/store-worker.js' });
     };
+    globalThis.wholeOf = (store) => async () => ({ sizeBytes: store.sizeBytes, blob: await store.file() });
     globalThis.pattern = new Function(`return ${patternSource}`)();
     globalThis.equal = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i]);
   }, pattern.toString());

@@ -1,11 +1,14 @@
 /**
- * Two entries, one build: the page (`index.html`) and the library (`pleach.js`, a stable name that sites include) share
- * their parts under `assets/`. All paths are relative, so that both work at any place of any host.
+ * Three entries, one build: the page (`index.html`) and the library (`pleach.js`, a stable name that sites include) share
+ * their parts under `assets/`; the service worker (`pleach-sw.js`) is one file that shares nothing. All paths are relative, so that both work at any place of any host.
  */
 
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type Plugin } from 'vite';
+
+/** What sites name in their pages. */
+const STABLE_NAMES = new Set(['pleach', 'pleach-sw']);
 
 const ENGINE = fileURLToPath(new URL('./pkg/pleach_browser.js', import.meta.url));
 
@@ -14,7 +17,9 @@ const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self' 'wasm-unsafe-eval'",
   "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data:",
+  "img-src 'self' blob: data:",
+  "media-src 'self' blob:",
+  "frame-src 'self' blob:",
   'connect-src http: https: ws: wss:',
   "worker-src 'self' blob:",
   "base-uri 'none'",
@@ -41,9 +46,18 @@ function contentSecurityPolicy(): Plugin {
   };
 }
 
+/** A site may take the service worker into its own by `importScripts`: no name of ours may be one of its globals. */
+function serviceWorkerKeepsItsNames(): Plugin {
+  return {
+    name: 'pleach:service-worker-keeps-its-names',
+    apply: 'build',
+    renderChunk: (code, { name }) => (name === 'pleach-sw' ? { code: `(() => {\n${code}\n})();\n`, map: null } : null),
+  };
+}
+
 export default defineConfig({
   base: './',
-  plugins: [engineMustBeBuilt(), contentSecurityPolicy()],
+  plugins: [engineMustBeBuilt(), contentSecurityPolicy(), serviceWorkerKeepsItsNames()],
   worker: { format: 'es' },
   build: {
     target: ['chrome111', 'firefox114', 'safari16.4'],
@@ -51,10 +65,10 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: false,
     rolldownOptions: {
-      input: { page: 'index.html', pleach: 'src/pleach.ts' },
+      input: { page: 'index.html', pleach: 'src/pleach.ts', 'pleach-sw': 'src/playing/service-worker.ts' },
       preserveEntrySignatures: 'exports-only',
       output: {
-        entryFileNames: ({ name }) => (name === 'pleach' ? 'pleach.js' : 'assets/[name]-[hash].js'),
+        entryFileNames: ({ name }) => (STABLE_NAMES.has(name) ? '[name].js' : 'assets/[name]-[hash].js'),
       },
     },
   },

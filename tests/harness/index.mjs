@@ -26,7 +26,9 @@ import { within } from './wait.mjs';
 
 export { sha256 } from './files.mjs';
 export { examplesFolder, pleachBinary, root, webDist } from './paths.mjs';
+export { seedFolder } from './folder.mjs';
 export { seed, share, startTracker } from './pleach.mjs';
+export { secondShown, writeVideo } from './video.mjs';
 export { until } from './wait.mjs';
 
 /** A test with a lab; it fails when it takes longer than `timeoutMs`. */

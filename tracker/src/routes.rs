@@ -8,6 +8,7 @@
 //! | `PUT /CONTENT-ID.pleach` | gives the server a manifest |
 //! | `GET /swarms/CONTENT-ID/forest.json` | who feeds whom there, see [`crate::pictures`] |
 //! | `GET /health`, `/stats.json`, `/metrics` | for operators, see [`crate::metrics`] |
+//! | `GET /~pleach/…` | nothing: in a page its service worker answers it, from the content that is open there |
 //! | any other | a file of the page |
 
 use std::sync::Arc;

@@ -54,7 +54,14 @@ async fn every_answer_carries_the_security_headers() {
 #[tokio::test]
 async fn what_is_not_there_is_a_json_error() {
     let server = Running::start(config()).await;
-    for path in ["/nothing.js", "/assets/nothing.js", "/../Cargo.toml", "/assets/..%2f..%2fCargo.toml", "/%00"] {
+    for path in [
+        "/nothing.js",
+        "/~pleach/x/0/film.mp4",
+        "/assets/nothing.js",
+        "/../Cargo.toml",
+        "/assets/..%2f..%2fCargo.toml",
+        "/%00",
+    ] {
         let answer = server.get(path).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
         assert!(!answer.error().is_empty());

@@ -10,6 +10,7 @@ export function createDownload(options: Omit<StoreOptions, 'createEngine'> = {})
 }
 
 export { PleachDownloadElement } from './elements/pleach-download/pleach-download.js';
+export { PleachVideoElement } from './elements/pleach-video/pleach-video.js';
 export type {
   PleachCompleteEvent,
   PleachErrorEvent,
@@ -17,7 +18,7 @@ export type {
   PleachPeersEvent,
   PleachProgressEvent,
   PleachStateChangeEvent,
-} from './elements/pleach-download/pleach-download.component.js';
-export type { ContentInfo, Problem, ProblemKind } from './engine/port.js';
-export type { DownloadPhase, DownloadState, LinkedPeer, Stall, TrackerState, UploadSetting } from './store/state.js';
+} from './elements/download-element.js';
+export type { ContentFile, ContentInfo, Problem, ProblemKind } from './engine/port.js';
+export type { DownloadPhase, DownloadState, FileSave, LinkedPeer, Stall, TrackerState, UploadSetting } from './store/state.js';
 export type { DownloadCommand, DownloadStore } from './store/store.js';

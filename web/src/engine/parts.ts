@@ -2,7 +2,7 @@
 
 import { MemoryStore } from '../storage/memory-store.js';
 import { OpfsStore } from '../storage/opfs-store.js';
-import { save } from '../storage/save.js';
+import { save, saveFolder } from '../storage/save.js';
 import { StoreError, type OpenedStore } from '../storage/store.js';
 import storeWorkerUrl from '../storage/store-worker.ts?worker&url';
 import { pauseUntilOnline } from './manifest.js';
@@ -41,6 +41,7 @@ export function pageParts(): EngineParts {
     loadModule,
     openStore,
     save,
+    saveFolder,
     fetch: (input, init) => fetch(input, init),
     pause: pauseUntilOnline,
     navigator,

@@ -26,6 +26,8 @@ class FakePeer {
     FakePeer.made.push(this);
   }
   stats = () => ({ phase: 'searching' }) as never;
+  want = (wants: readonly { start: number; end: number }[]) => void this.calls.push(`want ${wants.map(({ start, end }) => `${start}-${end}`).join()}`);
+  heldUntil = (start: number) => start;
   setUploadLimit = (limit: number | null) => void this.calls.push(`limit ${limit}`);
   stop = () => void this.calls.push('stop');
   free = () => void this.calls.push('free');
@@ -39,7 +41,8 @@ function fakeStore(change: Partial<ContentStore> = {}): ContentStore {
     write: async () => {},
     read: async () => new Uint8Array(),
     appendRecord: () => {},
-    file: async () => new Blob(),
+    file: async () => new Blob(['12345']),
+    spool: () => Promise.reject(new Error('not used')),
     close: vi.fn(async () => {}),
     remove: async () => {},
     ...change,
@@ -70,6 +73,7 @@ function parts(change: Partial<EngineParts> = {}): EngineParts {
     loadModule: async () => MODULE,
     openStore: async () => ({ store, record: undefined }),
     save: async ({ fileName }) => ({ how: 'file', fileName }),
+    saveFolder: async ({ folderName }) => ({ how: 'folder', fileName: folderName }),
     fetch: async () => new Response(new Uint8Array([1])),
     pause: async () => {},
     navigator: { userAgent: 'Firefox/153.0', onLine: true },
@@ -113,8 +117,8 @@ describe('opening', () => {
     expect(events).toEqual([]);
     await settled();
     expect(fetched).toHaveBeenCalledWith(`https://pleach.example/${ID}.pleach`, expect.anything());
-    expect(events).toEqual([{ type: 'content', content: { id: ID, name: 'talk.mp4', sizeBytes: 5, mediaType: '' } }]);
-    expect(FakePeer.made[0]?.options).toMatchObject({ trackerUrl: 'wss://pleach.example', store, uploadLimit: 7, agent: 'Firefox 153' });
+    expect(events).toEqual([{ type: 'content', content: { id: ID, name: 'talk.mp4', sizeBytes: 5, mediaType: '', files: [{ path: 'talk.mp4', start: 0, end: 5, mediaType: '' }] } }]);
+    expect(FakePeer.made[0]?.options).toMatchObject({ trackerUrl: 'wss://pleach.example', uploadLimit: 7, agent: 'Firefox 153' });
   });
 
   it('takes the URL of a manifest, and the tracker that the manifest names', async () => {
@@ -167,7 +171,6 @@ describe('problems', () => {
     ['not-found', { fetch: notFound }],
     ['digest', {}, `https://pleach.example/${ID}#m1.other`],
     ['digest', {}, `https://pleach.example/${'cd'.repeat(32)}`],
-    ['folder', { loadModule: async () => ({ ...MODULE, parseManifest: () => ({ ...INFO, files: [...INFO.files, ...INFO.files] }) }) }],
     ['manifest', { loadModule: async () => ({ ...MODULE, parseManifest: () => { throw new Error('version 9'); } }) }],
     ['storage-full', { openStore: () => Promise.reject(new StoreError({ code: 'no-space', message: 'full' })) }],
     ['already-open', { openStore: () => Promise.reject(new StoreError({ code: 'already-open', message: '' })) }],
@@ -215,7 +218,7 @@ describe('a running peer', () => {
     const engine = open();
     await settled();
     engine.setUploadLimit(null);
-    expect(await engine.save({ fileName: 'a', onProgress: () => {} })).toEqual({ how: 'file', fileName: 'a' });
+    expect(await engine.save({ what: { file: 0 }, fileName: 'a', onProgress: () => {} })).toEqual({ how: 'file', fileName: 'a' });
     engine.stop();
     expect(FakePeer.made[0]?.calls).toEqual(['limit null', 'stop']);
     expect(store.close).not.toHaveBeenCalled();
@@ -229,6 +232,74 @@ describe('a running peer', () => {
     expect(FakePeer.made[0]?.calls).toEqual(['stop', 'free']);
     expect(store.close).toHaveBeenCalledOnce();
     expect(events).toHaveLength(1);
+  });
+});
+
+describe('parts of a content', () => {
+  const FOLDER: ManifestInfo = {
+    ...INFO,
+    name: 'Films',
+    files: [
+      { path: 'Films/a.txt', sizeBytes: 2, mediaType: null },
+      { path: 'Films/b?.mp4', sizeBytes: 3, mediaType: 'video/mp4' },
+    ],
+  };
+  const peer = () => FakePeer.made[0] as FakePeer;
+  const all = async (stream: ReadableStream<Uint8Array>) => new Response(stream as ReadableStream<Uint8Array<ArrayBuffer>>).text();
+
+  async function openFolder(change: Partial<EngineParts> = {}): Promise<PleachEngine> {
+    store = fakeStore({ read: async (offset, length) => new TextEncoder().encode('12345').subarray(offset, offset + length) });
+    const engine = open({ loadModule: async () => ({ ...MODULE, parseManifest: () => FOLDER }), ...change });
+    await settled();
+    return engine;
+  }
+
+  it('are told with their places', async () => {
+    const engine = await openFolder();
+    expect(events[0]).toMatchObject({ content: { files: [{ path: 'Films/a.txt', start: 0, end: 2 }, { start: 2, end: 5, mediaType: 'video/mp4' }] } });
+    expect([...(engine.filesHeld() ?? [])]).toEqual([0, 0]);
+  });
+
+  it('are wanted when they are read, and come when they are written', async () => {
+    const engine = await openFolder();
+    const text = all(engine.read(2, 5));
+    expect(peer().calls).toEqual(['want 2-5']);
+    await peer().options.store.write(1, new Uint8Array(4));
+    expect(await text).toBe('345');
+    expect(peer().calls.at(-1)).toBe('want ');
+    expect([...(engine.filesHeld() ?? [])]).toEqual([1, 3]);
+  });
+
+  it('are saved as they come, and from where they lie once all is there', async () => {
+    const saves: Parameters<EngineParts['save']>[0][] = [];
+    const save: EngineParts['save'] = async (options) => (saves.push(options), { how: 'file', fileName: options.fileName });
+    const engine = await openFolder({ save });
+    await expect(engine.file(1)).rejects.toThrow(/not complete/);
+    await engine.save({ what: { file: 1 }, fileName: 'b', onProgress: () => {} });
+    expect(await saves[0]?.source()).toMatchObject({ sizeBytes: 3, stream: expect.any(Function) });
+    peer().options.onEvent({ type: 'complete' });
+    expect(await (await saves[0]?.source())?.blob?.text()).toBe('345');
+    expect(await (await engine.file(0)).text()).toBe('12');
+  });
+
+  it('are one ZIP, whose size is known before', async () => {
+    const saves: Parameters<EngineParts['save']>[0][] = [];
+    const engine = await openFolder({ save: async (options) => (saves.push(options), { how: 'file', fileName: options.fileName }) });
+    peer().options.onEvent({ type: 'complete' });
+    await engine.save({ what: 'zip', fileName: 'Films.zip', onProgress: () => {} });
+    const source = await saves[0]?.source();
+    const bytes = await new Response(source?.stream(new AbortController().signal) as ReadableStream<Uint8Array<ArrayBuffer>>).arrayBuffer();
+    expect(bytes.byteLength).toBe(source?.sizeBytes);
+    const text = new TextDecoder('latin1').decode(bytes);
+    expect(text).toContain('Films/b_.mp4');
+    expect(text).not.toContain('b?.mp4');
+  });
+
+  it('that did not come are not waited for any more after a stop', async () => {
+    const engine = await openFolder();
+    const text = all(engine.read(0, 5));
+    peer().options.onEvent({ type: 'stopped' });
+    await expect(text).rejects.toThrow(/stopped/);
   });
 });
 

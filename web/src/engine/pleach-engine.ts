@@ -3,6 +3,7 @@
  *
  * ```text
  * source ─► engine loaded ─► manifest fetched, and checked against the link ─► store opened ─► peer ─► events
+ *                                                                                  └─────────────┴─► reader ─► saves, players
  * ```
  *
  * Each step may be waited for, may fail with a problem of its own kind, and is given up at once by `stop`. What it is
@@ -10,17 +11,23 @@
  */
 
 import type { LinkInfo, ManifestInfo, PeerEvent, PeerOptions, PleachPeer } from '../../pkg/pleach_browser.js';
-import type { save as saveContent } from '../storage/save.js';
+import { ContentReader, type ReadOptions } from '../reading/content-reader.js';
+import type { save, saveFolder, SaveSource } from '../storage/save.js';
 import type { ContentStore, OpenedStore } from '../storage/store.js';
+import { filePaths } from '../store/names.js';
 import { agentName, type NavigatorLike } from './agent.js';
 import { fetchForest } from './fetch-forest.js';
 import { fetchManifest, type ManifestRequest } from './manifest.js';
-import type { EngineEvent, EnginePort, EngineStats, OpenOptions, Problem, SaveOptions, SaveResult } from './port.js';
+import { findKept } from './find-kept.js';
+import type { ContentFile, EngineEvent, EnginePort, EngineStats, OpenOptions, Problem, SaveOptions, SaveResult } from './port.js';
 import { as, failureProblem, ProblemError, problemOf } from './problems.js';
+
+/** What the page does with a peer. */
+export type EnginePeer = Pick<PleachPeer, 'stats' | 'setUploadLimit' | 'want' | 'heldUntil' | 'stop' | 'free'>;
 
 /** The wasm module, as much of it as is used. */
 export interface EngineModule {
-  readonly PleachPeer: new (options: PeerOptions) => Pick<PleachPeer, 'stats' | 'setUploadLimit' | 'stop' | 'free'>;
+  readonly PleachPeer: new (options: PeerOptions) => EnginePeer;
   parseManifest(bytes: Uint8Array, digestHex?: string | null): ManifestInfo;
   parseLink(text: string): LinkInfo;
 }
@@ -30,7 +37,8 @@ export interface EngineParts {
   missing(): Problem | null;
   loadModule(): Promise<EngineModule>;
   openStore(id: string, sizeBytes: number): Promise<OpenedStore>;
-  readonly save: typeof saveContent;
+  readonly save: typeof save;
+  readonly saveFolder: typeof saveFolder;
   readonly fetch: typeof fetch;
   readonly pause: ManifestRequest['pause'];
   readonly navigator: NavigatorLike & { readonly onLine: boolean };
@@ -51,8 +59,11 @@ export class PleachEngine implements EnginePort {
   readonly #parts: EngineParts;
   readonly #ended = new AbortController();
   #tell: (event: EngineEvent) => void = () => {};
-  #peer: InstanceType<EngineModule['PleachPeer']> | null = null;
+  #peer: EnginePeer | null = null;
   #id = '';
+  #files: readonly ContentFile[] = [];
+  #reader: ContentReader | null = null;
+  #isComplete = false;
   #trackerUrl = '';
   #store: ContentStore | null = null;
   #uploadBytesPerS: number | null = null;
@@ -84,9 +95,58 @@ export class PleachEngine implements EnginePort {
     return fetchForest(this.#trackerUrl, this.#id, this.#parts.fetch, this.#ended.signal);
   }
 
-  save({ fileName, onProgress }: SaveOptions): Promise<SaveResult> {
-    if (!this.#store) return Promise.reject(new Error('there is nothing to save yet'));
-    return this.#parts.save({ store: this.#store, fileName, onProgress, signal: this.#ended.signal });
+  filesHeld(): Float64Array | null {
+    return this.#reader?.bytesIn(this.#files) ?? null;
+  }
+
+  read(start: number, end: number, options?: ReadOptions): ReadableStream<Uint8Array> {
+    if (!this.#reader) throw new Error('there is nothing to read yet');
+    return this.#reader.read(start, end, options);
+  }
+
+  repace(): void {
+    this.#reader?.tell();
+  }
+
+  async file(file: number): Promise<Blob> {
+    const blob = (await this.#source(this.#file(file))).blob;
+    if (!blob) throw new Error('the content is not complete');
+    return blob;
+  }
+
+  async save({ what, fileName, onProgress, signal }: SaveOptions): Promise<SaveResult> {
+    const store = this.#store;
+    if (!store) throw new Error('there is nothing to save yet');
+    const common = { store, fileName, onProgress, signal: signal ?? this.#ended.signal };
+    // Nothing may be waited for before a picker opens.
+    if (what === 'folder') return this.#parts.saveFolder({ ...common, folderName: fileName, files: () => this.#entries() });
+    const source = async (): Promise<SaveSource> => (what === 'zip' ? this.#zip() : this.#source(this.#file(what.file)));
+    return this.#parts.save({ ...common, source });
+  }
+
+  #file(file: number): ContentFile {
+    const found = this.#files[file];
+    if (!found) throw new RangeError(`there is no file ${file}`);
+    return found;
+  }
+
+  /** From where it lies, once nothing is written to it any more; until then as it comes. */
+  async #source({ start, end }: ContentFile): Promise<SaveSource> {
+    const sizeBytes = end - start;
+    const stream: SaveSource['stream'] = (signal) => this.read(start, end, { signal });
+    if (!this.#isComplete || !this.#store) return { sizeBytes, stream };
+    const whole = await this.#store.file();
+    return { sizeBytes, stream, blob: whole.slice(start, end) };
+  }
+
+  async #entries(): Promise<{ path: string; source: SaveSource }[]> {
+    const paths = filePaths(this.#files.map(({ path }) => path));
+    return Promise.all(this.#files.map(async (file, at) => ({ path: paths[at] as string, source: await this.#source(file) })));
+  }
+
+  async #zip(): Promise<SaveSource> {
+    const { zipOf } = await import('../reading/zip.js');
+    return zipOf(await this.#entries());
   }
 
   stop(): void {
@@ -97,6 +157,7 @@ export class PleachEngine implements EnginePort {
   dispose(): void {
     this.#tell = () => {};
     this.#end();
+    this.#reader?.end(new Error('the page gave it up'));
     this.#peer?.stop();
     this.#peer?.free();
     this.#peer = null;
@@ -116,8 +177,9 @@ export class PleachEngine implements EnginePort {
       const target = await this.#find(module, source);
       signal.throwIfAborted();
       const { id, name, sizeBytes, mediaType } = target.info;
-      this.#tell({ type: 'content', content: { id, name, sizeBytes, mediaType: mediaType ?? '' } });
       this.#id = id;
+      this.#files = filesOf(target.info);
+      this.#tell({ type: 'content', content: { id, name, sizeBytes, mediaType: mediaType ?? '', files: this.#files } });
       await closing.get(id);
       signal.throwIfAborted();
       const opened = await this.#parts.openStore(id, sizeBytes);
@@ -148,16 +210,31 @@ export class PleachEngine implements EnginePort {
     const promised = link ?? (await as('link', () => module.parseLink(pageUrl(source, info.id))));
     if (info.id !== promised.id) throw new ProblemError('digest', 'the manifest is of another content than the link');
     if (promised.manifestDigest !== null) await as('digest', () => module.parseManifest(manifest, promised.manifestDigest));
-    if (info.files.length > 1) throw new ProblemError('folder', `${info.files.length} files`);
     return { manifest, info, trackerUrl: (direct ? info.trackers[0] : undefined) ?? promised.trackerUrl };
   }
 
   #start({ PleachPeer }: EngineModule, { manifest, trackerUrl }: Target, { store, record }: OpenedStore): void {
     this.#trackerUrl = trackerUrl;
+    const reader = new ContentReader({
+      sizeBytes: store.sizeBytes,
+      read: (offset, length) => store.read(offset, length),
+      heldUntil: (start) => this.#peer?.heldUntil(start) ?? start,
+      want: (wants) => this.#peer?.want(wants),
+    });
+    this.#reader = reader;
     this.#peer = new PleachPeer({
       manifest,
       trackerUrl,
-      store,
+      store: {
+        // The engine writes what it has verified, and nothing else.
+        write: async (offset, bytes) => {
+          const end = offset + bytes.length;
+          await store.write(offset, bytes);
+          reader.note(offset, end);
+        },
+        read: (offset, length) => store.read(offset, length),
+        appendRecord: (bytes) => store.appendRecord(bytes),
+      },
       record,
       uploadLimit: this.#uploadBytesPerS,
       agent: agentName(this.#parts.navigator),
@@ -171,6 +248,19 @@ export class PleachEngine implements EnginePort {
         return this.#tell({ type: 'linkUp', peer: event.peer });
       case 'linkDown':
         return this.#tell({ type: 'linkDown', peer: event.peer, reason: event.reason });
+      case 'came':
+        // Its write was noted when it was done.
+        return;
+      case 'resumed':
+        if (this.#reader) void findKept(this.#reader, this.#ended.signal);
+        return this.#tell(event);
+      case 'complete':
+        this.#isComplete = true;
+        this.#reader?.note(0, this.#store?.sizeBytes ?? 0);
+        return this.#tell(event);
+      case 'stopped':
+        this.#reader?.end(new Error('the download was stopped'));
+        return this.#tell(event);
       case 'failed':
         return this.#tell({ type: 'failed', problem: failureProblem(event.failure, event.message, this.#store?.failure) });
       default:
@@ -200,6 +290,16 @@ export class PleachEngine implements EnginePort {
       if (closing.get(id) === closed) closing.delete(id);
     });
   }
+}
+
+/** Where each file is in the content. */
+function filesOf({ files }: ManifestInfo): ContentFile[] {
+  let end = 0;
+  return files.map(({ path, sizeBytes, mediaType }) => {
+    const start = end;
+    end += sizeBytes;
+    return { path, start, end, mediaType: mediaType ?? '' };
+  });
 }
 
 function isManifestUrl(source: string): boolean {

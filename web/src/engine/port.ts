@@ -7,6 +7,20 @@
  * One port carries one attempt at one download: a retry makes a new one.
  */
 
+import type { ReadOptions } from '../reading/content-reader.js';
+import type { Range } from '../reading/ranges.js';
+
+/** What peers pass on; the last one of a content is shorter. */
+export const PACKET_BYTES = 64 * 1024;
+
+/** One file of a content, and where its bytes are in it. */
+export interface ContentFile extends Range {
+  /** As the author gave it, components joined by `/`; may be hostile, see `store/names.ts`. */
+  readonly path: string;
+  /** MIME type, or empty if the author told none. */
+  readonly mediaType: string;
+}
+
 /** What a download is of. */
 export interface ContentInfo {
   /** BLAKE3 of the content, 64 hexadecimal digits. */
@@ -16,6 +30,8 @@ export interface ContentInfo {
   readonly sizeBytes: number;
   /** MIME type, or empty if the author told none. */
   readonly mediaType: string;
+  /** At least one; more than one is a folder. In the order of their bytes, without a gap. */
+  readonly files: readonly ContentFile[];
 }
 
 /** What the far end of a link is to this peer. */
@@ -73,8 +89,6 @@ export type ProblemKind =
   | 'manifest'
   /** The manifest is not the one that the link promises. */
   | 'digest'
-  /** It is several files, which a page can't save yet. */
-  | 'folder'
   /** The browser has no WebRTC. */
   | 'no-webrtc'
   /** The browser has no WebAssembly, or too old a one. */
@@ -130,9 +144,16 @@ export interface OpenOptions {
   readonly onEvent: (event: EngineEvent) => void;
 }
 
+/** What is saved: one file by its number, or all of them. */
+export type SaveWhat = { readonly file: number } | 'zip' | 'folder';
+
 /** How to save. */
 export interface SaveOptions {
+  readonly what: SaveWhat;
+  /** Of the file; of the new folder where `what` is one. */
   readonly fileName: string;
+  /** Gives it up; nothing of a file is left then. */
+  readonly signal?: AbortSignal | undefined;
   readonly onProgress: (savedBytes: number) => void;
 }
 
@@ -142,6 +163,8 @@ export type SaveResult =
   | { readonly how: 'file'; readonly fileName: string }
   /** Handed to the browser's downloads under this name. */
   | { readonly how: 'download'; readonly fileName: string }
+  /** Written into a new folder of this name where the person chose. */
+  | { readonly how: 'folder'; readonly fileName: string }
   /** The person changed their mind. */
   | { readonly how: 'cancelled' };
 
@@ -153,7 +176,18 @@ export interface EnginePort {
   setUploadLimit(bytesPerS: number | null): void;
   /** The tracker's picture of who feeds whom, as it came; `null` if it gives none. Never rejects. */
   forest(): Promise<unknown>;
-  /** Called inside a click, because a file picker opens only there. Rejects if the file could not be written. */
+  /** How much is there of each file; `null` until that is known. */
+  filesHeld(): Float64Array | null;
+  /** Verified bytes of the content as they come; what is read is wanted first. Throws until the store is open. */
+  read(start: number, end: number, options?: ReadOptions): ReadableStream<Uint8Array>;
+  /** Reads use up the content at another pace now: see `ReadOptions.bytesPerS`. */
+  repace(): void;
+  /** A complete file where it is stored, without a copy. Rejects while the content is not complete. */
+  file(file: number): Promise<Blob>;
+  /**
+   * Called inside a click, because a file picker opens only there. What is not there yet is waited for, and wanted first.
+   * Rejects if the file could not be written.
+   */
   save(options: SaveOptions): Promise<SaveResult>;
   /** Leaves the swarm. What is verified stays, and can be saved if it is all. */
   stop(): void;

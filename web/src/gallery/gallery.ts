@@ -5,6 +5,7 @@
 
 import shell from '../../index.html?raw';
 import { PleachDownload } from '../elements/pleach-download/pleach-download.component.js';
+import { PleachVideo } from '../elements/pleach-video/pleach-video.component.js';
 import type { EnginePort } from '../engine/port.js';
 import { decorate } from '../page/decorate.js';
 import { FakeEngine } from '../testing/fake-engine.js';
@@ -38,6 +39,14 @@ class GalleryDownload extends PleachDownload {
 }
 customElements.define('pleach-download', GalleryDownload);
 
+class GalleryVideo extends PleachVideo {
+  readonly engine = new FakeEngine();
+  protected override createEngine(): EnginePort {
+    return this.engine;
+  }
+}
+customElements.define('pleach-video', GalleryVideo);
+
 async function showScene(name: string): Promise<void> {
   document.body.innerHTML = new DOMParser().parseFromString(shell, 'text/html').body.innerHTML;
   decorate();
@@ -49,16 +58,37 @@ async function showScene(name: string): Promise<void> {
     return;
   }
   if (!download) return;
-  if (scene.upload) download.setAttribute('upload', scene.upload);
-  download.src = `https://pleach.example/${ID}`;
-  if (!scene.manual) download.start();
+  const shown = scene.video ? new GalleryVideo() : download;
+  if (shown !== download) download.replaceWith(shown);
+  if (scene.upload) shown.setAttribute('upload', scene.upload);
+  shown.src = `https://pleach.example/${ID}`;
+  if (!scene.manual) shown.start();
+  const root = shown.shadowRoot;
   await scene.play({
-    engine: download.engine,
+    engine: shown.engine,
     pass,
-    press: () => download.shadowRoot?.querySelector<HTMLButtonElement>('.main')?.click(),
-    openPicture: () => download.shadowRoot?.querySelector<HTMLDetailsElement>('.feeding')?.setAttribute('open', ''),
+    press: () => root?.querySelector<HTMLButtonElement>('.main')?.click(),
+    openPicture: () => root?.querySelector<HTMLDetailsElement>('.feeding')?.setAttribute('open', ''),
+    pressNamed: (name) => namedButton(root, name)?.click(),
+    search: (text) => {
+      const input = root?.querySelector<HTMLInputElement>('.files-search input');
+      if (!input) return;
+      input.value = text;
+      input.dispatchEvent(new Event('input'));
+    },
+    loaded: (selector) => loaded(() => root?.querySelector(selector) ?? null),
     settle: () => new Promise((resolve) => setTimeout(resolve)),
   });
+}
+
+function namedButton(root: ShadowRoot | null, name: string): HTMLButtonElement | undefined {
+  const buttons = Array.from(root?.querySelectorAll('button') ?? []);
+  return buttons.find((button) => !button.hidden && (button.ariaLabel ?? button.textContent) === name);
+}
+
+/** Until something is there, looked for in each frame. */
+async function loaded(find: () => Element | null): Promise<void> {
+  while (!find()) await new Promise(requestAnimationFrame);
 }
 
 function listScenes(): void {

@@ -4,7 +4,7 @@
  */
 
 import type { EngineLink } from '../engine/port.js';
-import { FAKE_CONTENT, fakeLink, type FakeEngine } from '../testing/fake-engine.js';
+import { FAKE_CONTENT, fakeFolder, fakeLink, type FakeEngine } from '../testing/fake-engine.js';
 import { fakeForest, fakePeerId } from '../testing/fake-forest.js';
 
 /** What a scene can do. `pass` lets time go by: the numbers are refreshed as in life. */
@@ -14,6 +14,12 @@ export interface Stage {
   press(): void;
   /** Opens "Who feeds whom". */
   openPicture(): void;
+  /** Presses a button by what it is called for who hears it. */
+  pressNamed(name: string): void;
+  /** Looks for files by a name. */
+  search(text: string): void;
+  /** Waits for what is loaded when it is needed. */
+  loaded(selector: string): Promise<void>;
   /** Lets promises settle. */
   settle(): Promise<void>;
 }
@@ -22,6 +28,8 @@ export interface Scene {
   readonly title: string;
   /** Waits for the press of the button. */
   readonly manual?: true;
+  /** Shown by `<pleach-video>`. */
+  readonly video?: true;
   readonly upload?: string;
   play(stage: Stage): void | Promise<void>;
 }
@@ -112,6 +120,60 @@ const CROWD_LINKS: readonly EngineLink[] = [
   ...[66, 74, 82, 90, 98, 106, 114, 122].map((number) => linkTo(number, { role: 'child', stripesUp: 1, sentBytes: 52 * MB, upBytesPerS: 0.24 * MB })),
   ...[131, 150, 160, 171].map((number) => linkTo(number, { role: 'lateral' })),
 ];
+
+/** A film with subtitles, pictures and a stranger's own names. */
+const FOLDER = fakeFolder('Garden films', [
+  ['Much Hadham.mp4', 612 * MB, 'video/mp4'],
+  ['Much Hadham.en.vtt', 48_000, 'text/vtt'],
+  ['Read me first.pdf', 1.2 * MB, 'application/pdf'],
+  ['photos/10 the arch.jpg', 4.1 * MB, 'image/jpeg'],
+  ['photos/2 planting.jpg', 3.8 * MB, 'image/jpeg'],
+  ['photos/خريطة الحديقة.png', 2.2 * MB, 'image/png'],
+  ['sound/hedge in the wind.flac', 84 * MB, 'audio/flac'],
+  ['sound/notes.html', 12_000, 'text/html'],
+]);
+
+/** How much is there of each file, 0 to 1. */
+function folder(stage: Stage, content: import('../engine/port.js').ContentInfo, shares: (at: number) => number): void {
+  const { engine } = stage;
+  engine.say({ type: 'content', content });
+  engine.say({ type: 'trackerUp' });
+  engine.held = Float64Array.from(content.files, ({ start, end }, at) => Math.floor((end - start) * shares(at)));
+  const haveBytes = engine.held.reduce((sum, bytes) => sum + bytes, 0);
+  engine.count({ phase: 'downloading', sizeBytes: content.sizeBytes, haveBytes, downBytesPerS: 5.4 * MB, upBytesPerS: 1.1 * MB, sentBytes: 21 * MB, links: LINKS, swarmPeers: 7, swarmSeeders: 2 });
+  stage.pass(500);
+}
+
+const FOLDER_SHARES = [0.31, 1, 1, 0.6, 1, 0, 0, 0];
+
+async function folderComplete(stage: Stage): Promise<void> {
+  folder(stage, FOLDER, () => 1);
+  stage.engine.say({ type: 'complete' });
+  await stage.loaded('.file');
+}
+
+const MANY_FILES = fakeFolder('Camera, all years', Array.from({ length: 10_000 }, (_, at) => [`${2016 + Math.floor(at / 1_000)}/IMG_${at}.jpg`, (3 + (at % 5)) * MB, 'image/jpeg'] as const));
+
+/** Something that a browser can show: one picture, drawn here. */
+async function drawn(): Promise<Blob> {
+  const canvas = new OffscreenCanvas(960, 540);
+  const pen = canvas.getContext('2d');
+  if (pen) {
+    const ground = pen.createLinearGradient(0, 0, 0, 540);
+    ground.addColorStop(0, '#bcd8cf');
+    ground.addColorStop(1, '#2b6a45');
+    pen.fillStyle = ground;
+    pen.fillRect(0, 0, 960, 540);
+    pen.strokeStyle = '#f3f0e6';
+    pen.lineWidth = 22;
+    for (const x of [180, 480, 780]) {
+      pen.beginPath();
+      pen.arc(x, 400, 150, Math.PI, 0);
+      pen.stroke();
+    }
+  }
+  return canvas.convertToBlob({ type: 'image/png' });
+}
 
 export const SCENES: Record<string, Scene> = {
   idle: { title: 'Not started', manual: true, play: () => {} },
@@ -258,6 +320,95 @@ export const SCENES: Record<string, Scene> = {
       stage.engine.say({ type: 'stopped' });
     },
   },
+  folder: {
+    title: 'A folder, on its way',
+    play: async (stage) => {
+      folder(stage, FOLDER, (at) => FOLDER_SHARES[at] ?? 0);
+      await stage.loaded('.file');
+    },
+  },
+  'folder-saving': {
+    title: 'A folder, files of it being saved',
+    play: async (stage) => {
+      folder(stage, FOLDER, (at) => FOLDER_SHARES[at] ?? 0);
+      await stage.loaded('.file');
+      stage.engine.onSave = ({ onProgress }) => {
+        queueMicrotask(() => onProgress(120 * MB));
+        return new Promise(() => {});
+      };
+      stage.pressNamed('Save Much Hadham.mp4');
+      stage.engine.onSave = async ({ fileName }) => ({ how: 'file', fileName });
+      stage.pressNamed('Save Read me first.pdf');
+      stage.engine.onSave = () => Promise.reject(new Error('no space left on device'));
+      stage.pressNamed('Save 2 planting.jpg');
+      stage.engine.onSave = () => new Promise(() => {});
+      stage.pressNamed('Save hedge in the wind.flac');
+      await stage.settle();
+    },
+  },
+  'folder-complete': { title: 'A folder, complete', play: folderComplete },
+  'folder-saved': {
+    title: 'A folder, saved into one',
+    play: async (stage) => {
+      await folderComplete(stage);
+      stage.engine.onSave = async ({ fileName }) => ({ how: 'folder', fileName });
+      stage.press();
+      await stage.settle();
+    },
+  },
+  'folder-10000': {
+    title: 'Ten thousand files',
+    play: async (stage) => {
+      folder(stage, MANY_FILES, (at) => (at % 3 === 0 ? 1 : (at % 7) / 9));
+      await stage.loaded('.file');
+    },
+  },
+  'folder-search': {
+    title: 'Ten thousand files, searched',
+    play: async (stage) => {
+      folder(stage, MANY_FILES, (at) => (at % 3 === 0 ? 1 : (at % 7) / 9));
+      await stage.loaded('.file');
+      stage.search('IMG_99');
+    },
+  },
+  'folder-search-none': {
+    title: 'Ten thousand files, none found',
+    play: async (stage) => {
+      folder(stage, MANY_FILES, () => 0);
+      await stage.loaded('.file');
+      stage.search('beach');
+    },
+  },
+  'folder-open': {
+    title: 'A picture of a folder, opened',
+    play: async (stage) => {
+      await folderComplete(stage);
+      stage.engine.onFile = drawn;
+      stage.pressNamed('Open 2 planting.jpg');
+      await stage.loaded('.stage img');
+    },
+  },
+  'play-waiting': {
+    title: 'A video, opened where nothing can be played yet',
+    play: async (stage) => {
+      begin(stage);
+      download(stage, 0, 0.42, LINKS);
+      stage.pressNamed('Play');
+      await stage.loaded('.player-word:not(:empty)');
+    },
+  },
+  'video-idle': { title: 'A video, not started', video: true, manual: true, play: () => {} },
+  'video-opening': { title: 'A video, opening', video: true, play: () => {} },
+  'video-waits': {
+    title: 'A video that waits for all',
+    video: true,
+    play: async (stage) => {
+      begin(stage);
+      download(stage, 0, 0.42, LINKS);
+      await stage.loaded('.word:not(:empty)');
+    },
+  },
+  'video-failed': { title: 'A video that nobody has', video: true, play: fail('not-found', 'pleach.example answered 404') },
   'picture-alone': { title: 'Who feeds whom: nobody but me', play: (stage) => picture(stage, 0, { left_out: 0, peers: [{ id: fakePeerId(2).slice(0, 8), depth: null, parents: [] }] }, []) },
   'picture-few': { title: 'Who feeds whom: three others', play: (stage) => picture(stage, 0.42, fakeForest(4, { fanOut: 2 }), FEW_LINKS) },
   'picture-40': { title: 'Who feeds whom: forty', play: (stage) => picture(stage, 0.42, fakeForest(40), MANY_LINKS) },

@@ -6,7 +6,7 @@
  * it is written.
  */
 
-import { inMegabytes, StoreError, type ContentStore, type OpenedStore } from './store.js';
+import { inMegabytes, StoreError, type ContentStore, type OpenedStore, type Spool } from './store.js';
 
 /** The most that is kept. Above it a phone's browser would rather end the page. */
 export const MEMORY_BYTES_MAX = 256 * 1024 * 1024;
@@ -67,6 +67,17 @@ export class MemoryStore implements ContentStore {
   async file(): Promise<Blob> {
     this.#assertOpen();
     return new Blob(this.#parts.map((part, index) => asBlob(part, this.#partBytes(index))));
+  }
+
+  /** As large as a content at most. Each piece becomes a `Blob` at once. */
+  async spool(sizeBytes: number): Promise<Spool> {
+    if (sizeBytes > MEMORY_BYTES_MAX) throw tooLarge(sizeBytes, MEMORY_BYTES_MAX);
+    let pieces: Blob[] = [];
+    return {
+      write: async (bytes) => void pieces.push(new Blob([new Uint8Array(bytes)])),
+      finish: async () => new Blob(pieces),
+      remove: async () => void (pieces = []),
+    };
   }
 
   async close(): Promise<void> {

@@ -8,7 +8,7 @@
 
 import { ReadAhead } from './read-ahead.js';
 import type { NumberedRequest, StoreAnswers, StoreReply, StoreRequest } from './store-protocol.js';
-import { StoreError, type ContentStore, type OpenedStore, type StoreFault } from './store.js';
+import { StoreError, type ContentStore, type OpenedStore, type Spool, type StoreFault } from './store.js';
 
 export interface OpfsStoreOptions {
   /** The content's id, which names its folder. */
@@ -37,6 +37,7 @@ export class OpfsStore implements ContentStore {
   #worker: Worker;
   #pending = new Map<number, Pending>();
   #lastNumber = 0;
+  #lastSpool = 0;
   /** What the next batch is made of. */
   #waiting: NumberedRequest[] = [];
   #isBatchUnderWay = false;
@@ -105,6 +106,17 @@ export class OpfsStore implements ContentStore {
 
   file(): Promise<File> {
     return this.#noting(this.#ask({ do: 'file' }));
+  }
+
+  async spool(sizeBytes: number): Promise<Spool> {
+    const spool = ++this.#lastSpool;
+    await this.#ask({ do: 'openSpool', spool, sizeBytes });
+    return {
+      write: (bytes) => this.#ask({ do: 'writeSpool', spool, bytes: new Uint8Array(bytes) }),
+      finish: () => this.#ask({ do: 'finishSpool', spool }),
+      // With the store closed, the next one to open it does it.
+      remove: async () => (this.#isClosed ? undefined : this.#ask({ do: 'removeSpool', spool })),
+    };
   }
 
   async close(): Promise<void> {

@@ -17,6 +17,13 @@ export type StoreRequest =
   | { readonly do: 'flush' }
   /** Ends writing, and answers with the file. */
   | { readonly do: 'file' }
+  /** A file beside the content, see `Spool`. `spool` is a number that no other has. */
+  | { readonly do: 'openSpool'; readonly spool: number; readonly sizeBytes: number }
+  /** Goes to the spool's end. The buffer is transferred. */
+  | { readonly do: 'writeSpool'; readonly spool: number; readonly bytes: Uint8Array<ArrayBuffer> }
+  /** Ends writing, and answers with the file. */
+  | { readonly do: 'finishSpool'; readonly spool: number }
+  | { readonly do: 'removeSpool'; readonly spool: number }
   /** Last. */
   | { readonly do: 'close' }
   /** Last, too; forgets the content. */
@@ -30,6 +37,10 @@ export interface StoreAnswers {
   appendRecord: undefined;
   flush: undefined;
   file: File;
+  openSpool: undefined;
+  writeSpool: undefined;
+  finishSpool: File;
+  removeSpool: undefined;
   close: undefined;
   remove: undefined;
 }

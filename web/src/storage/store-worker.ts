@@ -1,8 +1,8 @@
 /**
  * The worker that keeps one content in the origin private file system.
  *
- * `pleach/<content id>/data` holds the bytes at their offsets, `record` what the engine noted. Both are opened with
- * synchronous access, which only workers have and which is the only fast way. A Web Lock names the tab that has the
+ * `pleach/<content id>/data` holds the bytes at their offsets, `record` what the engine noted, `spool-N` what is on its
+ * way to the browser's downloads; those that an earlier page left are removed. All are opened with synchronous access, which only workers have and which is the only fast way. A Web Lock names the tab that has the
  * content open; the handles are exclusive anyway, the lock lets a reloaded page wait for the one it replaces.
  *
  * Requests are handled strictly one after the other, so that a read sees every write before it.
@@ -23,6 +23,9 @@ interface Opened {
   data: SyncAccessHandle | undefined;
   sealed: File | undefined;
   readonly record: SyncAccessHandle;
+  readonly folder: FileSystemDirectoryHandle;
+  /** Those that are being written. */
+  readonly spools: Map<number, SyncAccessHandle>;
   readonly unlock: () => void;
 }
 
@@ -79,6 +82,14 @@ async function handle(request: StoreRequest): Promise<StoreAnswers[keyof StoreAn
       return flush(current());
     case 'file':
       return seal(current());
+    case 'openSpool':
+      return openSpool(current(), request.spool, request.sizeBytes);
+    case 'writeSpool':
+      return writeSpool(current(), request.spool, request.bytes);
+    case 'finishSpool':
+      return finishSpool(current(), request.spool);
+    case 'removeSpool':
+      return removeSpool(current(), request.spool);
     case 'close':
       return close();
     case 'remove':
@@ -99,8 +110,9 @@ async function open(content: string, sizeBytes: number): Promise<Uint8Array<Arra
     const dataFile = (await folder.getFileHandle('data', { create: true })) as SyncFileHandle;
     const data = await openFile(dataFile);
     const record = await openFile(await folder.getFileHandle('record', { create: true }));
+    await removeSpools(folder);
     await makeRoom(data, sizeBytes);
-    opened = { content, dataFile, data, sealed: undefined, record, unlock };
+    opened = { content, dataFile, data, sealed: undefined, record, folder, spools: new Map(), unlock };
     const noted = new Uint8Array(record.getSize());
     record.read(noted, { at: 0 });
     return noted;
@@ -133,11 +145,50 @@ async function contentFolder(content: string): Promise<FileSystemDirectoryHandle
 async function makeRoom(data: SyncAccessHandle, sizeBytes: number): Promise<void> {
   const presentBytes = data.getSize();
   if (presentBytes === sizeBytes) return;
-  const space = await estimateSpace();
-  if (space !== undefined && sizeBytes - presentBytes > space.availableBytes) {
-    throw new StoreError(noSpace(sizeBytes - presentBytes, space.availableBytes));
-  }
+  await assertSpace(sizeBytes - presentBytes);
   data.truncate(sizeBytes);
+}
+
+async function assertSpace(neededBytes: number): Promise<void> {
+  const space = await estimateSpace();
+  if (space !== undefined && neededBytes > space.availableBytes) {
+    throw new StoreError(noSpace(neededBytes, space.availableBytes));
+  }
+}
+
+const spoolName = (spool: number): string => `spool-${spool}`;
+
+async function removeSpools(folder: FileSystemDirectoryHandle): Promise<void> {
+  const names: string[] = [];
+  for await (const name of folder.keys()) if (name.startsWith('spool-')) names.push(name);
+  for (const name of names) await folder.removeEntry(name);
+}
+
+async function openSpool({ folder, spools }: Opened, spool: number, sizeBytes: number): Promise<undefined> {
+  await assertSpace(sizeBytes);
+  const file = (await folder.getFileHandle(spoolName(spool), { create: true })) as SyncFileHandle;
+  spools.set(spool, await file.createSyncAccessHandle());
+}
+
+function writeSpool({ spools }: Opened, spool: number, bytes: Uint8Array): undefined {
+  const handle = spools.get(spool);
+  if (!handle) throw new StoreError({ code: 'closed', message: 'The file is not being written.' });
+  return write(handle, handle.getSize(), bytes);
+}
+
+async function finishSpool({ folder, spools }: Opened, spool: number): Promise<File> {
+  closeSpool(spools, spool);
+  return (await folder.getFileHandle(spoolName(spool))).getFile();
+}
+
+async function removeSpool({ folder, spools }: Opened, spool: number): Promise<undefined> {
+  closeSpool(spools, spool);
+  await folder.removeEntry(spoolName(spool));
+}
+
+function closeSpool(spools: Map<number, SyncAccessHandle>, spool: number): void {
+  spools.get(spool)?.close();
+  spools.delete(spool);
 }
 
 function current(): Opened {
@@ -184,6 +235,7 @@ async function seal(store: Opened): Promise<File> {
 function close(): undefined {
   if (opened === undefined) return;
   opened.data?.close();
+  for (const handle of opened.spools.values()) handle.close();
   opened.record.flush();
   opened.record.close();
   opened.unlock();
@@ -218,7 +270,7 @@ async function faultOf(error: unknown, request: StoreRequest): Promise<StoreFaul
 }
 
 function neededBytes(request: StoreRequest): number {
-  if (request.do === 'open') return request.sizeBytes;
+  if (request.do === 'open' || request.do === 'openSpool') return request.sizeBytes;
   return 'bytes' in request ? request.bytes.length : 0;
 }
 

@@ -19,9 +19,21 @@ export interface ContentStore {
   appendRecord(bytes: Uint8Array): void;
   /** The content as it lies there, without being copied. Ends writing: to be called when everything is verified. */
   file(): Promise<Blob>;
+  /** A file beside the content, of this size at most, to be handed to the browser's downloads. */
+  spool(sizeBytes: number): Promise<Spool>;
   /** Gives everything back; what lasts stays. */
   close(): Promise<void>;
   /** Closes, and forgets the content. */
+  remove(): Promise<void>;
+}
+
+/** A file that is written from its start to its end. It is gone with the page at the latest. */
+export interface Spool {
+  /** One at a time: the next after the promise of the one before. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** What was written; no write may follow. */
+  finish(): Promise<Blob>;
+  /** Forgets it. */
   remove(): Promise<void>;
 }
 

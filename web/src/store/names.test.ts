@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { displayName, fileName } from './names.js';
+import { displayName, fileName, filePaths } from './names.js';
 
 describe('displayName', () => {
   it('keeps any script', () => expect(displayName('Ωδή — 東京 тест.mp4')).toBe('Ωδή — 東京 тест.mp4'));
@@ -29,5 +29,16 @@ describe('fileName', () => {
     expect(new TextEncoder().encode(short).length).toBeLessThanOrEqual(220);
     expect(short).toMatch(/\.tar$/);
     expect(short).not.toContain('\uFFFD');
+  });
+});
+
+describe('filePaths', () => {
+  it('keeps folders, and makes each component a mere name', () => {
+    expect(filePaths(['2031/talk.mp4', '../up/.hidden', 'CON/a?b.txt'])).toEqual(['2031/talk.mp4', 'download/up/hidden', '_CON/a_b.txt']);
+  });
+  it('keeps apart what becomes the same', () => {
+    expect(filePaths(['a/x?y.tar', 'a/X*y.tar', 'a/x|y.tar', 'b/x_y.tar', 'a', 'a:'])).toEqual([
+      'a/x_y.tar', 'a/X_y (2).tar', 'a/x_y (3).tar', 'b/x_y.tar', 'a', 'a_',
+    ]);
   });
 });

@@ -27,6 +27,18 @@ export function fileName(name: string): string {
   return shorten(plain) || 'download';
 }
 
+/** Paths to save under, each component a mere name; where two became the same, the later one is counted up. */
+export function filePaths(paths: readonly string[]): string[] {
+  const taken = new Set<string>();
+  return paths.map((path) => {
+    const plain = path.split('/').map(fileName).join('/');
+    let free = plain;
+    for (let count = 2; taken.has(free.toLowerCase()); count += 1) free = plain.replace(/(\.[^./]{1,16})?$/u, ` (${count})$1`);
+    taken.add(free.toLowerCase());
+    return free;
+  });
+}
+
 /** Cuts the stem, never the extension and never inside a character. */
 function shorten(name: string): string {
   const bytes = (text: string): number => new TextEncoder().encode(text).length;

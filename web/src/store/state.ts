@@ -12,7 +12,7 @@
  * before a stop or a failure is kept by the engine's store, so `start` goes on rather than begins again.
  */
 
-import type { ContentInfo, EngineEvent, EngineStats, LinkRole, Problem } from '../engine/port.js';
+import { PACKET_BYTES, type ContentInfo, type EngineEvent, type EngineStats, type LinkRole, type Problem } from '../engine/port.js';
 import { measurePace, startPace, timeRemainingS, type Pace } from './pace.js';
 
 export type DownloadPhase =
@@ -71,7 +71,13 @@ export type Stall =
   | 'starved';
 
 /** How the last save ended. */
-export type Saved = { readonly how: 'file' | 'download'; readonly fileName: string };
+export type Saved = { readonly how: 'file' | 'download' | 'folder'; readonly fileName: string };
+
+/** How saving one file of several stands, which goes on beside everything else. */
+export type FileSave =
+  | { readonly status: 'saving'; readonly savedBytes: number }
+  | { readonly status: 'saved'; readonly how: Saved['how'] }
+  | { readonly status: 'failed'; readonly reason: string };
 
 export interface DownloadState {
   readonly phase: DownloadPhase;
@@ -114,6 +120,10 @@ export interface DownloadState {
   readonly saveProblem: string | null;
   readonly savedBytes: number;
   readonly saved: Saved | null;
+  /** How much is there of each file; `null` while that is unknown, and where there is only one. */
+  readonly filesHeld: Float64Array | null;
+  /** By the file's number. */
+  readonly fileSaves: ReadonlyMap<number, FileSave>;
   /** Time of the last change or tick, by which countdowns are told. */
   readonly nowMs: number;
   /** For the rules of this file only. */
@@ -131,15 +141,15 @@ export type DownloadAction =
   | { readonly type: 'stop'; readonly nowMs: number }
   | { readonly type: 'upload'; readonly upload: UploadSetting }
   | { readonly type: 'engine'; readonly event: EngineEvent; readonly nowMs: number }
-  | { readonly type: 'tick'; readonly stats: EngineStats | null; readonly nowMs: number }
+  | { readonly type: 'tick'; readonly stats: EngineStats | null; readonly filesHeld: Float64Array | null; readonly nowMs: number }
   | { readonly type: 'saveStarted'; readonly nowMs: number }
   | { readonly type: 'saveProgress'; readonly savedBytes: number }
   | { readonly type: 'saveDone'; readonly saved: Saved }
   | { readonly type: 'saveCancelled' }
-  | { readonly type: 'saveFailed'; readonly reason: string };
+  | { readonly type: 'saveFailed'; readonly reason: string }
+  /** `null`: given up. */
+  | { readonly type: 'fileSave'; readonly file: number; readonly save: FileSave | null };
 
-/** What peers tell of each other is counted in packets; the last one is shorter. */
-const PACKET_BYTES = 64 * 1024;
 /** After so long without a byte, people are told why. */
 export const PATIENCE_MS = 15_000;
 
@@ -171,9 +181,30 @@ export function initialState(upload: UploadSetting): DownloadState {
     saveProblem: null,
     savedBytes: 0,
     saved: null,
+    filesHeld: null,
+    fileSaves: new Map(),
     nowMs: 0,
     inner: { pace: null, quietSinceMs: null, uploadedBeforeBytes: 0 },
   };
+}
+
+/** Several files, of which each can be saved alone. */
+export function isFolder(content: ContentInfo | null): boolean {
+  return content !== null && content.files.length > 1;
+}
+
+/** Whether the bytes that are there can be read: the engine has its store open, and gets what is missing. */
+export function canRead(phase: DownloadPhase): boolean {
+  return phase === 'checking' || phase === 'searching' || phase === 'downloading' || isComplete(phase);
+}
+
+/** Most files that are saved one by one at the same time. */
+export const FILE_SAVES_MAX = 8;
+
+export function canSaveFile(state: DownloadState, file: number): boolean {
+  if (!canRead(state.phase) || !state.content?.files[file]) return false;
+  const saving = [...state.fileSaves.values()].filter(({ status }) => status === 'saving').length;
+  return saving < FILE_SAVES_MAX && state.fileSaves.get(file)?.status !== 'saving';
 }
 
 /** Whether the engine is at work on getting the content. */
@@ -205,7 +236,7 @@ export function reduce(state: DownloadState, action: DownloadAction): DownloadSt
     case 'engine':
       return hear(state, action.event, action.nowMs);
     case 'tick':
-      return tick(state, action.stats, action.nowMs);
+      return tick({ ...state, filesHeld: action.filesHeld ?? state.filesHeld }, action.stats, action.nowMs);
     case 'saveStarted':
       return canSave(state.phase) ? { ...state, phase: 'saving', savedBytes: 0, saveProblem: null, nowMs: action.nowMs } : state;
     case 'saveProgress':
@@ -216,7 +247,16 @@ export function reduce(state: DownloadState, action: DownloadAction): DownloadSt
       return { ...state, phase: state.saved ? 'saved' : 'complete' };
     case 'saveFailed':
       return { ...state, phase: state.saved ? 'saved' : 'complete', saveProblem: action.reason };
+    case 'fileSave':
+      return { ...state, fileSaves: withSave(state.fileSaves, action.file, action.save) };
   }
+}
+
+function withSave(saves: DownloadState['fileSaves'], file: number, save: FileSave | null): DownloadState['fileSaves'] {
+  const next = new Map(saves);
+  if (save) next.set(file, save);
+  else next.delete(file);
+  return next;
 }
 
 /** A new attempt keeps what people know already, if it is of the same source, and forgets the rest. */
@@ -303,6 +343,7 @@ function complete(state: DownloadState, nowMs: number): DownloadState {
     phase: 'complete',
     haveBytes: sizeBytes,
     progress: 1,
+    filesHeld: state.content && isFolder(state.content) ? Float64Array.from(state.content.files, ({ start, end }) => end - start) : null,
     downBytesPerS: 0,
     timeRemainingS: 0,
     stall: null,

@@ -3,17 +3,22 @@
  * one engine at a time through `EnginePort` and knows no DOM.
  */
 
-import type { EngineEvent, EnginePort } from '../engine/port.js';
+import type { EngineEvent, EnginePort, SaveWhat } from '../engine/port.js';
+import type { ReadOptions } from '../reading/content-reader.js';
 import { fileName } from './names.js';
 import {
+  canRead,
   canSave,
+  canSaveFile,
   canStart,
   initialState,
   isBusy,
   isComplete,
+  isFolder,
   reduce,
   type DownloadAction,
   type DownloadState,
+  type FileSave,
   type UploadSetting,
 } from './state.js';
 
@@ -23,8 +28,14 @@ export type DownloadCommand =
   | { readonly type: 'start'; readonly source: string }
   /** Leave the swarm; what is verified stays. */
   | { readonly type: 'stop' }
-  /** Write the file; only inside a click, only when complete. `name` replaces the author's. */
-  | { readonly type: 'save'; readonly name?: string }
+  /**
+   * Write the file, or all of them as one ZIP or into a folder; only inside a click, only when complete. `name` replaces
+   * the author's.
+   */
+  | { readonly type: 'save'; readonly name?: string; readonly as?: 'zip' | 'folder' }
+  /** Write one of several files; only inside a click. What of it is missing is got first, and waited for. */
+  | { readonly type: 'saveFile'; readonly file: number }
+  | { readonly type: 'cancelSaveFile'; readonly file: number }
   | { readonly type: 'setUpload'; readonly upload: UploadSetting };
 
 export interface DownloadStore {
@@ -34,6 +45,11 @@ export interface DownloadStore {
   dispatch(command: DownloadCommand): void;
   /** The tracker's picture of who feeds whom, as it came; `null` if it gives none. */
   forest(): Promise<unknown>;
+  /** Bytes of the content as they come; throws where `canRead` says no. See `EnginePort`. */
+  read(start: number, end: number, options?: ReadOptions): ReadableStream<Uint8Array>;
+  repace(): void;
+  /** A complete file where it is stored; rejects while the content is not complete. */
+  file(file: number): Promise<Blob>;
   /** Ends everything. */
   dispose(): void;
 }
@@ -52,6 +68,7 @@ export function createDownloadStore({ createEngine, upload, now = () => performa
   let state = initialState(upload ?? { allowed: true, limitBytesPerS: null });
   let engine: EnginePort | null = null;
   let ticker: ReturnType<typeof setInterval> | undefined;
+  const fileSaves = new Map<number, AbortController>();
   const listeners = new Set<(state: DownloadState) => void>();
 
   function apply(action: DownloadAction): void {
@@ -61,7 +78,10 @@ export function createDownloadStore({ createEngine, upload, now = () => performa
     for (const listener of listeners) listener(state);
   }
 
-  const tick = (): void => apply({ type: 'tick', stats: engine?.stats() ?? null, nowMs: now() });
+  function tick(): void {
+    const filesHeld = isFolder(state.content) ? (engine?.filesHeld() ?? null) : null;
+    apply({ type: 'tick', stats: engine?.stats() ?? null, filesHeld, nowMs: now() });
+  }
 
   function setTicking(ticking: boolean): void {
     if (ticking && ticker === undefined) ticker = setInterval(tick, TICK_MS);
@@ -82,7 +102,7 @@ export function createDownloadStore({ createEngine, upload, now = () => performa
 
   function start(source: string): void {
     if (!canStart(state.phase)) return;
-    engine?.dispose();
+    disposeEngine();
     const started = createEngine();
     engine = started;
     apply({ type: 'start', source, nowMs: now() });
@@ -97,12 +117,22 @@ export function createDownloadStore({ createEngine, upload, now = () => performa
     setTicking(false);
   }
 
-  function save(name: string): void {
+  function disposeEngine(): void {
+    for (const saving of fileSaves.values()) saving.abort();
+    fileSaves.clear();
+    engine?.dispose();
+    engine = null;
+  }
+
+  /** All of it. */
+  function save(name: string, as: 'zip' | 'folder'): void {
     const saver = engine;
     if (!saver || !canSave(state.phase)) return;
+    const what: SaveWhat = isFolder(state.content) ? as : { file: 0 };
     // First the engine, as the file picker opens only inside a click; then the news of it.
     const saving = saver.save({
-      fileName: fileName(name),
+      what,
+      fileName: fileName(what === 'zip' ? `${name}.zip` : name),
       onProgress: (savedBytes) => {
         if (saver === engine) apply({ type: 'saveProgress', savedBytes });
       },
@@ -112,6 +142,35 @@ export function createDownloadStore({ createEngine, upload, now = () => performa
       (result) => apply(result.how === 'cancelled' ? { type: 'saveCancelled' } : { type: 'saveDone', saved: result }),
       (error: unknown) => apply({ type: 'saveFailed', reason: error instanceof Error ? error.message : String(error) }),
     );
+  }
+
+  function saveFile(file: number): void {
+    const saver = engine;
+    const found = state.content?.files[file];
+    if (!saver || !found || !canSaveFile(state, file)) return;
+    const giveUp = new AbortController();
+    const tell = (save: FileSave | null): void => {
+      if (fileSaves.get(file) !== giveUp) return;
+      if (save?.status !== 'saving') fileSaves.delete(file);
+      apply({ type: 'fileSave', file, save });
+    };
+    const saving = saver.save({
+      what: { file },
+      fileName: fileName(found.path.slice(found.path.lastIndexOf('/') + 1)),
+      signal: giveUp.signal,
+      onProgress: (savedBytes) => tell({ status: 'saving', savedBytes }),
+    });
+    fileSaves.set(file, giveUp);
+    tell({ status: 'saving', savedBytes: 0 });
+    saving.then(
+      ({ how }) => tell(how === 'cancelled' ? null : { status: 'saved', how }),
+      (error: unknown) => tell({ status: 'failed', reason: error instanceof Error ? error.message : String(error) }),
+    );
+  }
+
+  function reader(): EnginePort {
+    if (!engine || !canRead(state.phase)) throw new Error('there is nothing to read yet');
+    return engine;
   }
 
   return {
@@ -127,17 +186,23 @@ export function createDownloadStore({ createEngine, upload, now = () => performa
         case 'stop':
           return stop();
         case 'save':
-          return save(command.name ?? state.content?.name ?? '');
+          return save(command.name ?? state.content?.name ?? '', command.as ?? 'zip');
+        case 'saveFile':
+          return saveFile(command.file);
+        case 'cancelSaveFile':
+          return fileSaves.get(command.file)?.abort();
         case 'setUpload':
           apply({ type: 'upload', upload: command.upload });
           engine?.setUploadLimit(uploadBytesPerS(command.upload));
       }
     },
     forest: () => engine?.forest() ?? Promise.resolve(null),
+    read: (start, end, options) => reader().read(start, end, options),
+    repace: () => engine?.repace(),
+    file: async (file) => reader().file(file),
     dispose() {
       setTicking(false);
-      engine?.dispose();
-      engine = null;
+      disposeEngine();
       listeners.clear();
     },
   };

@@ -6,10 +6,11 @@
  * come last and small.
  */
 
-import type { Problem } from '../engine/port.js';
+import type { ContentFile, Problem } from '../engine/port.js';
+import { openingOf, type Opening } from '../playing/media.js';
 import { formatBytes, formatCount, formatDuration, formatPercent, formatSpeed, percent } from './format.js';
 import { displayName } from './names.js';
-import { isBusy, isComplete, type DownloadState, type LinkedPeer, type Stall } from './state.js';
+import { canRead, canSave, isBusy, isComplete, isFolder, type DownloadState, type LinkedPeer, type Stall } from './state.js';
 
 /** Something to tell beside the progress: a title, what to do, and the technical reason. */
 export interface Notice {
@@ -53,6 +54,10 @@ export interface View {
   readonly facts: readonly string[];
   readonly notices: readonly Notice[];
   readonly main: { readonly label: string; readonly action: MainAction; readonly hint: string };
+  /** What the button says that opens the file; empty without one. Files of a folder have their own. */
+  readonly play: string;
+  /** Beside the main button: into a folder, file by file. */
+  readonly canSaveFolder: boolean;
   readonly canStop: boolean;
   readonly peers: readonly PeerLine[];
   readonly peersTitle: string;
@@ -61,7 +66,7 @@ export interface View {
 }
 
 /** Kinds of files that have an icon of their own. */
-export type FileKind = 'video' | 'audio' | 'image' | 'text' | 'archive' | 'program' | 'other';
+export type FileKind = 'folder' | 'video' | 'audio' | 'image' | 'text' | 'archive' | 'program' | 'other';
 
 const KINDS: readonly (readonly [FileKind, string, RegExp])[] = [
   ['video', 'Video', /^video\//u],
@@ -77,14 +82,17 @@ export function kindOf(mediaType: string): { readonly kind: FileKind; readonly l
   return found ? { kind: found[0], label: found[1] } : { kind: 'other', label: 'File' };
 }
 
+const FOLDER = { kind: 'folder', label: 'Folder' } as const;
+
 export function viewOf(state: DownloadState, nameGiven = ''): View {
   const { content } = state;
-  const kind = kindOf(content?.mediaType ?? '');
+  const folder = isFolder(content);
+  const kind = folder ? FOLDER : kindOf(content?.mediaType ?? '');
   const measurable = content !== null && (state.phase !== 'opening' || state.haveBytes > 0);
   const name = nameGiven || content?.name;
   return {
     name: name ? displayName(name) : 'Shared file',
-    about: content ? `${formatBytes(content.sizeBytes)} · ${kind.label}` : '',
+    about: content ? `${formatBytes(content.sizeBytes)} · ${folder ? formatCount(content.files.length, 'file', 'files') : kind.label}` : '',
     kind: kind.kind,
     headline: headline(state),
     progress: measurable ? state.progress : null,
@@ -94,12 +102,27 @@ export function viewOf(state: DownloadState, nameGiven = ''): View {
     facts: facts(state),
     notices: notices(state),
     main: mainButton(state),
+    play: playLabel(state),
+    canSaveFolder: folder && canSave(state.phase),
     canStop: isBusy(state.phase),
     peers: peerLines(state.links),
     peersTitle: isComplete(state.phase) ? 'You are connected with' : 'Who carries it',
     passingOn: passingOn(state),
     verified: verified(state),
   };
+}
+
+const OPEN_LABELS: Record<Opening, string> = { video: 'Play', audio: 'Play', image: 'Open', pdf: 'Open' };
+
+/** What the button says that opens a file; empty if it can't be opened. */
+export function openLabel(file: Pick<ContentFile, 'path' | 'mediaType'>): string {
+  const opening = openingOf(file);
+  return opening ? OPEN_LABELS[opening] : '';
+}
+
+function playLabel({ content, phase }: DownloadState): string {
+  const [only] = content?.files ?? [];
+  return only && !isFolder(content) && canRead(phase) ? openLabel(only) : '';
 }
 
 function headline(state: DownloadState): string {
@@ -209,7 +232,8 @@ function notices(state: DownloadState): Notice[] {
   }
   if (state.phase === 'saved' && state.saved) {
     const name = displayName(state.saved.fileName);
-    if (state.saved.how === 'file') add('success', `Saved as “${name}”.`, 'It is in the folder that you chose.');
+    if (state.saved.how === 'folder') add('success', `Saved into “${name}”.`, 'It is a new folder in the one that you chose.');
+    else if (state.saved.how === 'file') add('success', `Saved as “${name}”.`, 'It is in the folder that you chose.');
     else add('success', `“${name}” went to your downloads.`, 'Your browser’s list of downloads shows where it is.');
   }
   if (state.saveProblem !== null) {
@@ -267,7 +291,6 @@ const PROBLEMS: Record<Problem['kind'], readonly [title: string, advice: string]
   refused: ['The tracker refused this download.', 'It may be full or closed for this file. Try again later, or ask whoever sent the link.'],
   manifest: ['The description of this file can’t be read.', 'It may be from a newer version of Pleach. Reload the page; if that does not help, ask for a new link.'],
   digest: ['This is not the file that the link promises.', 'Somebody changed its description, so nothing was downloaded. Ask whoever sent the link for a new one.'],
-  folder: ['This link is a folder of several files.', 'Pages can’t save folders yet. On a computer with Pleach installed, run “pleach get” with this link.'],
   'no-webrtc': ['This browser can’t connect to others.', 'WebRTC is missing or switched off, perhaps by a privacy setting or an extension. Allow it for this page, or open the link in another browser.'],
   'no-wasm': ['This browser can’t run Pleach.', 'It needs WebAssembly, which is missing or switched off. A current Chrome, Edge, Firefox or Safari has it.'],
   'storage-full': ['There is not enough room on this device.', 'Free some space, then try again: it goes on where it was. In a private window there is less room than in an ordinary one.'],
@@ -279,6 +302,8 @@ const PROBLEMS: Record<Problem['kind'], readonly [title: string, advice: string]
 };
 
 function mainButton(state: DownloadState): View['main'] {
+  const folder = isFolder(state.content);
+  const save = folder ? 'Save all as ZIP' : 'Save file';
   switch (state.phase) {
     case 'idle':
       return { label: 'Download', action: 'start', hint: '' };
@@ -287,15 +312,18 @@ function mainButton(state: DownloadState): View['main'] {
     case 'stopped':
       return { label: state.haveBytes > 0 ? 'Go on' : 'Start again', action: 'start', hint: '' };
     case 'complete':
-      return { label: 'Save file', action: 'save', hint: '' };
+      return { label: save, action: 'save', hint: '' };
     case 'saving':
       return { label: 'Saving…', action: null, hint: '' };
     case 'saved':
-      return { label: 'Save again', action: 'save', hint: '' };
+      return { label: folder ? save : 'Save again', action: 'save', hint: '' };
     default:
-      return { label: 'Save file', action: null, hint: 'Can be saved once every byte is verified.' };
+      return { label: save, action: null, hint: folder ? SAVE_FOLDER_LATER : SAVE_LATER };
   }
 }
+
+const SAVE_LATER = 'Can be saved once every byte is verified.';
+const SAVE_FOLDER_LATER = 'Single files can be saved now: what you choose comes first. All of them, once every byte is verified.';
 
 const ROLES: Record<LinkedPeer['role'], string> = {
   parent: 'brings you a part',
@@ -336,7 +364,7 @@ function passingOn(state: DownloadState): string {
 
 function verified(state: DownloadState): string {
   return isComplete(state.phase)
-    ? 'Every byte was verified with BLAKE3: this is exactly the file that was shared.'
+    ? 'Every byte was verified with BLAKE3: this is exactly what was shared.'
     : 'Every byte is verified with BLAKE3 before it is kept or passed on.';
 }
 

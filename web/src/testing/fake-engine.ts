@@ -2,6 +2,7 @@
  * An engine that pretends: tests and the gallery tell it what to say. Never part of what is shipped.
  */
 
+import type { ReadOptions } from '../reading/content-reader.js';
 import type { ContentInfo, EngineEvent, EngineLink, EnginePort, EngineStats, OpenOptions, SaveOptions, SaveResult } from '../engine/port.js';
 
 export const FAKE_CONTENT: ContentInfo = {
@@ -9,7 +10,19 @@ export const FAKE_CONTENT: ContentInfo = {
   name: 'The hedge at Much Hadham, a film in three parts.mp4',
   sizeBytes: 1_418_000_000,
   mediaType: 'video/mp4',
+  files: [{ path: 'The hedge at Much Hadham, a film in three parts.mp4', start: 0, end: 1_418_000_000, mediaType: 'video/mp4' }],
 };
+
+/** A folder of files with these sizes, one after the other. */
+export function fakeFolder(name: string, files: readonly (readonly [path: string, sizeBytes: number, mediaType?: string])[]): ContentInfo {
+  let end = 0;
+  const placed = files.map(([path, sizeBytes, mediaType = '']) => {
+    const start = end;
+    end += sizeBytes;
+    return { path, start, end, mediaType };
+  });
+  return { ...FAKE_CONTENT, name, sizeBytes: end, mediaType: '', files: placed };
+}
 
 export const FAKE_STATS: EngineStats = {
   peer: 'f'.repeat(32),
@@ -52,6 +65,12 @@ export class FakeEngine implements EnginePort {
   stopped = false;
   disposed = false;
   current: EngineStats | null = null;
+  held: Float64Array | null = null;
+  /** What a read gives; by default nothing ever comes. */
+  onRead: (start: number, end: number, options?: ReadOptions) => ReadableStream<Uint8Array> = () => new ReadableStream();
+  /** What a complete file is. */
+  onFile: (file: number) => Promise<Blob> = () => new Promise(() => {});
+  repaced = 0;
   /** What the next save does; by default it never ends. */
   onSave: (options: SaveOptions) => Promise<SaveResult> = () => new Promise(() => {});
 
@@ -71,6 +90,22 @@ export class FakeEngine implements EnginePort {
 
   forest(): Promise<unknown> {
     return Promise.resolve(this.picture);
+  }
+
+  filesHeld(): Float64Array | null {
+    return this.held;
+  }
+
+  read(start: number, end: number, options?: ReadOptions): ReadableStream<Uint8Array> {
+    return this.onRead(start, end, options);
+  }
+
+  repace(): void {
+    this.repaced += 1;
+  }
+
+  file(file: number): Promise<Blob> {
+    return this.onFile(file);
   }
 
   save(options: SaveOptions): Promise<SaveResult> {

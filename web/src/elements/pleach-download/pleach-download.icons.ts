@@ -8,6 +8,7 @@ const svg = (inside: string): string =>
 const SHEET = '<path d="M6 3h8l4 4v14H6z"/><path d="M14 3v4h4"/>';
 
 export const KIND_ICONS: Record<FileKind, string> = {
+  folder: svg('<path d="M3 6.5A1.5 1.5 0 0 1 4.5 5h4l2.2 2.5h8.8A1.5 1.5 0 0 1 21 9v8.5a1.5 1.5 0 0 1-1.5 1.5h-15A1.5 1.5 0 0 1 3 17.5z"/>'),
   video: svg('<rect x="3" y="5" width="18" height="14" rx="2.5"/><path d="m10.2 9.3 4.6 2.7-4.6 2.7z"/>'),
   audio: svg('<path d="M9 17.5V6l10-2v11.5"/><circle cx="6.5" cy="17.5" r="2.5"/><circle cx="16.5" cy="15.5" r="2.5"/>'),
   image: svg('<rect x="3" y="4" width="18" height="16" rx="2.5"/><circle cx="8.5" cy="9.5" r="1.7"/><path d="m4 18 5.5-5 4 3.5 2.5-2L20.5 18"/>'),

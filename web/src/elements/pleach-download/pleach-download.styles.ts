@@ -5,7 +5,7 @@
 
 import { PICTURE_CSS } from './pleach-download.picture-styles.js';
 
-const CSS = `
+export const CSS = `
 :host {
   --_surface: var(--pleach-surface, #fffdf8);
   --_ground: var(--pleach-ground, #f3f0e6);
@@ -219,14 +219,3 @@ ${PICTURE_CSS}
   .switch input:checked { background: Highlight; }
 }
 `;
-
-let sheet: CSSStyleSheet | undefined;
-
-/** One sheet for all elements of a page; constructed, so that no content security policy stands in its way. */
-export function styleSheet(): CSSStyleSheet {
-  if (!sheet) {
-    sheet = new CSSStyleSheet();
-    sheet.replaceSync(CSS);
-  }
-  return sheet;
-}

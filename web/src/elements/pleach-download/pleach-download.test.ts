@@ -1,11 +1,10 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import manifest from '../../../custom-elements.json';
 import type { EnginePort } from '../../engine/port.js';
 import { TICK_MS } from '../../store/store.js';
 import { FAKE_CONTENT, FakeEngine, fakeLink } from '../../testing/fake-engine.js';
-import { parseUpload, PleachDownload } from './pleach-download.component.js';
-import source from './pleach-download.component.ts?raw';
+import { parseUpload } from '../download-element.js';
+import { PleachDownload } from './pleach-download.component.js';
 
 const SOURCE = `https://pleach.example/${FAKE_CONTENT.id}#m1.x`;
 
@@ -191,19 +190,4 @@ describe('life', () => {
     await Promise.resolve();
     expect(download.engine.disposed).toBe(true);
   });
-});
-
-it('is described in custom-elements.json as it is', () => {
-  const declaration = manifest.modules[0]?.declarations[0];
-  const documented = (tag: string, name: RegExp): string[] => {
-    const lines = [...source.matchAll(new RegExp(`^ \\* @${tag} (?:\\{[^}]*\\} )?(.*)$`, 'gm'))];
-    return lines.map(([, line]) => name.exec(line ?? '')?.[0] ?? '');
-  };
-  const names = (list: readonly { readonly name: string }[] = []): string[] => list.map(({ name }) => name);
-  const WORD = /^(?!- )[\w-]+|^(?=- )/;
-  expect(names(declaration?.attributes)).toEqual(documented('attr', WORD));
-  expect(names(declaration?.events)).toEqual(documented('event', WORD));
-  expect(names(declaration?.slots)).toEqual(documented('slot', WORD));
-  expect(names(declaration?.cssParts)).toEqual(documented('part', WORD));
-  expect(names(declaration?.cssProperties)).toEqual(documented('cssproperty', WORD));
 });

@@ -3,7 +3,8 @@
 import { pageParts } from '../../engine/parts.js';
 import { PleachEngine } from '../../engine/pleach-engine.js';
 import type { EnginePort } from '../../engine/port.js';
-import { PleachDownload, type PleachEventMap } from './pleach-download.component.js';
+import type { PleachEventMap } from '../download-element.js';
+import { PleachDownload } from './pleach-download.component.js';
 
 export class PleachDownloadElement extends PleachDownload {
   protected override createEngine(): EnginePort {
