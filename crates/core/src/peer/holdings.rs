@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::content::{GROUPS_PER_PACKET, Geometry, GroupIndex, GroupSet, HashTree, PacketIndex};
 use crate::ids::{LinkId, ReadId, WriteId};
+use crate::time::Time;
 
 /// Where a packet came from: the link that completed it, or none for what was there at the start.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +31,8 @@ pub(super) struct Holdings {
     geometry: Geometry,
     pub(super) tree: HashTree,
     groups: GroupSet,
+    /// Packets that are here in part, and when the last of each came. No more than there are packets.
+    in_part: BTreeMap<PacketIndex, Time>,
     /// Whole packets in the order in which they were completed; neighbours are told from here.
     log: Vec<Held>,
     cache: BTreeMap<PacketIndex, Cached>,
@@ -53,6 +56,7 @@ impl Holdings {
             geometry,
             tree,
             groups: GroupSet::new(geometry),
+            in_part: BTreeMap::new(),
             log: Vec::new(),
             cache: BTreeMap::new(),
             cache_order: VecDeque::new(),
@@ -80,6 +84,11 @@ impl Holdings {
 
     pub(super) fn has_packet(&self, packet: PacketIndex) -> bool {
         self.groups_of(packet) == self.full_groups(packet)
+    }
+
+    /// When the last came of a packet that is here in part.
+    pub(super) fn came_in_part_at(&self, packet: PacketIndex) -> Option<Time> {
+        self.in_part.get(&packet).copied()
     }
 
     pub(super) fn has_all_groups(&self) -> bool {
@@ -110,7 +119,13 @@ impl Holdings {
 
     /// Takes in verified groups of one packet that are new, at least in part. Returns the write to make and whether the
     /// packet is whole now.
-    pub(super) fn insert(&mut self, first: GroupIndex, payload: &Bytes, from: LinkId) -> (WriteId, u64, bool) {
+    pub(super) fn insert(
+        &mut self,
+        first: GroupIndex,
+        payload: &Bytes,
+        from: LinkId,
+        now: Time,
+    ) -> (WriteId, u64, bool) {
         let packet = self.geometry.packet_of(first);
         let offset_bytes = self.geometry.group_range(first).start;
         let was_whole = self.has_packet(packet);
@@ -127,6 +142,11 @@ impl Holdings {
         self.backlog_bytes += payload.len();
         self.shrink_cache();
         let completed = !was_whole && self.has_packet(packet);
+        if self.has_packet(packet) {
+            self.in_part.remove(&packet);
+        } else {
+            self.in_part.insert(packet, now);
+        }
         if completed {
             self.tree.forget_groups(packet);
             self.packet_completed(packet, Some(from));

@@ -44,7 +44,8 @@ const BEHIND_PACKETS: u64 = 2;
 /// What is due is to be there so long before, to allow for a second try; but a feeder has so long in any case.
 const DUE_MARGIN: Duration = Duration::from_millis(1_500);
 const DUE_MIN: Duration = Duration::from_millis(250);
-/// A feeder that brought nothing for so long is not waited for.
+/// A feeder that brought nothing for so long is not waited for; nor is the rest of a packet of which nothing came for so
+/// long: whoever began with it may no longer feed this peer.
 const STALLED: Duration = Duration::from_millis(2_500);
 /// A neighbour is asked for what it brings in so long, beyond the round trip.
 const QUEUE: Duration = Duration::from_millis(500);
@@ -256,13 +257,12 @@ impl Peer {
                     let link = feeder.link.and_then(|id| self.links.get(&id));
                     let will_push = link.is_some_and(|link| link.has.contains(packet));
                     let is_declined = link.is_some_and(|link| link.receiving.declined.contains(packet));
-                    let is_overdue = due.is_some_and(|due| due + OVERDUE_MIN <= now);
                     let is_known = is_starving || due.is_some() || self.pulling.known_before.contains(packet);
                     let within = due.map_or(SOON, |due| time_left(due, now));
-                    let is_coming = self.holdings.groups_of(packet) != 0 && !feeder.is_stalled;
+                    let came_at = self.holdings.came_in_part_at(packet);
+                    let is_coming = came_at.is_some_and(|at| now - at < STALLED) && !feeder.is_stalled;
                     is_known
                         && (is_declined
-                            || is_overdue
                             || !is_coming
                                 && (!will_push || feeder.is_late(u64::from(self.geometry.packet_bytes()), within)))
                 }

@@ -74,7 +74,7 @@ impl Peer {
     /// Takes verified groups in: to the store, to those who subscribed, to the counters.
     fn keep(&mut self, id: LinkId, data: &Data, now: Time) {
         let packet = self.geometry.packet_of(data.first);
-        let (write, offset_bytes, completed) = self.holdings.insert(data.first, &data.payload, id);
+        let (write, offset_bytes, completed) = self.holdings.insert(data.first, &data.payload, id, now);
         self.outputs.push_back(Output::Write { write, offset_bytes, bytes: data.payload.clone() });
         self.totals.received.add(data.payload.len() as u64, now);
         self.payload_at = Some(now);
