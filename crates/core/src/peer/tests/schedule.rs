@@ -22,6 +22,12 @@ fn order_of(world: &World, node: usize) -> Vec<u64> {
     order
 }
 
+/// A seeder with slots for all stripes.
+fn seeder(world: &mut World) -> usize {
+    let tree = world.tree.clone();
+    world.add(Start::Complete(tree), 64)
+}
+
 /// Where these packets are in an order, in the mean.
 fn mean_place(order: &[u64], packets: core::ops::Range<u64>) -> f64 {
     let place = |packet: u64| order.iter().position(|other| *other == packet).expect("it came");
@@ -45,7 +51,7 @@ fn what_its_author_wants_first_comes_first() {
         manifest = manifest.segment(Segment { offset_bytes, len_bytes, priority });
     }
     world.manifest = manifest.build().expect("valid");
-    world.seeder();
+    seeder(&mut world);
     let peer = world.add(Start::Empty, 4);
     world.run_s(10);
     assert!(world.has_all(peer));
@@ -59,7 +65,7 @@ fn what_its_author_wants_first_comes_first() {
 #[test]
 fn what_is_wanted_comes_first_and_is_told() {
     let mut world = World::new((PACKETS * PACKET) as usize);
-    world.seeder();
+    seeder(&mut world);
     let peer = world.add(Start::Empty, 4);
     let want = Want { range: packets(20, 26), bytes_per_s: Some(100_000) };
     world.give(peer, Input::Want { wants: vec![want] });
@@ -77,7 +83,7 @@ fn what_is_wanted_comes_first_and_is_told() {
 #[test]
 fn relays_push_from_where_it_is_wanted_too() {
     let mut world = World::new((PACKETS * PACKET) as usize);
-    let seeder = world.seeder();
+    let seeder = seeder(&mut world);
     let relay = world.add(Start::Empty, 64);
     world.run_s(10);
     assert!(world.has_all(relay));
@@ -94,7 +100,7 @@ fn relays_push_from_where_it_is_wanted_too() {
 #[test]
 fn wants_out_of_bounds_do_no_harm() {
     let mut world = World::new(100_000);
-    world.seeder();
+    seeder(&mut world);
     let peer = world.add(Start::Empty, 4);
     let far = Want { range: ByteRange { start: u64::MAX - 5, end: u64::MAX }, bytes_per_s: Some(0) };
     let all = Want { range: ByteRange { start: 0, end: u64::MAX }, bytes_per_s: Some(0) };
