@@ -75,8 +75,9 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The link is printed on stdout, alone on its line; everything else goes to stderr. Ctrl-C ends the sharing;
-what others have by then they can still give each other only while a tracker runs.
+The link is printed on stdout, alone on its line; everything else goes to stderr.
+Ctrl-C ends the sharing; what others have by then they can still give each other only while
+a tracker runs.
 
 Examples:
   pleach share talk.mp4
@@ -177,7 +178,7 @@ pub(crate) struct SeedingArgs {
     #[arg(long, env = "PLEACH_SLOTS", value_name = "N", default_value_t = SLOTS, value_parser = clap::value_parser!(u8).range(1..))]
     pub(crate) slots: u8,
     /// Send at most so much a second: 500kB, 2MB, 1MiB.
-    #[arg(long, env = "PLEACH_UPLOAD_LIMIT", value_name = "SIZE")]
+    #[arg(long, env = "PLEACH_UPLOAD_LIMIT", value_name = "SIZE", value_parser = some_bytes_per_s)]
     pub(crate) upload_limit: Option<ByteSize>,
     /// For programs: JSON objects on stdout, one a line: first the link, then each second how it goes, in totals.
     #[arg(long, env = "PLEACH_JSON", value_parser = BoolishValueParser::new())]
@@ -186,9 +187,10 @@ pub(crate) struct SeedingArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-While it is under way the data lies in OUT.pleach-part, beside a record of what is verified: run the same command
-again to go on after an interruption. OUT, a file or a whole folder, appears only when everything is verified and
-written. What may not be had yet is waited for if its time comes within --timeout.
+While it is under way the data lies in OUT.pleach-part, beside a record of what is verified: run
+the same command again to go on after an interruption. OUT, a file or a whole folder, appears
+only when everything is verified and written. What may not be had yet is waited for if its time
+comes within --timeout.
 
 Examples:
   pleach get http://192.168.1.20:8080/4a7d…#m1.Xo3…
@@ -222,7 +224,7 @@ pub(crate) struct GetArgs {
     #[arg(long, env = "PLEACH_LINGER", value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     pub(crate) linger: Duration,
     /// Send at most so much a second to others: 500kB, 2MB, 1MiB; 0 sends nothing.
-    #[arg(long, env = "PLEACH_UPLOAD_LIMIT", value_name = "SIZE")]
+    #[arg(long, env = "PLEACH_UPLOAD_LIMIT", value_name = "SIZE", value_parser = bytes_per_s)]
     pub(crate) upload_limit: Option<ByteSize>,
     /// For programs: JSON objects on stdout, one a line, each second and when it is complete, with totals of what was
     /// received, sent and wasted, links, and when the first packet was there.
@@ -251,8 +253,8 @@ pub(crate) struct SeedArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Put the .pleach file beside what it describes. `pleach get` takes it, or its address, in place of a link; somebody must
-seed under it. Where it was written is printed on stdout.
+Put the .pleach file beside what it describes. `pleach get` takes it, or its address, in place of
+a link; somebody must seed under it. Where it was written is printed on stdout.
 
 Examples:
   pleach publish talk.mp4 --tracker https://tracker.example --source https://site.example/talk.mp4
@@ -332,6 +334,18 @@ fn priority(text: &str) -> Result<Priority, String> {
         (from, to) => Stretch::FromTo(size(from)?, Some(size(to)?)),
     };
     Ok(Priority { range, priority })
+}
+
+fn bytes_per_s(text: &str) -> Result<ByteSize, String> {
+    size(text).map(ByteSize)
+}
+
+/// Who is there to give would be of no use with 0.
+fn some_bytes_per_s(text: &str) -> Result<ByteSize, String> {
+    match bytes_per_s(text)? {
+        ByteSize(0) => Err("with 0 nobody gets anything".to_owned()),
+        limit => Ok(limit),
+    }
 }
 
 fn size(text: &str) -> Result<u64, String> {

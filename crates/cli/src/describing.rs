@@ -142,14 +142,17 @@ fn explain_source(error: StoreError) -> Error {
 fn tell_skipped(skipped: Skipped, ui: &Ui) {
     let Skipped { hidden, links, special, unfinished, empty_folders } = skipped;
     let kinds = [
-        (hidden, "hidden (--hidden takes them)"),
-        (links, "symbolic links"),
-        (special, "neither files nor folders"),
-        (unfinished, "of unfinished downloads"),
-        (empty_folders, "empty folders"),
+        (hidden, "hidden (--hidden takes it)", "hidden (--hidden takes them)"),
+        (links, "symbolic link", "symbolic links"),
+        (special, "that is neither file nor folder", "that are neither files nor folders"),
+        (unfinished, "of an unfinished download", "of unfinished downloads"),
+        (empty_folders, "empty folder", "empty folders"),
     ];
-    let told: Vec<String> =
-        kinds.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    let told: Vec<String> = kinds
+        .into_iter()
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many }))
+        .collect();
     if !told.is_empty() {
         ui.say(format_args!("left out: {}", told.join(", ")));
     }

@@ -1,5 +1,6 @@
 //! How the program ends: an exit code, a sentence for people, and what they may do about it.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use pleach_core::content::{LinkError, ManifestError};
@@ -58,9 +59,10 @@ impl Error {
         if matches!(self.code, Code::Interrupted | Code::Terminated) && self.message.is_empty() {
             return;
         }
-        eprintln!("pleach: {}", self.message);
+        let mut stderr = std::io::stderr();
+        let _ = writeln!(stderr, "pleach: {}", self.message);
         if let Some(hint) = &self.hint {
-            eprintln!("        {hint}");
+            let _ = writeln!(stderr, "        {hint}");
         }
     }
 

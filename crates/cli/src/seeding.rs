@@ -79,7 +79,7 @@ struct Seeder {
 impl Seeder {
     /// Starts to give.
     fn start(prepared: Prepared, args: &SeedingArgs, tracker_url: Url, manifest_url: Url) -> Result<Self> {
-        let name = prepared.manifest.name().to_owned();
+        let name = prepared.manifest.saved_name().to_owned();
         let until = moment::end_of(&prepared.manifest);
         let watch = prepared.source.watch(prepared.tree.clone());
         let (node, events) = Node::start(NodeConfig {

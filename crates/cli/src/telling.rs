@@ -4,6 +4,7 @@
 //! line. `event` says what made it: `resumed` when what an earlier run left was checked (`have_bytes` of it are good), `progress` once a second, `complete` when everything is verified and written, `end`
 //! when the node has left. A line of its own, `{"event":"link","link":…}`, comes first from who makes a link.
 
+use std::fmt::Display;
 use std::io::Write;
 use std::time::Duration;
 
@@ -86,12 +87,12 @@ pub(crate) fn tell_link(link: &str, is_json: bool) {
     if is_json {
         write_line(&json!({ "event": "link", "link": link }));
     } else {
-        println!("{link}");
+        write_line(link);
     }
 }
 
-/// A reader that has gone away is no reason to stop the transfer.
-fn write_line(object: &Value) {
+/// Writes a line to stdout. A reader that has gone away (`… | head`) is no reason to stop the transfer.
+pub(crate) fn write_line(line: impl Display) {
     let mut stdout = std::io::stdout().lock();
-    let _ = writeln!(stdout, "{object}").and_then(|()| stdout.flush());
+    let _ = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
 }

@@ -2,6 +2,7 @@
 //! All of it on stderr.
 
 use std::fmt::Display;
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use console::Term;
@@ -38,7 +39,8 @@ impl Ui {
     /// A line for people.
     pub(crate) fn say(&self, line: impl Display) {
         if self.mode != Mode::Quiet {
-            self.beside_bars(|| eprintln!("{line}"));
+            // Who reads it may have gone away (`2>&1 | head`).
+            let _ = self.beside_bars(|| writeln!(std::io::stderr(), "{line}"));
         }
     }
 

@@ -12,6 +12,9 @@ import { StoreError, type ContentStore } from './store.js';
 /** How much is written before progress is told. */
 const STEP_BYTES = 4 * 1024 * 1024;
 
+/** Pieces shorter than this are gathered before they are written: a ZIP of many small files has three a file. */
+const GATHER_BYTES = 64 * 1024;
+
 /** How long a download has to begin. The URL holds no memory, but it holds the stored file. */
 const URL_MS = 10 * 60 * 1_000;
 
@@ -210,13 +213,35 @@ async function copy(
   write: (piece: Piece) => Promise<void>,
 ): Promise<void> {
   let savedBytes = 0;
-  for await (const piece of pieces(source, signal)) {
+  for await (const piece of gathered(pieces(source, signal))) {
     signal?.throwIfAborted();
     await write(piece);
     savedBytes += piece instanceof Blob ? piece.size : piece.length;
     onProgress?.(savedBytes);
   }
   assertWhole(savedBytes, source.sizeBytes);
+}
+
+/** The same bytes in order, in pieces of some length. */
+export async function* gathered(pieces: AsyncIterable<Piece>): AsyncGenerator<Piece> {
+  let room = new Uint8Array(GATHER_BYTES);
+  let filled = 0;
+  for await (const piece of pieces) {
+    const isShort = !(piece instanceof Blob) && piece.length < GATHER_BYTES;
+    if (filled > 0 && (!isShort || filled + piece.length > GATHER_BYTES)) {
+      yield room.subarray(0, filled);
+      // Who writes may keep what it was given.
+      room = new Uint8Array(GATHER_BYTES);
+      filled = 0;
+    }
+    if (!isShort) {
+      yield piece;
+      continue;
+    }
+    room.set(piece, filled);
+    filled += piece.length;
+  }
+  if (filled > 0) yield room.subarray(0, filled);
 }
 
 async function* pieces({ blob, sizeBytes, stream }: SaveSource, signal: AbortSignal | undefined): AsyncGenerator<Piece> {

@@ -11,6 +11,7 @@ use crate::args::InspectArgs;
 use crate::exit::Result;
 use crate::moment::Moment;
 use crate::source::Source;
+use crate::telling::write_line;
 use crate::ui::Ui;
 
 pub(crate) async fn run(args: InspectArgs, ui: &Ui) -> Result {
@@ -21,9 +22,9 @@ pub(crate) async fn run(args: InspectArgs, ui: &Ui) -> Result {
         Source::File(_) | Source::Web(_) => None,
     };
     if args.json {
-        println!("{}", as_json(&manifest, link));
+        write_line(as_json(&manifest, link));
     } else {
-        print!("{}", as_text(&manifest, link));
+        write_line(as_text(&manifest, link).trim_end());
     }
     Ok(())
 }
@@ -59,7 +60,7 @@ fn as_text(manifest: &Manifest, link: Option<&Link>) -> String {
         // Writing to a string does not fail.
         let _ = writeln!(text, "{key:<10} {value}");
     };
-    row("name", manifest.name());
+    row("name", manifest.saved_name());
     row("size", &format!("{} ({} bytes)", HumanBytes(manifest.size_bytes()), manifest.size_bytes()));
     if !manifest.is_folder() {
         row("type", manifest.media_type().unwrap_or("not told"));

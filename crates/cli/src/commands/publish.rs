@@ -13,6 +13,7 @@ use crate::describing::{self, describe_size};
 use crate::exit::{Code, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::source::{tracker_base, tracker_socket};
+use crate::telling::write_line;
 use crate::ui::Ui;
 
 pub(crate) async fn run(args: PublishArgs, ui: &Ui, mut interrupt: Interrupt) -> Result {
@@ -69,7 +70,7 @@ fn create_new(path: &Path) -> std::io::Result<std::fs::File> {
 /// Where it is, alone on its line, or an object with what pages name too.
 fn tell(out: &Path, manifest: &Manifest, links: &[String], is_json: bool, ui: &Ui) {
     let size = describe_size(manifest.files().len(), manifest.size_bytes());
-    ui.say(format_args!("{}, {size}: described in {}", manifest.name(), out.display()));
+    ui.say(format_args!("{}, {size}: described in {}", manifest.saved_name(), out.display()));
     for link in links {
         ui.say(format_args!("while somebody seeds it: {link}"));
     }
@@ -81,8 +82,8 @@ fn tell(out: &Path, manifest: &Manifest, links: &[String], is_json: bool, ui: &U
             "size_bytes": manifest.size_bytes(),
             "links": links,
         });
-        println!("{object}");
+        write_line(object);
     } else {
-        println!("{}", out.display());
+        write_line(out.display());
     }
 }

@@ -29,7 +29,7 @@ pub(crate) async fn run(args: ShareArgs, ui: &Ui, mut interrupt: Interrupt) -> R
     let (id, digest) = (prepared.manifest.id(), Some(prepared.manifest.digest()));
     let link = Link::new(&host::link_base(args.host.as_deref(), listening)?, id, digest)?;
     let size = describe_size(prepared.manifest.files().len(), prepared.manifest.size_bytes());
-    ui.say(format_args!("{}, {size}", prepared.manifest.name()));
+    ui.say(format_args!("{}, {size}", prepared.manifest.saved_name()));
     announce(&link, &args, ui);
 
     let (stop, stopped) = oneshot::channel::<()>();

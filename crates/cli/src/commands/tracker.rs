@@ -6,11 +6,12 @@ use crate::args::TrackerArgs;
 use crate::exit::{Code, Error, Result};
 use crate::host;
 use crate::interrupt::Interrupt;
+use crate::telling::write_line;
 use crate::ui::Ui;
 
 pub(crate) async fn run(args: TrackerArgs, ui: &Ui, mut interrupt: Interrupt) -> Result {
     if args.print_config {
-        print!("{}", ServerConfig::print());
+        write_line(ServerConfig::print().trim_end());
         return Ok(());
     }
     let tls = |config: &ServerConfig| config.tls_cert.is_some();
@@ -20,7 +21,7 @@ pub(crate) async fn run(args: TrackerArgs, ui: &Ui, mut interrupt: Interrupt) ->
     let base = host::link_base(None, server.local_addr())?;
     let address = base.strip_prefix("http").unwrap_or(&base);
     ui.say("the tracker is at:");
-    println!("{scheme}{address}");
+    write_line(format_args!("{scheme}{address}"));
     let shutdown = async {
         interrupt.wait().await;
     };

@@ -110,7 +110,7 @@ fn what_is_left_out_is_told() {
     std::os::unix::fs::symlink("/etc", folder.join("link")).unwrap();
     let out = folder.join("../out.pleach");
     let said = text(&expect_exit(0, &["publish", path(&folder), "-o", path(&out)]).stderr);
-    let expected = "left out: 2 hidden (--hidden takes them), 1 symbolic links, 1 empty folders";
+    let expected = "left out: 2 hidden (--hidden takes them), 1 symbolic link, 1 empty folder";
     assert!(said.contains(expected), "{said}");
     assert!(said.contains("folder, 2 files, 10 B"), "{said}");
     let told = text(&expect_exit(0, &["publish", path(&folder), "-o", "-", "--hidden"]).stdout);

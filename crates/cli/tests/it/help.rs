@@ -1,6 +1,6 @@
 //! `--help` and arguments.
 
-use super::common::{expect_exit, text};
+use super::common::{expect_exit, finish, pleach, text};
 
 #[test]
 fn every_command_explains_itself() {
@@ -28,7 +28,11 @@ fn wrong_arguments_have_a_code_of_their_own() {
     expect_exit(2, &["fetch"]);
     expect_exit(2, &["get"]);
     expect_exit(2, &["get", "https://example.org/no-link"]);
-    expect_exit(2, &["share", "x", "--upload-limit", "many"]);
+    for limit in ["many", "0"] {
+        expect_exit(2, &["share", "x", "--upload-limit", limit]);
+    }
+    let said = text(&expect_exit(2, &["share", "x", "--upload-limit", "many"]).stderr);
+    assert!(said.contains("no size such as 500kB"), "{said}");
     expect_exit(2, &["get", "x", "--timeout", "-1"]);
     for segments in ["", "fixes", "fixed:0", "fixed:1MiB:2MiB", "ramp:1MiB:1KiB", "ramp:x"] {
         expect_exit(2, &["publish", "Cargo.toml", "-o", "-", "--segments", segments]);
@@ -39,4 +43,21 @@ fn wrong_arguments_have_a_code_of_their_own() {
     expect_exit(2, &["publish", "Cargo.toml", "-o", "-", "--active-from", "tomorrow"]);
     let backwards = ["--active-from", "2031-01-02T00:00:00Z", "--active-until", "2031-01-01T00:00:00Z"];
     expect_exit(2, &[&["publish", "Cargo.toml", "-o", "-"][..], &backwards].concat());
+}
+
+#[cfg(unix)]
+#[test]
+fn who_reads_may_go_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("x.pleach");
+    expect_exit(0, &["publish", "Cargo.toml", "-o", out.to_str().unwrap()]);
+    for args in [&["inspect", out.to_str().unwrap()][..], &["tracker", "--print-config"], &["share", "nothing-there"]] {
+        let mut command = pleach(args);
+        // Both ends in one pipe whose reader is gone, as of `2>&1 | head -0`.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        command.stdout(writer.try_clone().unwrap()).stderr(writer);
+        let expected = if args[0] == "share" { 3 } else { 0 };
+        assert_eq!(finish(command).status.code(), Some(expected), "{args:?}");
+    }
 }

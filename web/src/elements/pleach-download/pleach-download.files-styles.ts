@@ -18,7 +18,7 @@ export const FILES_CSS = `
 .file-icon { display: grid; color: var(--_muted); }
 .file-icon svg { width: 1.375rem; height: 1.375rem; }
 .file[data-tone="here"] .file-icon { color: var(--_success); }
-.file-name { display: block; text-align: match-parent; font-size: .9375rem; font-weight: 600; line-height: 1.35; overflow-wrap: anywhere; }
+.file-name { display: block; text-align: -webkit-match-parent; text-align: match-parent; font-size: .9375rem; font-weight: 600; line-height: 1.35; overflow-wrap: anywhere; }
 .file-about { display: flex; flex-wrap: wrap; color: var(--_muted); font-size: .875rem; font-variant-numeric: tabular-nums; }
 .file-size::after { content: "·"; margin-inline: .5em; }
 .file[data-tone="here"] .file-status { color: var(--_success); }
