@@ -57,7 +57,7 @@ impl Telling {
     /// Tells how it stands.
     pub(crate) fn tell(&self, event: &str, stats: &Stats, first_packet: Option<Instant>) {
         if self.is_on {
-            write_line(&self.totals(event, stats, first_packet));
+            write_line(self.totals(event, stats, first_packet));
         }
     }
 
@@ -85,7 +85,7 @@ impl Telling {
 /// Tells a link: alone on its line, or as an object.
 pub(crate) fn tell_link(link: &str, is_json: bool) {
     if is_json {
-        write_line(&json!({ "event": "link", "link": link }));
+        write_line(json!({ "event": "link", "link": link }));
     } else {
         write_line(link);
     }
