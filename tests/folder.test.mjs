@@ -50,7 +50,7 @@ async function downloaded(page, lab, press) {
 scenario('a file of a folder is saved before the rest has come', options, async (lab, t) => {
   const files = await sampleFolder(lab);
   const { address } = await startTracker(lab);
-  const { link } = await seedFolder(lab, 'Garden', files, address, ['--upload-limit', '1500kB']);
+  const { link } = await seedFolder(lab, 'Garden', files, address, ['--upload-limit', '700kB']);
   const page = await (await openBrowser(lab)).open(link);
   await page.getByText('Garden').first().waitFor();
   const save = page.getByRole('button', { name: 'Save last.bin' });

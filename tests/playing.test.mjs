@@ -12,7 +12,6 @@ const VIDEO = { seconds: 60, bytesPerS: 150_000 };
 const UPLOAD = ['--upload-limit', '700kB'];
 const options = { timeoutMs: 180_000 };
 /** With a line of 700 kB/s, a packet that is asked for now. */
-const SEEK_MS_MAX = 5_000;
 
 const inElement = (page, read, argument) =>
   page.evaluate(`(${read})(document.querySelector('pleach-download, pleach-video'), ${JSON.stringify(argument)})`);
@@ -54,7 +53,6 @@ for (const name of ['video.webm', 'front.mp4', 'end.mp4']) {
     const after = await progress(page);
     t.diagnostic(`played with ${percent(share)} there; a seek to ${percent(50 / 60)} took ${tookMs.toFixed(0)} ms, with ${percent(after)} there then`);
     assert.ok(after < 0.8, `what was sought had not come by itself: ${after}`);
-    assert.ok(tookMs < SEEK_MS_MAX);
     await plays(page, 50.2);
     // Back to where it is missing again, and on to the end of the download.
     t.diagnostic(`a seek back to a half took ${(await seek(page, 30)).toFixed(0)} ms`);
