@@ -11,7 +11,6 @@ const VIDEO = { seconds: 60, bytesPerS: 150_000 };
 /** The video takes 14 s to come, and is used up in a minute. */
 const UPLOAD = ['--upload-limit', '700kB'];
 const options = { timeoutMs: 180_000 };
-/** With a line of 700 kB/s, a packet that is asked for now. */
 
 const inElement = (page, read, argument) =>
   page.evaluate(`(${read})(document.querySelector('pleach-download, pleach-video'), ${JSON.stringify(argument)})`);
