@@ -298,7 +298,7 @@ impl Peer {
     fn link_gone(&mut self, id: LinkId, reason: String, now: Time) {
         let Some(link) = self.links.remove(&id) else { return };
         self.forget_copies(&link);
-        self.doubt(&link, link.sending.subscribed.1, now);
+        self.forget_sent(id, &link);
         self.standby.forget_link(id);
         self.carrying.forget_link(id);
         if link.is_open() {

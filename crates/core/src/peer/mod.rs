@@ -337,7 +337,7 @@ impl Peer {
         self.look_at_waiting(now);
         self.look_over_requests(now);
         self.look_at_uplink(now);
-        self.send_once_more(now);
+        self.look_at_doubts(now);
         for link in self.links.values_mut() {
             link.receiving.look();
         }

@@ -12,7 +12,7 @@ use core::time::Duration;
 use super::link::REQUESTED_MAX;
 use super::linking::runs_of;
 use super::schedule::step_of;
-use super::uplink::{DOUBT, UploadLimit};
+use super::uplink::UploadLimit;
 use super::{Life, Peer, Reason};
 use crate::content::{GroupSet, PROOF_NODES_MAX, PacketIndex};
 use crate::ids::LinkId;
@@ -62,10 +62,8 @@ impl Peer {
 
     pub(super) fn far_subscribes(&mut self, id: LinkId, stripes: u8, mask: u16, from: u32, now: Time) {
         let mask = self.accept_stripes(id, stripes, StripeMask(mask), now);
-        if let Some(link) = self.links.remove(&id) {
-            self.doubt(&link, link.sending.subscribed.1.without(mask), now + DOUBT);
-            self.links.insert(id, link);
-        }
+        let ended = self.links.get(&id).map_or(StripeMask::NONE, |link| link.sending.subscribed.1.without(mask));
+        self.doubt(id, ended, now);
         let Some(link) = self.links.get_mut(&id) else { return };
         let (is_other, is_elsewhere) = (link.sending.subscribed != (stripes, mask), link.sending.from != from);
         if is_other {
@@ -129,11 +127,12 @@ impl Peer {
         self.begin_elsewhere(id, packets);
     }
 
-    /// What an origin has begun to send, and does not go on with since it was declined, may be sent to another first.
+    /// What an origin has begun to send, and does not go on with since it was declined, may be sent to another first. At
+    /// most [`REQUESTED_MAX`] packets of a message are looked at, however many it names; the rest is stolen.
     fn begin_elsewhere(&mut self, id: LinkId, packets: &[Run]) {
         let (Some(once), Some(link)) = (&self.uplink.sent_once, self.links.get(&id)) else { return };
         let is_whole = |packet| link.sending.sent.packet_groups(packet) == self.holdings.full_groups(packet);
-        let indices = packets.iter().flat_map(|run| run.first..run.first + run.count);
+        let indices = packets.iter().flat_map(|run| run.first..run.first + run.count).take(REQUESTED_MAX);
         let begun = indices.filter_map(|index| self.geometry.packet(index)).filter(|packet| once.contains(*packet));
         let left = begun.filter(|packet| !is_whole(*packet) && !self.is_elsewhere(link.peer, *packet));
         let left: Vec<PacketIndex> = left.collect();

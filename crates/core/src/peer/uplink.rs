@@ -15,9 +15,11 @@
 //! * *Upload limit*: a person's limit, a token bucket of bytes.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 
 use super::link::{Link, ROUND_TRIP_ASSUMED, WINDOW_STEPS};
 use super::meter::Meter;
+use super::schedule::step_of;
 use super::{Life, Peer};
 use crate::content::{PacketIndex, PacketSet};
 use crate::ids::{LinkId, PeerId};
@@ -47,9 +49,7 @@ const FLIGHTS_MAX: u32 = 4;
 /// The upload limit's bucket holds so much, in seconds of the limit, and never less than one packet.
 const BURST_MS: u64 = 250;
 /// One that ceases to pass on what an origin sent to it alone may have done so already: others tell within so long.
-pub(super) const DOUBT: Duration = Duration::from_secs(2);
-/// Such cases at a time; beyond that what was sent counts as sent, and is stolen.
-const DOUBTS_MAX: usize = 256;
+const DOUBT: Duration = Duration::from_secs(2);
 /// One far end is served up to so many times as fast as the mean, or as slow.
 const FAVOUR_MAX: u64 = 4;
 /// Who is behind or ahead by this part of the content is served twice as fast, or half as fast; more is more so.
@@ -71,16 +71,8 @@ pub(super) struct Uplink {
     looks_full: u32,
     /// Packets that were sent to somebody, if each is to be sent once before any is sent again.
     pub(super) sent_once: Option<PacketSet>,
-    doubts: Vec<Doubt>,
-}
-
-/// What an origin sent to one that then ceased to pass it on.
-#[derive(Debug)]
-struct Doubt {
-    /// When it is looked at again.
-    at: Time,
-    peer: PeerId,
-    packets: Vec<PacketIndex>,
+    /// Stripes that far ends ceased to pass on, and when it is looked what became of them: one entry a link.
+    pub(super) doubts: BTreeMap<LinkId, (Time, StripeMask)>,
 }
 
 impl Uplink {
@@ -284,31 +276,41 @@ impl Peer {
         self.take_turns(false, now);
     }
 
-    /// A far end no longer passes these stripes on. What an origin sent to it alone is looked at again in a moment, or at
-    /// once if the link is gone: see [`Peer::send_once_more`].
-    pub(super) fn doubt(&mut self, link: &Link, stripes: StripeMask, at: Time) {
-        let Some(once) = &self.uplink.sent_once else { return };
-        let (order, sending) = (self.schedule.order(), &link.sending);
-        let packets: Vec<PacketIndex> = once
-            .iter()
-            .filter(|packet| stripes.contains(self.feeding.stripe_of(order.place_of(*packet))))
-            .filter(|packet| sending.sent.packet_groups(*packet) != 0 || sending.awaiting.contains(packet))
-            .filter(|packet| !self.is_elsewhere(link.peer, *packet))
-            .collect();
-        if !packets.is_empty() && self.uplink.doubts.len() < DOUBTS_MAX {
-            self.uplink.doubts.push(Doubt { at, peer: link.peer, packets });
+    /// A far end no longer passes these stripes on. What an origin sent to it alone is looked at again in a moment: it may
+    /// have passed it on already, and others will tell.
+    pub(super) fn doubt(&mut self, id: LinkId, stripes: StripeMask, now: Time) {
+        if self.uplink.sent_once.is_some() && !stripes.is_empty() {
+            let (_, doubted) = self.uplink.doubts.entry(id).or_insert((now + DOUBT, StripeMask::NONE));
+            *doubted = doubted.union(stripes);
         }
     }
 
-    /// What an origin sent to one that no longer passes it on, and nobody else is known to have, counts as not sent:
-    /// whoever came in its place needs it, and one that was too slow gives it to few.
-    pub(super) fn send_once_more(&mut self, now: Time) {
-        let due: Vec<Doubt> = self.uplink.doubts.extract_if(.., |doubt| doubt.at <= now).collect();
-        for doubt in due {
-            let left = doubt.packets.into_iter().filter(|packet| !self.is_elsewhere(doubt.peer, *packet));
-            let left: Vec<PacketIndex> = left.collect();
+    /// Looks at what was doubted long enough ago.
+    pub(super) fn look_at_doubts(&mut self, now: Time) {
+        let due = self.uplink.doubts.extract_if(.., |_, (at, _)| *at <= now).collect::<Vec<_>>();
+        for (id, (_, stripes)) in due {
+            let Some(link) = self.links.get(&id) else { continue };
+            let left = self.sent_in_vain(link, stripes.without(link.sending.subscribed.1));
             self.count_unsent(&left);
         }
+    }
+
+    /// A link is gone, and with it what an origin sent to its far end alone.
+    pub(super) fn forget_sent(&mut self, id: LinkId, link: &Link) {
+        self.uplink.doubts.remove(&id);
+        let left = self.sent_in_vain(link, StripeMask(u16::MAX));
+        self.count_unsent(&left);
+    }
+
+    /// What an origin sent to one that does not pass these stripes on, and nobody else is known to have: whoever comes in
+    /// its place needs it, and one that was too slow gives it to few.
+    fn sent_in_vain(&self, link: &Link, stripes: StripeMask) -> Vec<PacketIndex> {
+        let Some(once) = self.uplink.sent_once.as_ref().filter(|_| !stripes.is_empty()) else { return Vec::new() };
+        let (order, sending) = (self.schedule.order(), &link.sending);
+        let of_stripes = once.iter().filter(|packet| stripes.contains(self.feeding.stripe_of(order.place_of(*packet))));
+        let sent =
+            of_stripes.filter(|packet| sending.sent.packet_groups(*packet) != 0 || sending.awaiting.contains(packet));
+        sent.filter(|packet| !self.is_elsewhere(link.peer, *packet)).collect()
     }
 
     /// An origin has these to send for the first time, once more.
@@ -317,7 +319,11 @@ impl Peer {
         for packet in packets {
             once.remove(*packet);
         }
-        self.links.values_mut().for_each(|link| link.sending.first_cursor = 0);
+        let order = self.schedule.order();
+        for sending in self.links.values_mut().map(|link| &mut link.sending) {
+            let steps = packets.iter().map(|packet| step_of(order.place_of(*packet), sending.from, order.places()));
+            sending.first_cursor = steps.fold(sending.first_cursor, u32::min);
+        }
     }
 
     /// Whether a packet went, or goes, to somebody else than this peer, or somebody else has it.

@@ -186,8 +186,11 @@ impl Planner {
         if self.len() < JUDGED_MIN {
             return;
         }
+        // Anybody may call itself an origin. The least claim counts, so that one who claims much can't make leaves of all,
+        // and who claims little only leaves the judgement to those who receive.
         let origins = self.members.values().filter(|member| member.is_origin);
-        let origin = origins.map(|member| member.measured.claimed_bytes_per_s).max().unwrap_or(0);
+        let claims = origins.map(|member| member.measured.claimed_bytes_per_s).filter(|claimed| *claimed > 0);
+        let origin = claims.min().unwrap_or(0);
         for peer in self.members.keys().copied().collect::<Vec<_>>() {
             let member = &self.members[&peer];
             let disclaims = member.measured.disclaims(origin, now);

@@ -440,3 +440,61 @@ fn a_status_tells_what_came_from_whom() {
     assert_eq!(received.iter().map(|got| got.bytes_per_s).sum::<u64>(), 4 * PACKET_BYTES as u64, "{received:?}");
     assert!(received.iter().all(|got| got.peer == lab.peer.links[&feeder].peer), "nothing came from {idle:?}");
 }
+
+impl Lab {
+    /// Packets that this origin counts as sent to somebody.
+    fn sent_once(&self) -> Vec<u32> {
+        let once = self.peer.uplink.sent_once.as_ref().expect("the first copy is not out");
+        once.iter().map(crate::content::PacketIndex::get).collect()
+    }
+}
+
+#[test]
+fn what_an_origin_sent_to_one_that_passes_it_on_no_longer_is_sent_to_the_next() {
+    let mut lab = Lab::new(64, true, 8 << 20);
+    let gone = lab.link(Role::Child, 0);
+    lab.acknowledge(gone);
+    lab.subscribe(gone);
+    let sent = lab.sent_once();
+    assert!(!sent.is_empty() && sent.len() < 64, "{sent:?}");
+    lab.say(gone, &LinkMessage::Subscribe { stripes: STRIPES, mask: 0, from: 0 });
+    lab.acknowledge(gone);
+    lab.pass_ms(1_000);
+    assert_eq!(lab.sent_once(), sent, "it may have passed it on: others would tell soon");
+    lab.pass_ms(2_500);
+    assert_eq!(lab.sent_once(), [] as [u32; 0]);
+    let next = lab.link(Role::Child, 0);
+    lab.acknowledge(next);
+    lab.take_said();
+    lab.subscribe(next);
+    assert_eq!(lab.take_groups().first(), Some(&(next, 0)));
+}
+
+#[test]
+fn what_others_have_of_it_counts_as_sent() {
+    let mut lab = Lab::new(64, true, 8 << 20);
+    let (gone, other) = (lab.link(Role::Child, 0), lab.link(Role::Lateral, 0));
+    lab.acknowledge(gone);
+    lab.subscribe(gone);
+    let sent = lab.sent_once();
+    lab.say(other, &LinkMessage::Have { packets: vec![Run { first: 0, count: 64 }] });
+    lab.say(gone, &LinkMessage::Subscribe { stripes: STRIPES, mask: 0, from: 0 });
+    lab.pass_ms(4_000);
+    assert_eq!(lab.sent_once(), sent);
+}
+
+#[test]
+fn who_subscribes_again_and_again_costs_one_entry() {
+    let mut lab = Lab::new(64, true, 8 << 20);
+    let child = lab.link(Role::Child, 0);
+    lab.acknowledge(child);
+    for _ in 0..1_000 {
+        lab.subscribe(child);
+        lab.say(child, &LinkMessage::Subscribe { stripes: STRIPES, mask: 0, from: 0 });
+    }
+    assert_eq!(lab.peer.uplink.doubts.len(), 1);
+    lab.say(child, &LinkMessage::Cancel { packets: vec![Run { first: 0, count: 64 }] });
+    lab.give(Input::LinkClosed { link: child, reason: "gone".to_owned() });
+    assert!(lab.peer.uplink.doubts.is_empty());
+    assert_eq!(lab.sent_once(), [] as [u32; 0], "what went to it alone is nowhere");
+}

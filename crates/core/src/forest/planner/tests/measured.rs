@@ -118,3 +118,32 @@ fn an_epoch_moves_few_and_at_last_nobody() {
     assert!(moved[..8].iter().any(|moved| *moved > 0), "there was something to put in order: {moved:?}");
     assert!(moved[moved.len() - 4..].iter().all(|moved| *moved == 0), "{moved:?}");
 }
+
+#[test]
+fn who_says_itself_that_it_can_do_little_is_a_leaf_before_others_can_tell() {
+    let mut life = offering(40, 8);
+    let slots = |life: &Life, number: u8| life.planner.members[&peer(number)].slots;
+    life.planner.note_limited(peer(0), true, 2_500_000);
+    life.planner.note_limited(peer(7), true, 125_000);
+    life.planner.note_limited(peer(8), true, 600_000);
+    life.planner.note_limited(peer(9), false, 0);
+    life.pass(2);
+    assert_eq!(slots(&life, 7), 0);
+    assert!(slots(&life, 8) > 0 && slots(&life, 9) > 0);
+    life.planner.note_limited(peer(7), true, 1_250_000);
+    life.pass(2);
+    assert!(slots(&life, 7) > 0, "it can do more than it said");
+}
+
+#[test]
+fn a_false_origin_that_claims_much_makes_leaves_of_nobody() {
+    let mut life = offering(40, 8);
+    life.join(50, 8, true);
+    life.planner.note_limited(peer(0), true, 1_250_000);
+    life.planner.note_limited(peer(50), false, u64::MAX);
+    for number in 1..=40 {
+        life.planner.note_limited(peer(number), true, 1_250_000);
+    }
+    life.pass(3);
+    assert!((1..=40).all(|number| life.planner.members[&peer(number)].slots > 0));
+}
