@@ -287,8 +287,10 @@ impl Peer {
 
     /// Looks at what was doubted long enough ago.
     pub(super) fn look_at_doubts(&mut self, now: Time) {
-        let due = self.uplink.doubts.extract_if(.., |_, (at, _)| *at <= now).collect::<Vec<_>>();
-        for (id, (_, stripes)) in due {
+        let ripe = |(id, (at, stripes)): (&LinkId, &(Time, StripeMask))| (*at <= now).then_some((*id, *stripes));
+        let due = self.uplink.doubts.iter().filter_map(ripe).collect::<Vec<_>>();
+        for (id, stripes) in due {
+            self.uplink.doubts.remove(&id);
             let Some(link) = self.links.get(&id) else { continue };
             let left = self.sent_in_vain(link, stripes.without(link.sending.subscribed.1));
             self.count_unsent(&left);
