@@ -110,6 +110,11 @@ impl Arrangement {
         of_either!(self, planner => planner.note_received(from, by, bytes_per_s, waited, now));
     }
 
+    /// What a receiver told before of others is no longer so.
+    pub fn forget_received(&mut self, by: PeerId) {
+        of_either!(self, planner => planner.forget_received(by));
+    }
+
     /// A peer says whether its uplink is at its limit.
     pub fn note_limited(&mut self, peer: PeerId, is_limited: bool, bytes_per_s: u64) {
         of_either!(self, planner => planner.note_limited(peer, is_limited, bytes_per_s));

@@ -203,6 +203,19 @@ impl OrderedPlanner {
         if let Some(member) = self.members.get_mut(&from) {
             member.measured.note_received(by, bytes_per_s, waited, now);
         }
+        if let Some(member) = self.members.get_mut(&by) {
+            member.measured.note_told_of(from);
+        }
+    }
+
+    /// What a receiver told before of others is no longer so: it is about to tell anew, or has gone.
+    pub fn forget_received(&mut self, by: PeerId) {
+        let told_of = self.members.get_mut(&by).map(|member| member.measured.take_told_of()).unwrap_or_default();
+        for other in told_of {
+            if let Some(member) = self.members.get_mut(&other) {
+                member.measured.forget_report(by);
+            }
+        }
     }
 
     /// A peer says whether its uplink is at its limit.

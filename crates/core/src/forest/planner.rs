@@ -225,6 +225,7 @@ impl Planner {
         if !self.members.contains_key(&peer) {
             return;
         }
+        self.forget_received(peer);
         self.complete.remove(&peer);
         for stripe in 0..self.config.stripes {
             self.provisional.remove(&(stripe, peer));

@@ -188,6 +188,7 @@ impl Swarm {
 
     pub(super) fn status(&mut self, peer: PeerId, status: &Status, now: Time) {
         self.planner.note_limited(peer, status.limited, status.up_bytes_per_s);
+        self.planner.forget_received(peer);
         for received in &status.received {
             // Only neighbours can have got anything from each other.
             if self.planner.may_signal(peer, received.peer) {

@@ -9,7 +9,7 @@
 //! stripe flows at `r = R/s`, and a peer can feed `û/r` children. Below a fifth of `R` it is a leaf.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Member, Planner};
 use crate::ids::PeerId;
@@ -39,7 +39,7 @@ const HYSTERESIS_PERCENT: u64 = 25;
 
 /// What one receiver told of a sender.
 #[derive(Clone, Copy, Debug)]
-struct Report {
+pub(super) struct Report {
     bytes_per_s: u64,
     /// Whether it waited for more.
     waited: bool,
@@ -49,7 +49,9 @@ struct Report {
 /// What is known of a peer's uplink. Shared with the ordered presets.
 #[derive(Debug, Default)]
 pub(in crate::forest) struct Measured {
-    reports: BTreeMap<PeerId, Report>,
+    pub(super) reports: BTreeMap<PeerId, Report>,
+    /// Whom it told of itself, as a receiver, the last time.
+    told_of: BTreeSet<PeerId>,
     /// When it was looked at first.
     since: Option<Time>,
     /// Whether it says that its uplink is at its limit.
@@ -80,6 +82,23 @@ impl Measured {
             self.reports.insert(by, Report { bytes_per_s, waited, at: now });
             self.is_new = true;
         }
+    }
+
+    /// It told of another, as a receiver.
+    pub(in crate::forest) fn note_told_of(&mut self, other: PeerId) {
+        if self.told_of.len() < REPORTS_MAX {
+            self.told_of.insert(other);
+        }
+    }
+
+    /// Whom it told of; nobody from now on.
+    pub(in crate::forest) fn take_told_of(&mut self) -> BTreeSet<PeerId> {
+        core::mem::take(&mut self.told_of)
+    }
+
+    /// What a receiver told is no longer so.
+    pub(in crate::forest) fn forget_report(&mut self, by: PeerId) {
+        self.reports.remove(&by);
     }
 
     /// The peer says what it sends, in bytes a second, and whether its uplink is at its limit.
@@ -170,6 +189,19 @@ impl Planner {
         if let Some(member) = self.members.get_mut(&from) {
             member.measured.note_received(by, bytes_per_s, waited, now);
         }
+        if let Some(member) = self.members.get_mut(&by) {
+            member.measured.note_told_of(from);
+        }
+    }
+
+    /// What a receiver told before of others is no longer so: it is about to tell anew, or has gone.
+    pub fn forget_received(&mut self, by: PeerId) {
+        let told_of = self.members.get_mut(&by).map(|member| member.measured.take_told_of()).unwrap_or_default();
+        for other in told_of {
+            if let Some(member) = self.members.get_mut(&other) {
+                member.measured.forget_report(by);
+            }
+        }
     }
 
     /// A peer says what it sends, in bytes a second, and whether its uplink is at its limit. To say so is believed: it
@@ -226,8 +258,9 @@ impl Planner {
         if mean == 0 {
             return;
         }
+        let mut lacking = self.lacking_slots();
         for peer in self.members.keys().copied().collect::<Vec<_>>() {
-            let Some(slots) = self.slots_worth(peer, mean) else { continue };
+            let Some(slots) = self.slots_worth(peer, mean, &mut lacking) else { continue };
             let before = u64::from(self.members[&peer].slots);
             let is_near = slots.abs_diff(before) * 100 <= before * HYSTERESIS_PERCENT;
             let measured = &mut self.members.get_mut(&peer).expect("it is a member").measured;
@@ -239,11 +272,24 @@ impl Planner {
         }
     }
 
-    fn slots_worth(&self, peer: PeerId, mean: u64) -> Option<u64> {
+    /// Slots that must be added so that everybody has a place in each stripe. More would do harm where all are alike:
+    /// who is tried with too many children holds up all below it, until that is seen.
+    fn lacking_slots(&self) -> u64 {
+        let takers = self.members.len() - self.complete.len();
+        let wanted = takers as u64 * u64::from(self.config.stripes);
+        let given: u64 = self.members.values().map(|member| u64::from(member.slots)).sum();
+        wanted.saturating_sub(given).max(self.orphans.len() as u64)
+    }
+
+    fn slots_worth(&self, peer: PeerId, mean: u64, lacking: &mut u64) -> Option<u64> {
         let member = &self.members[&peer];
         if member.measured.has_more && member.children >= member.slots && !member.is_origin {
-            // It feeds all it is given and has more: it is tried with twice as many.
-            return Some((u64::from(member.slots) * 2).min(u64::from(member.offered)));
+            // It feeds all it is given and has more: it is tried with twice as many, if anybody needs them.
+            let slots = u64::from(member.slots);
+            return (*lacking > 0).then(|| {
+                *lacking = lacking.saturating_sub(slots);
+                (slots * 2).min(u64::from(member.offered))
+            });
         }
         if !member.measured.is_earned || member.measured.has_more {
             return None;
