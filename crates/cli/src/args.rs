@@ -142,13 +142,22 @@ pub(crate) struct DescribeArgs {
     pub(crate) active_until: Option<Moment>,
     /// Cut into segments: fixed[:LENGTH], all alike; or ramp[:FIRST[:LONGEST]], each twice as long as the one before and
     /// half as urgent, so that the beginning is there soon [lengths by default: 1MiB; 256KiB to 16MiB; more if the
-    /// content is huge].
+    /// content is huge]; or media, where films (MP4, WebM, HLS) can be played from, what a player needs first coming first.
     #[arg(long, env = "PLEACH_SEGMENTS", value_name = "KIND", value_parser = segmentation)]
-    pub(crate) segments: Option<Segmentation>,
+    pub(crate) segments: Option<Segments>,
     /// Fetch these bytes earlier than others: FROM-TO, FROM- (to the end) or -LAST, then = and 1 to 255, or 0 for no
     /// hurry: 0-1MiB=200, -64KiB=150; can be given several times, of which the last counts.
     #[arg(long = "priority", env = "PLEACH_PRIORITY", value_name = "RANGE=N", value_parser = priority, allow_hyphen_values = true)]
     pub(crate) priorities: Vec<Priority>,
+}
+
+/// How the content is cut.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Segments {
+    /// By its length alone.
+    ByLength(Segmentation),
+    /// Where what is in it can be played from.
+    Media,
 }
 
 /// A stretch of the content and its priority.
@@ -309,17 +318,19 @@ pub(crate) struct InspectArgs {
     pub(crate) json: bool,
 }
 
-/// `fixed`, `fixed:LENGTH`, `ramp`, `ramp:FIRST` or `ramp:FIRST:LONGEST`.
-fn segmentation(text: &str) -> Result<Segmentation, String> {
+/// `fixed`, `fixed:LENGTH`, `ramp`, `ramp:FIRST`, `ramp:FIRST:LONGEST` or `media`.
+fn segmentation(text: &str) -> Result<Segments, String> {
     let mut parts = text.split(':');
     let kind = parts.next().unwrap_or_default();
     let lens = parts.map(size).collect::<Result<Vec<_>, _>>()?;
     match (kind, &lens[..]) {
-        ("fixed", [] | [_]) => Ok(Segmentation::Fixed { len_bytes: lens.first().copied() }),
-        ("ramp", [] | [_] | [_, _]) => {
-            Ok(Segmentation::Ramp { first_bytes: lens.first().copied(), longest_bytes: lens.get(1).copied() })
-        }
-        _ => Err("expected fixed, fixed:LENGTH, ramp, ramp:FIRST or ramp:FIRST:LONGEST".into()),
+        ("fixed", [] | [_]) => Ok(Segments::ByLength(Segmentation::Fixed { len_bytes: lens.first().copied() })),
+        ("ramp", [] | [_] | [_, _]) => Ok(Segments::ByLength(Segmentation::Ramp {
+            first_bytes: lens.first().copied(),
+            longest_bytes: lens.get(1).copied(),
+        })),
+        ("media", []) => Ok(Segments::Media),
+        _ => Err("expected fixed, fixed:LENGTH, ramp, ramp:FIRST, ramp:FIRST:LONGEST or media".into()),
     }
 }
 

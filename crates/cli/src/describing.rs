@@ -6,13 +6,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use indicatif::HumanBytes;
-use pleach_core::content::{ByteRange, Emphasis, HashTree, Manifest, ManifestBuilder, Segmentation, TreeBuilder};
+use pleach_core::content::{
+    ByteRange, Emphasis, HashTree, Manifest, ManifestBuilder, Segmentation, TreeBuilder, cut_at,
+};
 use pleach_core::ids::ContentId;
 use pleach_native::gather::{GatherError, Gathered, Skipped, gather};
+use pleach_native::media::{self, MediaFile};
 use pleach_native::store::{SourceFiles, StoreError, plain};
 use tokio::time::interval;
 
-use crate::args::{ContentArgs, DescribeArgs};
+use crate::args::{ContentArgs, DescribeArgs, Segments};
 use crate::exit::{Code, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::ui::Ui;
@@ -48,7 +51,7 @@ pub(crate) async fn prepare(
     };
     let builder = with_files(ManifestBuilder::new(tree.root()), &gathered, &name, &source);
     let builder = trackers.iter().fold(builder, |builder, url| builder.tracker(url));
-    let builder = describe_with(builder, describe, source.layout().size_bytes())?;
+    let builder = describe_with(builder, describe, &gathered, &source)?;
     let manifest = builder.build().map_err(|error| match gathered.is_folder {
         true => Error::usage(format!("{name}: {error}")).hint("rename it, or leave it out"),
         false => Error::usage(format!("{name}: {error}")).hint("--name gives it another name for those who get it"),
@@ -80,14 +83,33 @@ fn with_files(builder: ManifestBuilder, gathered: &Gathered, name: &str, source:
 }
 
 /// Adds what the author says beyond the files.
-fn describe_with(builder: ManifestBuilder, describe: &DescribeArgs, size_bytes: u64) -> Result<ManifestBuilder> {
+fn describe_with(
+    builder: ManifestBuilder,
+    describe: &DescribeArgs,
+    gathered: &Gathered,
+    source: &SourceFiles,
+) -> Result<ManifestBuilder> {
+    let size_bytes = source.layout().size_bytes();
     let builder = describe.sources.iter().fold(builder, |builder, url| builder.source(url));
     let emphases = describe
         .priorities
         .iter()
         .map(|priority| Emphasis { range: priority.range.in_content(size_bytes), priority: priority.priority });
-    let segmentation = describe.segments.unwrap_or(Segmentation::Whole);
-    let segments = segmentation.cut(size_bytes, &emphases.collect::<Vec<_>>());
+    let emphases: Vec<Emphasis> = emphases.collect();
+    let segments = match describe.segments {
+        None => Segmentation::Whole.cut(size_bytes, &emphases),
+        Some(Segments::ByLength(segmentation)) => segmentation.cut(size_bytes, &emphases),
+        Some(Segments::Media) => {
+            let files = gathered.files.iter().enumerate();
+            let files = files.map(|(at, file)| MediaFile {
+                place: &file.place,
+                path: &file.path,
+                range: source.layout().file_range(at),
+            });
+            let found = media::cuts_of(&files.collect::<Vec<_>>());
+            cut_at(&found.cuts, size_bytes, &[found.emphases, emphases].concat())
+        }
+    };
     let segments = segments.map_err(|error| Error::usage(error.to_string()))?;
     let builder = segments.into_iter().fold(builder, ManifestBuilder::segment);
     Ok(builder

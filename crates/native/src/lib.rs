@@ -4,6 +4,7 @@
 //! * [`link`]: WebRTC data channels to other peers, native or browsers.
 //! * [`store`]: the disk.
 //! * [`gather`]: the files that people share.
+//! * [`media`]: where films and sound can be cut.
 //! * [`http`]: manifests over HTTP.
 //!
 //! The socket to the tracker and TLS are inside.
@@ -12,6 +13,7 @@ mod first_packet;
 pub mod gather;
 pub mod http;
 pub mod link;
+pub mod media;
 pub mod node;
 pub mod store;
 mod tls;

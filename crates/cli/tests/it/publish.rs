@@ -1,6 +1,7 @@
 //! Descriptions: written, looked at, and acted upon.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -132,4 +133,19 @@ fn what_is_over_is_refused_and_no_longer_given() {
     let (status, said) = share.end();
     assert_eq!(status.code(), Some(0), "{said}");
     assert!(said.contains("its time is over"), "{said}");
+}
+
+#[test]
+fn a_film_is_cut_where_it_can_be_played_from_and_its_index_comes_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../native/src/media/samples/end.mp4");
+    let film = folder.path().join("film.mp4");
+    fs::copy(sample, &film).unwrap();
+    expect_exit(0, &["publish", path(&film), "--segments", "media"]);
+    let output = expect_exit(0, &["inspect", path(&folder.path().join("film.mp4.pleach")), "--json"]);
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let segments = told["segments"].as_array().unwrap();
+    let segments: Vec<_> = segments.iter().map(|segment| (&segment["len_bytes"], &segment["priority"])).collect();
+    assert_eq!(json!(segments.first()), json!([24, 255]), "{told}");
+    assert_eq!(json!(segments.last()), json!([868, 255]), "{told}");
 }

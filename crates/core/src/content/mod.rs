@@ -35,6 +35,6 @@ pub use manifest::{
 };
 pub use order::PacketOrder;
 pub use packet_set::{GroupSet, PacketSet};
-pub use segmentation::{Emphasis, Segmentation, SegmentationError};
+pub use segmentation::{Emphasis, Segmentation, SegmentationError, cut_at};
 pub use text::cut_text;
 pub use tree::{HashTree, KnownNodes, NodeId, PROOF_NODES_MAX, ProofNode, TreeBuilder, VerifyError};

@@ -21,6 +21,8 @@ const RAMP_PRIORITY: u8 = u8::MAX;
 const SEGMENTS_USUAL_MAX: u64 = SEGMENTS_MAX as u64 / 2;
 /// Shortest length of equal segments, where it is left to us.
 const FIXED_BYTES: u64 = 1 << 20;
+/// Shortest length of a segment between cuts.
+const CUT_BYTES: u64 = 256 << 10;
 /// Length of a ramp's first segment, where it is left to us.
 const RAMP_FIRST_BYTES: u64 = 256 << 10;
 /// Shortest length at which a ramp stops to grow, where it is left to us.
@@ -99,6 +101,26 @@ impl Segmentation {
         };
         emphases.iter().try_fold(segments, |segments, emphasis| emphasise(&segments, *emphasis, size_bytes))
     }
+}
+
+/// Segments that begin where the content itself says, as a film does where a player can begin; those closer together than
+/// 256 KiB, or more if the content is huge, become one. Priorities are those of the emphases, otherwise 0.
+pub fn cut_at(cuts: &[u64], size_bytes: u64, emphases: &[Emphasis]) -> Result<Vec<Segment>, SegmentationError> {
+    let least_bytes = fitting(CUT_BYTES, size_bytes);
+    let mut sorted: Vec<u64> = cuts.iter().copied().filter(|cut| (1..size_bytes).contains(cut)).collect();
+    sorted.sort_unstable();
+    let mut starts = vec![0];
+    for cut in sorted {
+        if starts.last().is_some_and(|last| cut - last >= least_bytes) {
+            starts.push(cut);
+        }
+    }
+    let ends = starts.iter().skip(1).copied().chain([size_bytes]);
+    let between = starts.iter().zip(ends).filter(|(start, end)| *start < end);
+    let segments = between.map(|(start, end)| Segment { offset_bytes: *start, len_bytes: end - start, priority: 0 });
+    emphases
+        .iter()
+        .try_fold(segments.collect(), |segments: Vec<_>, emphasis| emphasise(&segments, *emphasis, size_bytes))
 }
 
 /// A length that is usual, or, for a large content, the least power of two times it that keeps the segments few.
@@ -230,6 +252,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn cuts_that_are_too_close_are_left_out() {
+        let cuts = [900 * KIB, 300 * KIB, 310 * KIB, 0, 2000 * KIB];
+        let segments = cut_at(&cuts, 1000 * KIB, &[emphasis(990 * KIB, 1000 * KIB, 255)]).unwrap();
+        assert_eq!(lens_and_priorities(&segments), [(300 * KIB, 0), (600 * KIB, 0), (90 * KIB, 0), (10 * KIB, 255)]);
+        assert_eq!(cut_at(&cuts, 0, &[]), Ok(vec![]));
+    }
+
     fn any_segmentation() -> impl Strategy<Value = Segmentation> {
         let len = || prop::option::of(prop_oneof![1..10 * MIB, any::<u64>()]);
         prop_oneof![
@@ -268,6 +298,22 @@ mod tests {
             }
             prop_assert!(segments.is_empty() || end_bytes == size_bytes);
             prop_assert_eq!(segments.is_empty(), size_bytes == 0 || (segmentation == Segmentation::Whole && emphases.is_empty()));
+        }
+
+        /// However many there are.
+        #[test]
+        fn cuts_cover_the_content(
+            size_bytes in 1..=CONTENT_BYTES_MAX,
+            shares in prop::collection::vec(0.0..1.0, 0..64),
+            step in prop_oneof![Just(None), (1..1000_u64).prop_map(Some)],
+        ) {
+            let mut cuts: Vec<u64> = shares.iter().map(|share| (share * size_bytes as f64) as u64).collect();
+            cuts.extend(step.into_iter().flat_map(|step| (0..30_000).map(move |at| at * step * KIB)));
+            let segments = cut_at(&cuts, size_bytes, &[]).unwrap();
+            prop_assert!(segments.len() <= SEGMENTS_MAX / 2 + 1);
+            let starts: Vec<u64> = segments.iter().map(|segment| segment.offset_bytes).collect();
+            prop_assert!(starts.iter().all(|start| *start == 0 || cuts.contains(start)));
+            prop_assert_eq!(segments.iter().map(|segment| segment.len_bytes).sum::<u64>(), size_bytes);
         }
 
         /// What is left to us always works.
