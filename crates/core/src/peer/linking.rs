@@ -314,6 +314,7 @@ impl Peer {
         }
         self.resubscribe(now);
         self.pull(now);
+        self.fetch_more(now);
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod carrying;
 mod discipline;
+mod fetching;
 mod recovery;
 mod schedule;
 mod standing_by;
@@ -12,11 +13,12 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 
 use super::{Event, Failure, Input, Output, Peer, PeerConfig, Phase, Start};
-use crate::content::{HashTree, Manifest, TreeBuilder};
-use crate::ids::{ConnectionId, LinkId, PeerId};
+use crate::content::{ByteRange, HashTree, Manifest, TreeBuilder};
+use crate::ids::{ConnectionId, FetchId, LinkId, PeerId};
 use crate::time::Time;
 use crate::tracker::{self, Tracker, TrackerConfig};
 use crate::wire::link::LinkMessage;
+use crate::wire::range::FetchOutcome;
 use crate::wire::signal::Signal;
 
 /// Room of a simulated channel, as an adapter would report it.
@@ -41,11 +43,21 @@ struct Node {
     deaf: bool,
 }
 
+/// A web server without delays, which has the content and its hash list.
+struct Web {
+    /// What was asked for, by whom.
+    asked: Vec<(usize, ByteRange)>,
+    /// What it has at the content's address; as long as the content.
+    content: Vec<u8>,
+    is_down: bool,
+}
+
 struct World {
     content: Vec<u8>,
     manifest: Manifest,
     tree: HashTree,
     tracker: Option<Tracker>,
+    web: Web,
     nodes: Vec<Node>,
     /// Whether what is said before the far end's channel is open is lost, as some stacks have it.
     loses_early: bool,
@@ -73,6 +85,7 @@ impl World {
         let manifest = Manifest::of_file("file.bin", None, tree.root(), size as u64).expect("valid");
         let tracker = Some(Tracker::new(config, [7; 32], Time::ZERO));
         Self {
+            web: Web { asked: Vec::new(), content: content.clone(), is_down: false },
             content,
             manifest,
             tree,
@@ -95,10 +108,15 @@ impl World {
     }
 
     fn add_with_store(&mut self, start: Start, slots: u8, stored: Vec<u8>) -> usize {
+        self.add_with(start, slots, stored, |_| {})
+    }
+
+    fn add_with(&mut self, start: Start, slots: u8, stored: Vec<u8>, configure: impl FnOnce(&mut PeerConfig)) -> usize {
         let mut config = PeerConfig::new(self.manifest.clone(), start);
         config.slots = slots;
         config.cache_bytes = self.cache_bytes;
         config.agent = "test".to_owned();
+        configure(&mut config);
         let number = self.nodes.len();
         let peer = Peer::new(config, [number as u8 + 1; 32], self.now);
         self.nodes.push(Node {
@@ -222,7 +240,23 @@ impl World {
             Output::AppendRecord(bytes) => self.nodes[node].record.extend_from_slice(&bytes),
             Output::Event(event) => self.nodes[node].events.push(event),
             Output::OpenLink { .. } | Output::UploadManifest => {}
+            Output::Fetch { fetch, url, range, .. } => self.serve(node, fetch, &url, range),
+            Output::CancelFetch { .. } => {}
         }
+    }
+
+    /// The web server answers, in pieces that fit nothing.
+    fn serve(&mut self, node: usize, fetch: FetchId, url: &str, range: ByteRange) {
+        self.web.asked.push((node, range));
+        if self.web.is_down {
+            let outcome = FetchOutcome::Unreachable { reason: "connection refused".to_owned() };
+            return self.give(node, Input::FetchEnded { fetch, outcome });
+        }
+        let bytes = if url.ends_with("-hashes") { self.tree.hash_list().unwrap() } else { self.web.content.clone() };
+        for piece in bytes[range.start as usize..range.end as usize].chunks(40_000) {
+            self.give(node, Input::Fetched { fetch, bytes: Bytes::copy_from_slice(piece) });
+        }
+        self.give(node, Input::FetchEnded { fetch, outcome: FetchOutcome::Done });
     }
 
     /// An offer is answered and both ends are open at once.
