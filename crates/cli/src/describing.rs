@@ -82,6 +82,7 @@ fn with_files(builder: ManifestBuilder, gathered: &Gathered, name: &str, source:
 /// Adds what the author says beyond the files.
 fn describe_with(builder: ManifestBuilder, describe: &DescribeArgs, size_bytes: u64) -> Result<ManifestBuilder> {
     let builder = describe.sources.iter().fold(builder, |builder, url| builder.source(url));
+    let builder = describe.hashes.iter().fold(builder, |builder, url| builder.hashes(url));
     let emphases = describe
         .priorities
         .iter()
