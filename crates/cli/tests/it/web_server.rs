@@ -34,10 +34,13 @@ pub(crate) enum Answer {
     Status(u16, &'static str),
 }
 
+/// Decides how a request for the content is answered.
+type Answers = Box<dyn FnMut(&Request) -> Answer + Send>;
+
 struct Shared {
     files: BTreeMap<String, Vec<u8>>,
     content: String,
-    answer: Mutex<Box<dyn FnMut(&Request) -> Answer + Send>>,
+    answer: Mutex<Answers>,
     requests: AtomicUsize,
     sent_bytes: AtomicU64,
     is_down: AtomicBool,
