@@ -7,6 +7,7 @@
 //!   it says that nobody else is there.
 //! * After that, whatever is missing and nobody brings: no live feeder for its stripe, nobody asked for it, and no
 //!   neighbour that has it while neighbours bring anything at all.
+//! * Nothing that a neighbour says it is fetching itself (`claiming`), unless it is due.
 //! * What is *due* soon and would come late from peers; and, where peers are so slow that the rest would take long and the
 //!   server is much faster, what they would bring last.
 //!
@@ -138,6 +139,9 @@ impl Peer {
         });
         let is_fed = will_push && !feeder.is_stalled;
         let is_late = !is_fed || feeder.is_late(packet_bytes, within);
+        if urgent.is_none() && self.is_claimed(packet, now) {
+            return false;
+        }
         if view.asked.get(&packet).copied().unwrap_or(false) {
             return false;
         }

@@ -16,7 +16,7 @@
 //! [`HASH_LIST_BYTES_MAX`]; a content whose list would be longer is not fetched from servers at all.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Bytes, BytesMut};
 use rand::Rng;
@@ -179,8 +179,13 @@ impl Fetching {
 }
 
 impl Peer {
-    /// Asks web servers for what is theirs to bring, as much as may be asked for now.
+    /// Asks web servers for what is theirs to bring, as much as may be asked for now, and tells neighbours.
     pub(super) fn fetch_more(&mut self, now: Time) {
+        self.begin_fetches(now);
+        self.tell_fetches(now);
+    }
+
+    fn begin_fetches(&mut self, now: Time) {
         if self.life != Life::Running || self.holdings.has_all_groups() || !self.fetching.is_possible() {
             return;
         }
@@ -400,6 +405,18 @@ impl Peer {
             |fetch: &Fetch| (fetch.part_start / packet_bytes..fetch.range.end.div_ceil(packet_bytes)).all(is_here);
         let needless = concerned.filter(|(_, fetch)| is_needless(fetch)).map(|(id, _)| id);
         for id in needless.collect::<Vec<_>>() {
+            self.cancel_fetch(id);
+        }
+    }
+
+    /// Gives up fetches that begin with one of these and of which nothing came yet.
+    pub(super) fn cancel_untouched(&mut self, packets: &BTreeSet<PacketIndex>) {
+        let geometry = self.geometry;
+        let untouched = self.fetching.of_content().filter(|(_, fetch)| {
+            let first = geometry.packet((fetch.range.start / u64::from(geometry.packet_bytes())) as u32);
+            fetch.came_until() == fetch.range.start && first.is_some_and(|first| packets.contains(&first))
+        });
+        for id in untouched.map(|(id, _)| id).collect::<Vec<_>>() {
             self.cancel_fetch(id);
         }
     }

@@ -24,12 +24,14 @@
 //! * `pulling`: stealing what no feeder brings in time
 //! * `fetching`: web servers as sources: what comes from them
 //! * `choosing`: what they are asked for, and what is left to peers
+//! * `claiming`: telling neighbours what is fetched, and leaving them what they fetch
 //! * `checking`: reading what an earlier run left
 //! * `holdings`, `limit`, `link`, `meter`, `source`, `timers`: the state these work on
 
 mod carrying;
 mod checking;
 mod choosing;
+mod claiming;
 pub mod contract;
 mod feeding;
 mod fetching;
@@ -68,6 +70,7 @@ use crate::wire::link::LinkMessage;
 use crate::wire::tracker::{Role, ToTracker};
 use carrying::Carrying;
 use checking::Checking;
+use claiming::Told;
 use feeding::Feeding;
 use fetching::Fetching;
 use holdings::Holdings;
@@ -129,6 +132,7 @@ pub struct Peer {
     schedule: Schedule,
     pulling: Pulling,
     fetching: Fetching,
+    told_fetches: Told,
     uplink: Uplink,
     totals: Totals,
     payload_at: Option<Time>,
@@ -169,6 +173,7 @@ impl Peer {
             schedule: Schedule::new(geometry, PacketOrder::new(geometry, config.manifest.segments())),
             pulling: Pulling::new(geometry, salt),
             fetching: Fetching::new(&config, geometry, now),
+            told_fetches: Told::default(),
             uplink: Uplink::default(),
             totals: Totals::default(),
             payload_at: None,
@@ -359,6 +364,7 @@ impl Peer {
             link.receiving.look();
         }
         self.pull(now);
+        self.look_at_claims(now);
         self.look_at_fetches(now);
         // What was in flight to a far end that is gone no longer counts.
         self.pump_all(now);

@@ -355,11 +355,9 @@ fn add_reader(world: &mut World, bytes_per_s: Option<u64>) -> usize {
     })
 }
 
-/// Bytes of the content that the server was asked for.
+/// Bytes of the content that the server sent.
 fn served_bytes(world: &World) -> u64 {
-    let list_bytes = world.tree.geometry().hash_list_bytes();
-    let is_list = |range: &ByteRange| range.start == 0 && range.end == list_bytes;
-    world.web.asked.iter().filter(|(_, range)| !is_list(range)).map(|(_, range)| range.len()).sum()
+    world.web.sent_bytes
 }
 
 #[test]
@@ -462,4 +460,52 @@ fn what_was_fetched_is_there_after_a_restart_without_the_list() {
     let again = world.add_with_store(Start::Resume(tree), 4, stored);
     world.run_s(1);
     assert!(world.nodes[again].events.contains(&Event::Resumed { bytes: have }));
+}
+
+/// Peers that know of a slow server and of each other.
+fn readers(count: usize, size: usize) -> (World, Vec<usize>) {
+    let mut world = World::new(size);
+    world.web.bytes_per_tick = Some(20_000);
+    let readers = (0..count).map(|_| add_reader(&mut world, None)).collect();
+    (world, readers)
+}
+
+#[test]
+fn neighbours_do_not_fetch_the_same() {
+    for count in [2, 4] {
+        let (mut world, readers) = readers(count, 6_000_000);
+        world.run_s(60);
+        for reader in readers {
+            assert!(world.has_all(reader), "{:?}", world.nodes[reader].peer.stats(world.now));
+        }
+        let served = served_bytes(&world);
+        println!("{count} peers: the server sent {served} bytes");
+        assert!(served < 7_500_000, "{served} bytes for {count} peers");
+    }
+}
+
+#[test]
+fn when_the_one_that_fetches_goes_another_fetches() {
+    let (mut world, readers) = readers(2, 6_000_000);
+    world.run_s(4);
+    assert!(readers.iter().all(|reader| !world.has_all(*reader)));
+    world.kill(readers[0]);
+    world.run_s(60);
+    assert!(world.has_all(readers[1]));
+}
+
+#[test]
+fn who_says_that_it_fetches_and_does_not_delays_and_no_more() {
+    let (mut world, readers) = readers(2, 2_000_000);
+    world.settle();
+    let liar = readers[0];
+    world.nodes[liar].alive = false;
+    let link = *world.nodes[readers[1]].channels.keys().next().expect("linked");
+    let packets = vec![crate::wire::link::Run { first: 0, count: world.tree.geometry().packets() }];
+    let word = LinkMessage::Fetching { packets }.encode();
+    for _ in 0..30 {
+        world.give(readers[1], Input::LinkMessage { link, message: word.clone() });
+        world.run_s(1);
+    }
+    assert!(world.has_all(readers[1]), "{:?}", world.nodes[readers[1]].peer.stats(world.now));
 }
