@@ -89,7 +89,7 @@ pub(crate) struct Driver {
     tracker_frames: Cell<usize>,
     links: RefCell<BTreeMap<LinkId, Link>>,
     link_events: LinkEvents,
-    fetches: RefCell<BTreeMap<FetchId, WebFetch>>,
+    fetches: RefCell<Vec<(FetchId, WebFetch)>>,
     /// No link wants its timeout before.
     links_due: Cell<Option<Time>>,
     timer: Timer,
@@ -226,7 +226,7 @@ impl Driver {
             Arrival::Tracker { socket, event } => self.tracker_input(socket, event),
             Arrival::Web(fetch, WebEvent::Came(bytes)) => Some(Input::Fetched { fetch, bytes }),
             Arrival::Web(fetch, WebEvent::Ended(outcome)) => {
-                self.fetches.borrow_mut().remove(&fetch);
+                self.end_fetch(fetch);
                 Some(Input::FetchEnded { fetch, outcome })
             }
         };
@@ -312,13 +312,18 @@ impl Driver {
             }
             Output::Fetch { fetch, url, range, size_bytes } => {
                 match WebFetch::begin(fetch, url, range, size_bytes, self.web_events()) {
-                    Ok(begun) => drop(self.fetches.borrow_mut().insert(fetch, begun)),
+                    Ok(begun) => self.fetches.borrow_mut().push((fetch, begun)),
                     Err(reason) => self.arrive(Arrival::Web(fetch, WebEvent::Ended(FetchOutcome::unfit(reason)))),
                 }
             }
-            Output::CancelFetch { fetch } => drop(self.fetches.borrow_mut().remove(&fetch)),
+            Output::CancelFetch { fetch } => self.end_fetch(fetch),
             Output::Event(event) => self.emit(&event),
         }
+    }
+
+    /// Gives a fetch up, or forgets one that has ended.
+    fn end_fetch(&self, fetch: FetchId) {
+        self.fetches.borrow_mut().retain(|(id, _)| *id != fetch);
     }
 
     fn web_events(&self) -> WebEvents {

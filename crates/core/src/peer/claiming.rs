@@ -12,7 +12,6 @@
 //!   id gives way, unless bytes have begun to come.
 
 use core::time::Duration;
-use std::collections::BTreeSet;
 
 use super::fetching::{FETCHES_MAX, RANGE_PACKETS_MAX};
 use super::linking::runs_of;
@@ -34,7 +33,8 @@ const REPEAT: Duration = Duration::from_secs(3);
 /// What the far end of a link says that it is fetching.
 #[derive(Debug, Default)]
 pub(super) struct Claim {
-    packets: BTreeSet<PacketIndex>,
+    /// In ascending order.
+    packets: Vec<PacketIndex>,
     counts_until: Time,
     void_until: Time,
 }
@@ -42,7 +42,8 @@ pub(super) struct Claim {
 /// What neighbours were told that is fetched here.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    packets: BTreeSet<u32>,
+    /// In ascending order.
+    packets: Vec<u32>,
     at: Time,
 }
 
@@ -50,7 +51,7 @@ impl Peer {
     /// Whether a neighbour is fetching this packet, as it says and is believed.
     pub(super) fn is_claimed(&self, packet: PacketIndex, now: Time) -> bool {
         let claims = self.links.values().filter(|link| link.is_open()).map(|link| &link.claim);
-        claims.filter(|claim| claim.counts_until > now).any(|claim| claim.packets.contains(&packet))
+        claims.filter(|claim| claim.counts_until > now).any(|claim| claim.packets.binary_search(&packet).is_ok())
     }
 
     /// The far end says what it is fetching, instead of what it said before.
@@ -83,11 +84,12 @@ impl Peer {
 
     /// Tells neighbours what is fetched here, if there is something new to tell, and again while it holds.
     pub(super) fn tell_fetches(&mut self, now: Time) {
-        let packets: BTreeSet<u32> = self.fetched_packets().into_iter().collect();
+        let packets = self.fetched_packets();
         let told = &self.told_fetches;
         let is_over = packets.is_empty() && !told.packets.is_empty();
         let is_due = !packets.is_empty() && now - told.at >= REPEAT;
-        if self.life != Life::Running || !(is_over || is_due || !packets.is_subset(&told.packets)) {
+        let is_new = packets.iter().any(|packet| told.packets.binary_search(packet).is_err());
+        if self.life != Life::Running || !(is_over || is_due || is_new) {
             return;
         }
         self.told_fetches = Told { packets, at: now };
@@ -98,9 +100,9 @@ impl Peer {
 
     /// Tells one neighbour what all were told.
     pub(super) fn tell_fetches_to(&mut self, id: LinkId) {
-        let packets: Vec<u32> = self.told_fetches.packets.iter().copied().collect();
+        let packets = runs_of(&self.told_fetches.packets);
         if self.links.get(&id).is_some_and(super::Link::is_open) {
-            self.tell_link(id, &LinkMessage::Fetching { packets: runs_of(&packets) });
+            self.tell_link(id, &LinkMessage::Fetching { packets });
         }
     }
 

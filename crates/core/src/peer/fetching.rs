@@ -16,7 +16,6 @@
 //! [`HASH_LIST_BYTES_MAX`]; a content whose list would be longer is not fetched from servers at all.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Bytes, BytesMut};
 use rand::Rng;
@@ -26,7 +25,7 @@ use super::linking::runs_of;
 use super::source::Source;
 use super::{Life, Output, Peer, Reason};
 use crate::content::{ByteRange, Geometry, HASH_LIST_BYTES_MAX, PacketIndex, URLS_MAX};
-use crate::ids::{FetchId, LinkId};
+use crate::ids::FetchId;
 use crate::time::Time;
 use crate::wire::link::{LinkMessage, RUNS_MAX};
 use crate::wire::range::FetchOutcome;
@@ -54,6 +53,7 @@ enum Place {
 /// A fetch under way.
 #[derive(Debug)]
 struct Fetch {
+    id: FetchId,
     from: Place,
     range: ByteRange,
     /// Where the next bytes belong; those from here to it are in `part`.
@@ -93,7 +93,8 @@ pub(super) struct Fetching {
     /// What came of the hash list, and from which place.
     list: Vec<u8>,
     list_from: usize,
-    fetches: BTreeMap<FetchId, Fetch>,
+    /// Under way; no more than [`FETCHES_MAX`] and one of the hash list.
+    fetches: Vec<Fetch>,
     next: u64,
     /// When the swarm was joined.
     pub(super) began: Time,
@@ -112,7 +113,7 @@ impl Fetching {
             lists: lists.map(|url| Source::new(url.clone(), None, now)).collect(),
             list: Vec::new(),
             list_from: 0,
-            fetches: BTreeMap::new(),
+            fetches: Vec::new(),
             next: 0,
             began: now,
             first_packets: super::choosing::FIRST_PACKETS,
@@ -126,25 +127,37 @@ impl Fetching {
 
     /// Whether a server is about to bring this byte.
     pub(super) fn is_coming(&self, offset_bytes: u64, now: Time) -> bool {
-        self.of_content().any(|(_, fetch)| {
+        self.of_content().any(|fetch| {
             (fetch.part_start..fetch.range.end).contains(&offset_bytes) && fetch.brings_soon(offset_bytes, now)
         })
     }
 
     /// Whether a fetch is to bring this byte, soon or late.
     pub(super) fn is_fetched(&self, offset_bytes: u64) -> bool {
-        self.of_content().any(|(_, fetch)| (fetch.part_start..fetch.range.end).contains(&offset_bytes))
+        self.of_content().any(|fetch| (fetch.part_start..fetch.range.end).contains(&offset_bytes))
     }
 
-    fn of_content(&self) -> impl Iterator<Item = (FetchId, &Fetch)> {
-        let fetches = self.fetches.iter().map(|(id, fetch)| (*id, fetch));
-        fetches.filter(|(_, fetch)| matches!(fetch.from, Place::Source(_)))
+    fn of_content(&self) -> impl Iterator<Item = &Fetch> {
+        self.fetches.iter().filter(|fetch| matches!(fetch.from, Place::Source(_)))
+    }
+
+    fn get_mut(&mut self, id: FetchId) -> Option<&mut Fetch> {
+        self.fetches.iter_mut().find(|fetch| fetch.id == id)
+    }
+
+    fn remove(&mut self, id: FetchId) -> Option<Fetch> {
+        let at = self.fetches.iter().position(|fetch| fetch.id == id)?;
+        Some(self.fetches.remove(at))
+    }
+
+    fn is_listing(&self) -> bool {
+        self.fetches.iter().any(|fetch| matches!(fetch.from, Place::List(_)))
     }
 
     /// The packets that are to come from servers, in ascending order.
     fn packets(&self, geometry: Geometry) -> Vec<u32> {
         let packet_bytes = u64::from(geometry.packet_bytes());
-        let ranges = self.of_content().map(|(_, fetch)| (fetch.part_start, fetch.range.end));
+        let ranges = self.of_content().map(|fetch| (fetch.part_start, fetch.range.end));
         let packets = ranges.flat_map(|(start, end)| start / packet_bytes..end.div_ceil(packet_bytes));
         let mut packets: Vec<u32> = packets.map(|packet| packet as u32).collect();
         packets.sort_unstable();
@@ -153,7 +166,7 @@ impl Fetching {
     }
 
     fn count_of(&self, from: Place) -> usize {
-        self.fetches.values().filter(|fetch| fetch.from == from).count()
+        self.fetches.iter().filter(|fetch| fetch.from == from).count()
     }
 
     /// The source that has least to do of those that may be asked.
@@ -173,7 +186,7 @@ impl Fetching {
     /// When something is to be looked at, beyond what the peer looks at in any case.
     fn due(&self) -> Option<Time> {
         let rests = self.sources.iter().chain(&self.lists).filter_map(Source::rests_until);
-        let drips = self.fetches.values().map(|fetch| fetch.watched + DRIP);
+        let drips = self.fetches.iter().map(|fetch| fetch.watched + DRIP);
         rests.chain(drips).min()
     }
 }
@@ -202,11 +215,11 @@ impl Peer {
 
     /// Looks for fetches that bring nothing, and for what may be asked for now.
     pub(super) fn look_at_fetches(&mut self, now: Time) {
-        let watched = self.fetching.fetches.iter_mut().filter(|(_, fetch)| now - fetch.watched >= DRIP);
+        let watched = self.fetching.fetches.iter_mut().filter(|fetch| now - fetch.watched >= DRIP);
         let mut dripping = Vec::new();
-        for (id, fetch) in watched {
+        for fetch in watched {
             if fetch.watched_bytes < DRIP_BYTES {
-                dripping.push(*id);
+                dripping.push(fetch.id);
             }
             (fetch.watched, fetch.watched_bytes) = (now, 0);
         }
@@ -219,8 +232,7 @@ impl Peer {
 
     /// The hash list comes first, from one place at a time.
     fn fetch_list(&mut self, now: Time) {
-        let is_under_way = self.fetching.fetches.values().any(|fetch| matches!(fetch.from, Place::List(_)));
-        if self.holdings.tree.is_complete() || is_under_way {
+        if self.holdings.tree.is_complete() || self.fetching.is_listing() {
             return;
         }
         let Some(at) = self.fetching.lists.iter().position(|list| list.is_ready(now)) else { return };
@@ -264,6 +276,7 @@ impl Peer {
         };
         let url = self.fetching.place_mut(from).url.clone();
         let fetch = Fetch {
+            id,
             from,
             range,
             part_start: range.start,
@@ -272,7 +285,7 @@ impl Peer {
             watched: now,
             watched_bytes: 0,
         };
-        self.fetching.fetches.insert(id, fetch);
+        self.fetching.fetches.push(fetch);
         self.outputs.push_back(Output::Fetch { fetch: id, url, range, size_bytes });
     }
 
@@ -280,17 +293,14 @@ impl Peer {
     fn decline_fetched(&mut self, range: ByteRange) {
         let packet_bytes = u64::from(self.geometry.packet_bytes());
         let indices = range.start / packet_bytes..range.end.div_ceil(packet_bytes);
-        let mut declined: BTreeMap<LinkId, Vec<u32>> = BTreeMap::new();
-        for index in indices {
-            let Some(packet) = self.packet(index as u32) else { break };
-            let Some(id) = self.feeding.feeder(self.stripe_of(packet)) else { continue };
+        let packets: Vec<PacketIndex> = indices.filter_map(|index| self.packet(index as u32)).collect();
+        for id in self.links.keys().copied().collect::<Vec<_>>() {
+            let fed = packets.iter().filter(|packet| self.feeding.feeder(self.stripe_of(**packet)) == Some(id));
+            let fed: Vec<PacketIndex> = fed.copied().collect();
             let Some(link) = self.links.get_mut(&id).filter(|link| link.is_open()) else { continue };
-            if link.receiving.declined.insert(packet) {
-                declined.entry(id).or_default().push(packet.get());
-            }
-        }
-        for (id, packets) in declined {
-            for packets in runs_of(&packets).chunks(RUNS_MAX) {
+            let declined = fed.into_iter().filter(|packet| link.receiving.declined.insert(*packet));
+            let declined: Vec<u32> = declined.map(PacketIndex::get).collect();
+            for packets in runs_of(&declined).chunks(RUNS_MAX) {
                 self.tell_link(id, &LinkMessage::Cancel { packets: packets.to_vec() });
             }
         }
@@ -303,7 +313,7 @@ impl Peer {
 
     /// Bytes of a fetch came.
     pub(super) fn fetched(&mut self, id: FetchId, bytes: &Bytes, now: Time) {
-        let Some(fetch) = self.fetching.fetches.get_mut(&id) else { return };
+        let Some(fetch) = self.fetching.get_mut(id) else { return };
         fetch.watched_bytes += bytes.len() as u64;
         if bytes.len() as u64 > fetch.range.end - fetch.came_until() {
             return self.drop_source(id, "it sends more than it was asked for".to_owned(), now);
@@ -317,7 +327,7 @@ impl Peer {
 
     /// Takes what came of the hash list, and learns it once all is there.
     fn fetched_list(&mut self, id: FetchId, at: usize, now: Time) {
-        let Some(fetch) = self.fetching.fetches.get_mut(&id) else { return };
+        let Some(fetch) = self.fetching.get_mut(id) else { return };
         let part = fetch.part.split();
         fetch.part_start += part.len() as u64;
         let is_whole = fetch.part_start == fetch.range.end;
@@ -330,7 +340,7 @@ impl Peer {
         if let Err(error) = self.holdings.tree.learn_list(&list) {
             return self.drop_source(id, error.to_string(), now);
         }
-        self.fetching.fetches.remove(&id);
+        self.fetching.remove(id);
         self.save_journal();
         self.fetch_more(now);
     }
@@ -339,7 +349,7 @@ impl Peer {
     fn fetched_packets_of(&mut self, id: FetchId, at: usize, now: Time) {
         let packet_bytes = u64::from(self.geometry.packet_bytes());
         loop {
-            let Some(fetch) = self.fetching.fetches.get_mut(&id) else { return };
+            let Some(fetch) = self.fetching.get_mut(id) else { return };
             let packet = self.geometry.packet((fetch.part_start / packet_bytes) as u32);
             let Some(packet) = packet.filter(|_| fetch.part_start < fetch.range.end) else { break };
             let len_bytes = self.geometry.packet_range(packet).len() as usize;
@@ -355,7 +365,7 @@ impl Peer {
             self.fetching.sources[at].note_good(len_bytes as u64, now);
             self.keep_fetched(packet, bytes, now);
         }
-        self.fetching.fetches.remove(&id);
+        self.fetching.remove(id);
         self.fetch_more(now);
     }
 
@@ -369,10 +379,10 @@ impl Peer {
 
     /// The server of a fetch is of no use: all that it was asked for is given up.
     fn drop_source(&mut self, id: FetchId, reason: String, now: Time) {
-        let Some(from) = self.fetching.fetches.get(&id).map(|fetch| fetch.from) else { return };
+        let Some(from) = self.fetching.get_mut(id).map(|fetch| fetch.from) else { return };
         self.fetching.place_mut(from).drop_for(reason);
-        let its = self.fetching.fetches.iter().filter(|(_, fetch)| fetch.from == from);
-        for id in its.map(|(id, _)| *id).collect::<Vec<_>>() {
+        let its = self.fetching.fetches.iter().filter(|fetch| fetch.from == from);
+        for id in its.map(|fetch| fetch.id).collect::<Vec<_>>() {
             self.cancel_fetch(id);
         }
         self.fetch_failed(now);
@@ -380,7 +390,7 @@ impl Peer {
 
     /// A fetch is over, well or not.
     pub(super) fn fetch_ended(&mut self, id: FetchId, outcome: FetchOutcome, now: Time) {
-        let Some(fetch) = self.fetching.fetches.remove(&id) else { return };
+        let Some(fetch) = self.fetching.remove(id) else { return };
         self.totals.wasted_bytes += fetch.part.len() as u64;
         let draw = self.rng.random_range(0..1_000);
         self.fetching.place_mut(fetch.from).note_failure(outcome, draw, now);
@@ -399,30 +409,30 @@ impl Peer {
         let packet_bytes = u64::from(self.geometry.packet_bytes());
         let start = self.geometry.packet_range(packet).start;
         let concerned = self.fetching.of_content();
-        let concerned = concerned.filter(|(_, fetch)| (fetch.part_start..fetch.range.end).contains(&start));
+        let concerned = concerned.filter(|fetch| (fetch.part_start..fetch.range.end).contains(&start));
         let is_here = |index: u64| self.packet(index as u32).is_none_or(|packet| self.holdings.has_packet(packet));
         let is_needless =
             |fetch: &Fetch| (fetch.part_start / packet_bytes..fetch.range.end.div_ceil(packet_bytes)).all(is_here);
-        let needless = concerned.filter(|(_, fetch)| is_needless(fetch)).map(|(id, _)| id);
+        let needless = concerned.filter(|fetch| is_needless(fetch)).map(|fetch| fetch.id);
         for id in needless.collect::<Vec<_>>() {
             self.cancel_fetch(id);
         }
     }
 
     /// Gives up fetches that begin with one of these and of which nothing came yet.
-    pub(super) fn cancel_untouched(&mut self, packets: &BTreeSet<PacketIndex>) {
+    pub(super) fn cancel_untouched(&mut self, packets: &[PacketIndex]) {
         let geometry = self.geometry;
-        let untouched = self.fetching.of_content().filter(|(_, fetch)| {
+        let untouched = self.fetching.of_content().filter(|fetch| {
             let first = geometry.packet((fetch.range.start / u64::from(geometry.packet_bytes())) as u32);
             fetch.came_until() == fetch.range.start && first.is_some_and(|first| packets.contains(&first))
         });
-        for id in untouched.map(|(id, _)| id).collect::<Vec<_>>() {
+        for id in untouched.map(|fetch| fetch.id).collect::<Vec<_>>() {
             self.cancel_fetch(id);
         }
     }
 
     fn cancel_fetch(&mut self, id: FetchId) {
-        if let Some(fetch) = self.fetching.fetches.remove(&id) {
+        if let Some(fetch) = self.fetching.remove(id) {
             self.totals.wasted_bytes += fetch.part.len() as u64;
             self.outputs.push_back(Output::CancelFetch { fetch: id });
         }
@@ -430,14 +440,14 @@ impl Peer {
 
     /// Gives up all.
     pub(super) fn cancel_fetches(&mut self) {
-        for id in self.fetching.fetches.keys().copied().collect::<Vec<_>>() {
+        for id in self.fetching.fetches.iter().map(|fetch| fetch.id).collect::<Vec<_>>() {
             self.cancel_fetch(id);
         }
     }
 
     /// For people.
     pub(super) fn source_stats(&self, now: Time) -> Vec<SourceStats> {
-        let is_listing = self.fetching.fetches.values().any(|fetch| matches!(fetch.from, Place::List(_)));
+        let is_listing = self.fetching.is_listing();
         let lacks_list = !self.holdings.tree.is_complete() && !self.fetching.lists.iter().any(Source::is_fit);
         let list_trouble = || {
             let trouble = self.fetching.lists.iter().find_map(|list| list.trouble.clone());
