@@ -39,6 +39,8 @@ const DUE_SOON: Duration = Duration::from_millis(1_500);
 /// Peers are slow if the rest would take longer than this at their pace, and a server is so many times as fast.
 const SLOW: Duration = Duration::from_secs(30);
 const SLOW_TIMES: u64 = 4;
+/// They are judged once one has brought something for so long: every link begins slowly.
+const JUDGED_AFTER: Duration = Duration::from_secs(5);
 /// Slow peers are left what they bring within so long.
 const HELP_AFTER: Duration = Duration::from_secs(10);
 /// How many packets beyond the first missing one are looked at.
@@ -163,11 +165,12 @@ impl Peer {
         let fastest = self.fetching.sources.iter().filter(|source| source.is_ready(now));
         let fastest = fastest.map(|source| source.most_bytes_per_s).max().unwrap_or(0);
         let left_bytes = self.geometry.size_bytes() - self.holdings.have_bytes();
+        let is_judged = open().any(|link| link.receiving.meter.age(now) >= JUDGED_AFTER);
         let is_long = left_bytes > bytes_per_s.saturating_mul(SLOW.as_secs());
         View {
             is_grace: self.is_grace(now),
             is_brought,
-            is_slow: is_long && bytes_per_s.saturating_mul(SLOW_TIMES) < fastest,
+            is_slow: is_judged && is_long && bytes_per_s.saturating_mul(SLOW_TIMES) < fastest,
             feeders: self.feeders(now),
             asked: self.asked_elsewhere(now),
         }

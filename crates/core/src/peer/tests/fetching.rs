@@ -427,6 +427,23 @@ fn when_the_last_peer_goes_the_server_brings_the_rest() {
     assert!(served_bytes(&world) < 6_000_000, "what the seeder brought did not come again");
 }
 
+/// What was under way still comes from the server, and no more.
+#[test]
+fn a_seeder_that_comes_later_takes_over() {
+    let mut world = World::new(48_000_000);
+    world.web.bytes_per_tick = Some(200_000);
+    let peer = add_reader(&mut world, None);
+    world.run_s(2);
+    let alone = served_bytes(&world);
+    let seeder = world.seeder();
+    world.give(seeder, Input::UploadLimit { bytes_per_s: Some(4_000_000) });
+    world.run_s(20);
+    assert!(world.has_all(peer));
+    let since = served_bytes(&world) - alone;
+    println!("the server sent {alone} bytes alone, {since} since");
+    assert!(since < 12_000_000, "{since} bytes");
+}
+
 #[test]
 fn a_seeder_that_is_much_too_slow_is_helped() {
     let mut world = World::new(6_000_000);
