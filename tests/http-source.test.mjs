@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { cp, mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { pleachBinary, scenario, sha256, startTracker, until, webDist } from './harness/index.mjs';
+import { pleachBinary, scenario, secondShown, sha256, startTracker, until, webDist, writeVideo } from './harness/index.mjs';
 
 const MIB = 1 << 20;
 const PAGE = `<!doctype html><meta charset="utf-8"><title>A site</title>
@@ -19,15 +19,17 @@ const PAGE = `<!doctype html><meta charset="utf-8"><title>A site</title>
 </script>`;
 
 /** A file with its description on a plain web server, and another server with a page that shows it. */
-async function site(lab, { size = 16 * MIB, publish = [], ...options } = {}) {
+async function site(lab, { size = 16 * MIB, from, publish = [], ...options } = {}) {
   const folder = path.join(await lab.folder(), 'files');
   await mkdir(folder);
-  const file = path.join(folder, 'film.bin');
-  await rename(await lab.sample('film.bin', size), file);
+  const original = from ?? (await lab.sample('film.bin', size));
+  const name = path.basename(original);
+  const file = path.join(folder, name);
+  await rename(original, file);
   const described = await lab.start('publish', pleachBinary(), ['publish', file, ...publish]).ended;
   assert.equal(described.code, 0);
   const server = await lab.serve(folder, options);
-  return { file, size, server, src: `${server.url}/film.bin.pleach`, sent: () => server.bytesOf('/film.bin') };
+  return { file, size, server, src: `${server.url}/${name}.pleach`, sent: () => server.bytesOf(`/${name}`) };
 }
 
 /** A page of another site. */
@@ -101,4 +103,28 @@ scenario('a web server that no other site may read is told of in words', { timeo
   assert.equal((await lab.start('publish-again', pleachBinary(), named).ended).code, 0);
   const page = await openPage(lab, `${open.url}/film.bin.pleach`);
   await page.getByText(/does not allow other sites to read it/).waitFor({ timeout: 30_000 });
+});
+
+scenario('two pages share what the web server sends', { timeoutMs: 180_000 }, async (lab, t) => {
+  const { address } = await startTracker(lab);
+  const { file, size, src, sent } = await site(lab, { bytesPerS: 500_000, publish: ['--tracker', `http://${address}`] });
+  const pages = [await openPage(lab, src), await openPage(lab, src)];
+  assert.ok((await progress(pages[0])) < 1, 'both are at it');
+  for (const page of pages) await completeAndSave(page, lab, file);
+  t.diagnostic(`the web server sent ${((sent() / size) * 100).toFixed(1)} % of the file to two pages`);
+  assert.ok(sent() < size * 1.6, `${sent()} bytes for two times ${size}`);
+});
+
+scenario('a video whose index is at its end plays while it comes from the web server', { timeoutMs: 180_000 }, async (lab, t) => {
+  const from = await writeVideo(lab, 'end.mp4', { seconds: 60, bytesPerS: 150_000 });
+  const { src } = await site(lab, { from, bytesPerS: 250_000 });
+  const page = await openPage(lab, src);
+  await page.getByRole('button', { name: 'Play', exact: true }).click();
+  const inVideo = (read) => page.evaluate(`(${read})(document.querySelector('pleach-download').shadowRoot.querySelector('video'))`);
+  await until('the video plays', () => inVideo((video) => video && !video.paused && video.currentTime > 0.3), { timeoutMs: 60_000 });
+  const share = await progress(page);
+  assert.ok(share < 0.9, `it began before all was there: ${share}`);
+  const at = await inVideo((video) => video.currentTime);
+  assert.ok(Math.abs((await inVideo(secondShown)) - at) <= 1.5, 'the frame that it says');
+  t.diagnostic(`played with ${(share * 100).toFixed(0)} % there`);
 });

@@ -62,13 +62,14 @@ impl Peer {
         if claim.void_until > now {
             return;
         }
-        let is_news = claim.packets.is_empty() || claim.packets.iter().any(|packet| has.contains(*packet));
+        let is_here = |packet: PacketIndex| has.contains(packet) || self.holdings.has_packet(packet);
+        let is_news = claim.packets.is_empty() || claim.packets.iter().any(|packet| is_here(*packet));
         if is_news {
             claim.counts_until = now + WORD;
         }
         let indices = packets.iter().flat_map(|run| run.first..run.first.saturating_add(run.count));
         let claimed = indices.take(CLAIMED_MAX).filter_map(|index| geometry.packet(index));
-        claim.packets = claimed.filter(|packet| !has.contains(*packet)).collect();
+        claim.packets = claimed.filter(|packet| !is_here(*packet)).collect();
         if link.peer < self.id {
             self.give_way(id, now);
         }
@@ -115,7 +116,9 @@ impl Peer {
     pub(super) fn look_at_claims(&mut self, now: Time) {
         for link in self.links.values_mut() {
             let (claim, has) = (&mut link.claim, &link.has);
-            let is_kept = claim.packets.iter().all(|packet| has.contains(*packet));
+            // What it got from here it does not tell of.
+            let is_here = |packet: PacketIndex| has.contains(packet) || self.holdings.has_packet(packet);
+            let is_kept = claim.packets.iter().all(|packet| is_here(*packet));
             if is_kept {
                 claim.packets.clear();
             } else if claim.counts_until <= now {
