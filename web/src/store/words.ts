@@ -97,7 +97,7 @@ export function viewOf(state: DownloadState, nameGiven = ''): View {
     canSaveFolder: folder && canSave(state.phase),
     canStop: isBusy(state.phase),
     peers: peerLines(state),
-    peersTitle: isComplete(state.phase) ? 'You are connected with' : 'Who carries it',
+    peersTitle: peersTitle(state),
     passingOn: passingOn(state),
     verified: verified(state),
   };
@@ -331,6 +331,11 @@ const ROLES: Record<LinkedPeer['role'], string> = {
   child: 'takes a part from you',
   lateral: 'fills gaps with you',
 };
+
+function peersTitle({ phase, links }: DownloadState): string {
+  if (!isComplete(phase)) return 'Who carries it';
+  return links.length > 0 ? 'You are connected with' : 'Who carried it';
+}
 
 function peerLines({ links, webServers }: DownloadState): PeerLine[] {
   const totalBytes = [...links, ...webServers].reduce((sum, carrier) => sum + carrier.receivedBytes, 0);

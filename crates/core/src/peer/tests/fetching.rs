@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::peer::{SourceState, WebSource};
 
@@ -525,4 +527,86 @@ fn who_says_that_it_fetches_and_does_not_delays_and_no_more() {
         world.run_s(1);
     }
     assert!(world.has_all(readers[1]), "{:?}", world.nodes[readers[1]].peer.stats(world.now));
+}
+
+/// What a server does with the oldest request.
+#[derive(Clone, Copy, Debug)]
+enum Does {
+    Well,
+    Cuts(u16),
+    IsBusy,
+    /// Nothing, for so many tenths of a second.
+    Waits(u8),
+    SendsAnother,
+}
+
+fn does() -> impl Strategy<Value = Does> {
+    prop_oneof![
+        3 => Just(Does::Well),
+        2 => any::<u16>().prop_map(Does::Cuts),
+        1 => Just(Does::IsBusy),
+        2 => any::<u8>().prop_map(Does::Waits),
+        1 => Just(Does::SendsAnother),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Whatever servers do, only verified bytes are kept, no byte is under way twice, and once one of them answers well
+    /// all is there.
+    #[test]
+    fn whatever_servers_do_the_content_comes_from_one_that_answers(
+        packets in 1_u64..40,
+        short_bytes in 0..PACKET,
+        deeds in prop::collection::vec(does(), 0..60),
+    ) {
+        let size = packets * PACKET - short_bytes;
+        let mut lone = Lone::new(size as usize, |config| config.sources.push(source("https://mirror.example/x")));
+        let mut under_way: Vec<Asked> = Vec::new();
+        // Then all goes well.
+        for deed in deeds.into_iter().chain(core::iter::repeat_n(Does::Well, 400)) {
+            let (asked, cancelled) = lone.drain();
+            under_way.retain(|asked| !cancelled.contains(&asked.fetch));
+            under_way.extend(asked);
+            prop_assert!(under_way.len() <= crate::peer::fetching::FETCHES_MAX + 1);
+            let of_content = |asked: &&Asked| !asked.url.ends_with("-hashes");
+            let mut ranges: Vec<ByteRange> = under_way.iter().filter(of_content).map(|asked| asked.range).collect();
+            ranges.sort_unstable();
+            prop_assert!(ranges.windows(2).all(|pair| pair[0].end <= pair[1].start), "{ranges:?}");
+            if under_way.is_empty() {
+                lone.wait(Duration::from_secs(1));
+                continue;
+            }
+            do_to(&mut lone, &mut under_way, deed);
+        }
+        prop_assert_eq!(lone.have_bytes(), size);
+    }
+}
+
+fn do_to(lone: &mut Lone, under_way: &mut Vec<Asked>, deed: Does) {
+    if let Does::Waits(tenths) = deed {
+        return lone.wait(Duration::from_millis(u64::from(tenths) * 100));
+    }
+    let asked = under_way.remove(0);
+    let whole = match asked.url.ends_with("-hashes") {
+        true => lone.world.tree.hash_list().unwrap(),
+        false => lone.world.content.clone(),
+    };
+    let bytes = &whole[asked.range.start as usize..asked.range.end as usize];
+    match deed {
+        // The first source always has the content, so that it can be had.
+        Does::SendsAnother if asked.url.starts_with("https://mirror") => {
+            lone.give(asked.fetch, &vec![1; bytes.len()]);
+        }
+        Does::Cuts(len) => {
+            lone.give(asked.fetch, &bytes[..bytes.len().min(usize::from(len) * 4)]);
+            lone.end(asked.fetch, FetchOutcome::busy("the connection broke"));
+        }
+        Does::IsBusy => lone.end(asked.fetch, FetchOutcome::busy("it answers 503")),
+        _ => {
+            lone.give(asked.fetch, bytes);
+            lone.end(asked.fetch, FetchOutcome::Done);
+        }
+    }
 }
