@@ -6,6 +6,7 @@ import { stat } from 'node:fs/promises';
 import http from 'node:http';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout } from 'node:timers/promises';
 
 const TYPES = {
   '.css': 'text/css',
@@ -24,15 +25,18 @@ export class FileServer {
 
   #folder;
   #server;
+  #options;
 
-  static async start(folder) {
-    const server = new FileServer(folder);
+  /** `bytesPerS` slows each answer down; without `cors` no other site may read it. */
+  static async start(folder, options) {
+    const server = new FileServer(folder, options);
     await new Promise((resolve, reject) => server.#server.on('error', reject).listen(0, '127.0.0.1', resolve));
     return server;
   }
 
-  constructor(folder) {
+  constructor(folder, { bytesPerS = Infinity, cors = true } = {}) {
     this.#folder = path.resolve(folder);
+    this.#options = { bytesPerS, cors };
     this.#server = http.createServer((request, response) => this.#answer(request, response));
   }
 
@@ -44,6 +48,11 @@ export class FileServer {
     return this.requests.reduce((sum, request) => sum + request.bytes, 0);
   }
 
+  /** Bytes sent of one file. */
+  bytesOf(path) {
+    return this.requests.filter((request) => request.path === path).reduce((sum, request) => sum + request.bytes, 0);
+  }
+
   close() {
     this.#server.closeAllConnections();
     return new Promise((resolve) => this.#server.close(resolve));
@@ -53,9 +62,11 @@ export class FileServer {
     const { pathname } = new URL(request.url, this.url);
     const record = { method: request.method, path: pathname, range: request.headers.range, status: 0, bytes: 0 };
     this.requests.push(record);
-    response.setHeader('Access-Control-Allow-Origin', '*');
-    response.setHeader('Access-Control-Allow-Headers', 'Range');
-    response.setHeader('Access-Control-Expose-Headers', 'Content-Length, Content-Range, ETag');
+    if (this.#options.cors) {
+      response.setHeader('Access-Control-Allow-Origin', '*');
+      response.setHeader('Access-Control-Allow-Headers', 'Range');
+      response.setHeader('Access-Control-Expose-Headers', 'Content-Length, Content-Range, ETag');
+    }
     try {
       await this.#send(request, response, pathname, record);
     } catch {
@@ -84,7 +95,15 @@ export class FileServer {
     if (request.method === 'HEAD' || end === start) return response.end();
     const content = createReadStream(file, { start, end: end - 1 });
     content.on('data', (chunk) => (record.bytes += chunk.length));
-    await pipeline(content, response);
+    await pipeline(content, (chunks) => paced(chunks, this.#options.bytesPerS), response);
+  }
+}
+
+/** Chunks no faster than so. */
+async function* paced(chunks, bytesPerS) {
+  for await (const chunk of chunks) {
+    yield chunk;
+    if (bytesPerS < Infinity) await setTimeout((chunk.length / bytesPerS) * 1000);
   }
 }
 

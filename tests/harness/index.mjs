@@ -82,8 +82,8 @@ class Lab {
   }
 
   /** Serves the files of a folder by HTTP. */
-  async serve(folder) {
-    const server = await FileServer.start(folder);
+  async serve(folder, options) {
+    const server = await FileServer.start(folder, options);
     this.#servers.push(server);
     return server;
   }

@@ -2,7 +2,7 @@
 //! types are told in `types.d.ts`.
 
 use pleach_core::content::{FileEntry, Link, Manifest};
-use pleach_core::peer::contract::{Event, Failure, LinkStats, Phase, Stats};
+use pleach_core::peer::contract::{Event, Failure, LinkStats, Phase, SourceState, SourceStats, Stats};
 use pleach_core::wire::tracker::Role;
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
@@ -41,6 +41,17 @@ struct PeerStats {
     swarm_peers: u32,
     swarm_seeders: u32,
     links: Vec<PeerLinkStats>,
+    sources: Vec<PeerSourceStats>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PeerSourceStats {
+    url: String,
+    state: &'static str,
+    received_bytes: f64,
+    down_bytes_per_s: f64,
+    trouble: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -71,6 +82,7 @@ struct ManifestInfo<'a> {
     files: Vec<FileInfo<'a>>,
     trackers: &'a [String],
     sources: &'a [String],
+    hashes: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -101,6 +113,7 @@ pub(crate) fn manifest(manifest: &Manifest) -> Result<JsValue, JsValue> {
         files: manifest.files().iter().map(file).collect(),
         trackers: manifest.trackers(),
         sources: manifest.sources(),
+        hashes: manifest.hashes(),
     })
 }
 
@@ -159,7 +172,23 @@ pub(crate) fn stats(stats: Stats) -> Result<JsValue, JsValue> {
         swarm_peers: stats.swarm_peers,
         swarm_seeders: stats.swarm_seeders,
         links: stats.links.into_iter().map(link_stats).collect(),
+        sources: stats.sources.into_iter().map(source_stats).collect(),
     })
+}
+
+fn source_stats(stats: SourceStats) -> PeerSourceStats {
+    PeerSourceStats {
+        url: stats.url,
+        state: match stats.state {
+            SourceState::Idle => "idle",
+            SourceState::Fetching => "fetching",
+            SourceState::Resting => "resting",
+            SourceState::Unfit => "unfit",
+        },
+        received_bytes: stats.received_bytes as f64,
+        down_bytes_per_s: stats.down_bytes_per_s as f64,
+        trouble: stats.trouble,
+    }
 }
 
 fn link_stats(stats: LinkStats) -> PeerLinkStats {

@@ -18,7 +18,7 @@
 //!   callback of the page does meanwhile (`stop()` in an event handler, a link that closes while it is sent to) is
 //!   pushed and handled when its turn comes.
 //! * **Bounds.** Arrivals are bounded by what may be under way: received messages by each link's backlog, store results
-//!   by the engine's own limits, the tracker's frames by [`TRACKER_FRAMES_MAX`], signals by what one connection makes;
+//!   and bytes of web servers by the engine's own limits, the tracker's frames by [`TRACKER_FRAMES_MAX`], signals by what one connection makes;
 //!   the rest is one an object.
 //! * **Life.** The driver keeps itself alive from start until [`Event::Stopped`], whatever becomes of the JavaScript
 //!   object; then it lets go of all that the page could call.
@@ -30,10 +30,11 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use js_sys::Function;
-use pleach_core::ids::{ContentId, LinkId};
+use pleach_core::ids::{ContentId, FetchId, LinkId};
 use pleach_core::peer::Peer;
 use pleach_core::peer::contract::{Event, Input, Output, PeerConfig, Stats};
 use pleach_core::time::Time;
+use pleach_core::wire::range::FetchOutcome;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::MessageChannel;
@@ -43,6 +44,7 @@ use crate::link::{Link, LinkEvent, LinkEvents};
 use crate::page::{self, Later, Timer};
 use crate::socket::{SocketEvent, SocketEvents, TrackerPlace, TrackerSocket};
 use crate::store::{self, Store};
+use crate::web::{WebEvent, WebEvents, WebFetch};
 
 /// How long a turn may keep the page: half a frame.
 const TURN_MAX: Duration = Duration::from_millis(8);
@@ -55,12 +57,14 @@ enum Arrival {
     Input(Input),
     Link(LinkId, LinkEvent),
     Tracker { socket: u32, event: SocketEvent },
+    Web(FetchId, WebEvent),
 }
 
 /// What a driver is made of.
 pub(crate) struct Parts {
     pub(crate) config: PeerConfig,
-    pub(crate) place: TrackerPlace,
+    /// Where the tracker is, if there is one.
+    pub(crate) place: Option<TrackerPlace>,
     pub(crate) store: Store,
     pub(crate) on_event: Function,
 }
@@ -73,7 +77,7 @@ pub(crate) struct Driver {
     peer: RefCell<Peer>,
     content: ContentId,
     manifest: Vec<u8>,
-    place: TrackerPlace,
+    place: Option<TrackerPlace>,
     store: Store,
     on_event: Function,
     arrivals: RefCell<VecDeque<Arrival>>,
@@ -85,6 +89,7 @@ pub(crate) struct Driver {
     tracker_frames: Cell<usize>,
     links: RefCell<BTreeMap<LinkId, Link>>,
     link_events: LinkEvents,
+    fetches: RefCell<Vec<(FetchId, WebFetch)>>,
     /// No link wants its timeout before.
     links_due: Cell<Option<Time>>,
     timer: Timer,
@@ -114,6 +119,7 @@ impl Driver {
             tracker_frames: Cell::new(0),
             links: RefCell::default(),
             link_events: link_events(me.clone()),
+            fetches: RefCell::default(),
             links_due: Cell::new(None),
             timer: Timer::new(waker(me.clone(), |driver| driver.timer.fired())),
             later: Later::new(channel, waker(me.clone(), |driver| driver.later.came())),
@@ -218,6 +224,11 @@ impl Driver {
             Arrival::Input(input) => Some(input),
             Arrival::Link(link, event) => Some(self.link_input(link, event)),
             Arrival::Tracker { socket, event } => self.tracker_input(socket, event),
+            Arrival::Web(fetch, WebEvent::Came(bytes)) => Some(Input::Fetched { fetch, bytes }),
+            Arrival::Web(fetch, WebEvent::Ended(outcome)) => {
+                self.end_fetch(fetch);
+                Some(Input::FetchEnded { fetch, outcome })
+            }
         };
         if let Some(input) = input {
             self.peer.borrow_mut().handle_input(input, now);
@@ -275,7 +286,11 @@ impl Driver {
                     socket.send(&text);
                 }
             }
-            Output::UploadManifest => self.place.upload_manifest(self.content, &self.manifest),
+            Output::UploadManifest => {
+                if let Some(place) = &self.place {
+                    place.upload_manifest(self.content, &self.manifest);
+                }
+            }
             Output::OpenLink { link, dial, ice_servers } => self.open_link(link, dial, &ice_servers),
             Output::ApplySignal { link, signal } => self.with_link(link, |link| link.apply(signal)),
             Output::SendLink { link, message } => self.with_link(link, |link| link.send(&message)),
@@ -295,8 +310,29 @@ impl Driver {
                     Err(reason) => Input::ReadFailed { read, reason },
                 });
             }
+            Output::Fetch { fetch, url, range, size_bytes } => {
+                match WebFetch::begin(fetch, url, range, size_bytes, self.web_events()) {
+                    Ok(begun) => self.fetches.borrow_mut().push((fetch, begun)),
+                    Err(reason) => self.arrive(Arrival::Web(fetch, WebEvent::Ended(FetchOutcome::unfit(reason)))),
+                }
+            }
+            Output::CancelFetch { fetch } => self.end_fetch(fetch),
             Output::Event(event) => self.emit(&event),
         }
+    }
+
+    /// Gives a fetch up, or forgets one that has ended.
+    fn end_fetch(&self, fetch: FetchId) {
+        self.fetches.borrow_mut().retain(|(id, _)| *id != fetch);
+    }
+
+    fn web_events(&self) -> WebEvents {
+        let me = self.me.clone();
+        Rc::new(move |fetch, event| {
+            if let Some(driver) = me.upgrade() {
+                driver.arrive(Arrival::Web(fetch, event));
+            }
+        })
     }
 
     /// The number of the next socket, from which on no other is listened to.
@@ -308,6 +344,7 @@ impl Driver {
     }
 
     fn connect_tracker(&self) {
+        let Some(place) = &self.place else { return };
         let socket = self.next_tracker_socket();
         let me = self.me.clone();
         let events: SocketEvents = Rc::new(move |event| {
@@ -315,7 +352,7 @@ impl Driver {
                 driver.tracker_arrival(socket, event);
             }
         });
-        match TrackerSocket::open(&self.place, &events) {
+        match TrackerSocket::open(place, &events) {
             Ok(opened) => drop(self.tracker.replace(Some(opened))),
             Err(reason) => events(SocketEvent::Down(reason)),
         }
@@ -340,7 +377,7 @@ impl Driver {
     }
 
     fn open_link(&self, id: LinkId, dial: bool, ice_servers: &[String]) {
-        let ice_servers = self.place.stun_servers(ice_servers);
+        let ice_servers = self.place.as_ref().map(|place| place.stun_servers(ice_servers)).unwrap_or_default();
         match Link::open(id, dial, &ice_servers, page::now(), Rc::clone(&self.link_events)) {
             Ok(link) => {
                 self.note_deadline(&link);
@@ -393,6 +430,7 @@ impl Driver {
         self.arrivals.borrow_mut().clear();
         self.tracker.take();
         self.links.borrow_mut().clear();
+        self.fetches.borrow_mut().clear();
         self.timer.disarm();
     }
 }

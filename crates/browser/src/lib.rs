@@ -1,7 +1,7 @@
 //! The Pleach engine in a page.
 //!
 //! An adapter and nothing more: [`pleach_core::peer::Peer`] decides, and here is what it moves. [`driver`] is the loop,
-//! [`link`] the WebRTC connections, [`socket`] the tracker's WebSocket, [`store`] the page's store, [`page`] the clock
+//! [`link`] the WebRTC connections, [`socket`] the tracker's WebSocket, [`store`] the page's store, [`web`] fetches from web servers, [`page`] the clock
 //! and the scheduler, [`convert`] what JavaScript is told. The surface for JavaScript is in this file, its types in
 //! `types.d.ts`.
 //!
@@ -16,14 +16,15 @@ mod socket;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod web;
 
 use std::rc::Rc;
 
 use js_sys::{Function, Uint8Array};
-use pleach_core::content::{ByteRange, HashTree, Link, Manifest};
+use pleach_core::content::{ByteRange, HashTree, Link, Manifest, WebPlaces};
 use pleach_core::ids::ManifestDigest;
-use pleach_core::peer::Want;
 use pleach_core::peer::contract::{Input, PeerConfig, Start};
+use pleach_core::peer::{Want, WebSource};
 use pleach_core::wire::tracker::AGENT_BYTES_MAX;
 use wasm_bindgen::prelude::*;
 
@@ -50,6 +51,9 @@ extern "C" {
 
     #[wasm_bindgen(method, getter, js_name = trackerUrl)]
     fn tracker_url(this: &PeerOptions) -> JsValue;
+
+    #[wasm_bindgen(method, getter, js_name = manifestUrl)]
+    fn manifest_url(this: &PeerOptions) -> JsValue;
 
     #[wasm_bindgen(method, getter)]
     fn store(this: &PeerOptions) -> JsValue;
@@ -109,7 +113,7 @@ impl PleachPeer {
         let upload_limit = bytes_per_s(&options.upload_limit())?;
         let parts = Parts {
             config: peer_config(options)?,
-            place: TrackerPlace::parse(&text(&options.tracker_url(), "trackerUrl")?).map_err(|e| JsError::new(&e))?,
+            place: tracker_place(options)?,
             store: options.store().unchecked_into::<Store>(),
             on_event: options.on_event().dyn_into::<Function>().map_err(|_| wrong("onEvent", "a function"))?,
         };
@@ -185,11 +189,24 @@ pub fn parse_link(text: &str) -> Result<LinkInfo, JsError> {
     Ok(info.unchecked_into())
 }
 
+fn tracker_place(options: &PeerOptions) -> Result<Option<TrackerPlace>, JsError> {
+    let Some(url) = optional(options.tracker_url()) else { return Ok(None) };
+    TrackerPlace::parse(&text(&url, "trackerUrl")?).map(Some).map_err(|error| JsError::new(&error))
+}
+
 fn peer_config(options: &PeerOptions) -> Result<PeerConfig, JsError> {
     let manifest = options.manifest().dyn_into::<Uint8Array>().map_err(|_| wrong("manifest", "a Uint8Array"))?;
     let manifest = Manifest::parse(&manifest.to_vec())?;
     let start = start(&manifest, &options.record())?;
+    let manifest_url = optional(options.manifest_url()).map(|url| text(&url, "manifestUrl")).transpose()?;
+    let web = WebPlaces::of(&manifest, manifest_url.as_deref());
     let mut config = PeerConfig::new(manifest, start);
+    config.has_tracker = optional(options.tracker_url()).is_some();
+    if !config.has_tracker && web.sources.is_empty() {
+        return Err(JsError::new("the manifest names no tracker and no web server"));
+    }
+    config.sources = web.sources.into_iter().map(|url| WebSource { url, bytes_per_s: None }).collect();
+    config.hash_lists = web.hashes;
     config.cache_bytes = CACHE_BYTES;
     config.store_backlog_bytes_max = STORE_BACKLOG_BYTES_MAX;
     config.window_bytes_max = link::WINDOW_BYTES_MAX;

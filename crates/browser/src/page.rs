@@ -2,10 +2,10 @@
 
 use std::cell::Cell;
 
-use js_sys::{Function, Reflect, Uint8Array};
+use js_sys::{Function, Promise, Reflect, Uint8Array};
 use pleach_core::time::Time;
 use wasm_bindgen::prelude::*;
-use web_sys::{MessageChannel, console};
+use web_sys::{MessageChannel, RequestInit, console};
 
 #[wasm_bindgen]
 extern "C" {
@@ -14,6 +14,8 @@ extern "C" {
 
     #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues, catch)]
     fn get_random_values(array: &Uint8Array) -> Result<JsValue, JsValue>;
+
+    pub(crate) fn fetch(url: &str, init: &RequestInit) -> Promise;
 
     #[wasm_bindgen(js_name = setTimeout)]
     fn set_timeout(callback: &Function, delay_ms: i32) -> i32;

@@ -60,16 +60,11 @@ impl TrackerPlace {
         init.set_method("PUT");
         init.set_body(&js_sys::Uint8Array::from(manifest));
         spawn_local(async move {
-            if let Err(thrown) = JsFuture::from(fetch(&url, &init)).await {
+            if let Err(thrown) = JsFuture::from(page::fetch(&url, &init)).await {
                 page::complain("Pleach could not upload the manifest:", &thrown);
             }
         });
     }
-}
-
-#[wasm_bindgen]
-extern "C" {
-    fn fetch(url: &str, init: &RequestInit) -> js_sys::Promise;
 }
 
 /// `stun::3478` means port 3478 of the tracker's own host, which a tracker behind a proxy does not know itself. TURN

@@ -3,8 +3,13 @@
 export interface PeerOptions {
   /** The manifest's bytes, as they were fetched. */
   manifest: Uint8Array;
-  /** Where the tracker is: `wss://…` (or `ws://…`; `https://…` and `http://…` mean the same). */
-  trackerUrl: string;
+  /**
+   * Where the tracker is: `wss://…` (or `ws://…`; `https://…` and `http://…` mean the same). Without one nobody is met,
+   * and all comes from web servers.
+   */
+  trackerUrl?: string | null | undefined;
+  /** Where the manifest came from, if it came from the web: the content may lie beside it. */
+  manifestUrl?: string | undefined;
   /** Where the content is kept. */
   store: Store;
   /** What an earlier run noted by `Store.appendRecord`. Nothing of it is believed before it is checked. */
@@ -92,6 +97,20 @@ export interface PeerStats {
   swarmSeeders: number;
   /** The open links, at most 64. */
   links: PeerLinkStats[];
+  /** The web servers that have the content, at most 16. */
+  sources: PeerSourceStats[];
+}
+
+/** One web server that has the content. */
+export interface PeerSourceStats {
+  url: string;
+  /** `resting`: it was busy or out of reach, and is asked again; `unfit`: it is of no use. */
+  state: "idle" | "fetching" | "resting" | "unfit";
+  /** Verified bytes that came from it. */
+  receivedBytes: number;
+  downBytesPerS: number;
+  /** What went wrong there last, if something did since bytes came. */
+  trouble: string | null;
 }
 
 /** One open link. */
@@ -132,6 +151,8 @@ export interface ManifestInfo {
   trackers: string[];
   /** Where the bytes can be had by HTTP. */
   sources: string[];
+  /** Where their hash list can be had. */
+  hashes: string[];
 }
 
 /** Where a link leads. */

@@ -7,9 +7,10 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
-use pleach_core::content::Segmentation;
+use pleach_core::content::{Segmentation, WebPlaces};
 use pleach_core::forest::Topology;
 use pleach_tracker::ServerOptions;
+use url::Url;
 
 use crate::describing::Stretch;
 use crate::moment::Moment;
@@ -134,6 +135,10 @@ pub(crate) struct DescribeArgs {
     /// An address, http or https, at which the bytes of the one file are too; can be given several times.
     #[arg(long = "source", env = "PLEACH_SOURCE", value_name = "URL")]
     pub(crate) sources: Vec<String>,
+    /// An address, http or https, of the hash list that `pleach publish` writes; can be given several times [default:
+    /// beside the .pleach file and beside each source].
+    #[arg(long = "hashes", env = "PLEACH_HASHES", value_name = "URL")]
+    pub(crate) hashes: Vec<String>,
     /// To be had from this moment on: 2031-05-01T18:00:00Z, or with an offset such as +02:00. Until then seeders wait.
     #[arg(long, env = "PLEACH_ACTIVE_FROM", value_name = "MOMENT")]
     pub(crate) active_from: Option<Moment>,
@@ -179,7 +184,7 @@ pub(crate) struct SeedingArgs {
         long,
         env = "PLEACH_MANIFEST",
         value_name = "FILE.pleach",
-        conflicts_with_all = ["name", "sources", "active_from", "active_until", "segments", "priorities"]
+        conflicts_with_all = ["name", "sources", "hashes", "active_from", "active_until", "segments", "priorities"]
     )]
     pub(crate) manifest: Option<PathBuf>,
     /// Feed at most so many children, in all stripes together: who gets everything from here counts once for each
@@ -205,6 +210,7 @@ Examples:
   pleach get http://192.168.1.20:8080/4a7d…#m1.Xo3…
   pleach get LINK -o ~/Downloads/
   pleach get LINK --stdout | tar x
+  pleach get https://site.example/talk.mp4.pleach
   pleach get talk.mp4.pleach --tracker https://tracker.example --seed")]
 pub(crate) struct GetArgs {
     /// A Pleach link, a .pleach file, or the URL of one.
@@ -223,6 +229,8 @@ pub(crate) struct GetArgs {
     /// The tracker to ask, instead of that in the link or .pleach file.
     #[arg(long, env = "PLEACH_TRACKER", value_name = "URL")]
     pub(crate) tracker: Option<String>,
+    #[command(flatten)]
+    pub(crate) web: WebArgs,
     /// Give up when nothing came for so long; 0 waits for ever.
     #[arg(long, env = "PLEACH_TIMEOUT", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub(crate) timeout: Duration,
@@ -239,6 +247,32 @@ pub(crate) struct GetArgs {
     /// received, sent and wasted, links, and when the first packet was there.
     #[arg(long, env = "PLEACH_JSON", value_parser = BoolishValueParser::new(), conflicts_with = "stdout")]
     pub(crate) json: bool,
+}
+
+/// What get takes from web servers.
+#[derive(Debug, Args)]
+pub(crate) struct WebArgs {
+    /// A web server that has the one file, by the file's address there; can be given several times. It is asked for what
+    /// peers do not bring [default: as the .pleach file says, or else the file that it lies beside].
+    #[arg(long = "source", env = "PLEACH_SOURCE", value_name = "URL", value_parser = web_address)]
+    sources: Vec<String>,
+    /// Take nothing from web servers.
+    #[arg(long, env = "PLEACH_NO_SOURCE", value_parser = BoolishValueParser::new(), conflicts_with = "sources")]
+    no_source: bool,
+    /// Take at most so much a second from each web server: 500kB, 2MB, 1MiB; 0 takes nothing.
+    #[arg(long, env = "PLEACH_SOURCE_LIMIT", value_name = "SIZE", value_parser = bytes_per_s)]
+    pub(crate) source_limit: Option<ByteSize>,
+}
+
+impl WebArgs {
+    /// The web servers to use instead of those that were found.
+    pub(crate) fn choose(&self, found: WebPlaces) -> WebPlaces {
+        match (self.no_source, &self.sources[..]) {
+            (true, _) => WebPlaces::default(),
+            (false, []) => found,
+            (false, sources) => found.with_sources(sources.to_vec()),
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -262,8 +296,9 @@ pub(crate) struct SeedArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Put the .pleach file beside what it describes. `pleach get` takes it, or its address, in place of
-a link; somebody must seed under it. Where it was written is printed on stdout.
+Put the .pleach file beside what it describes, and of one file also the .pleach-hashes file that is
+written with it. `pleach get` and pages take its address in place of a link: the bytes come from
+peers, and from the web server what no peer brings. Where it was written is printed on stdout.
 
 Examples:
   pleach publish talk.mp4 --tracker https://tracker.example --source https://site.example/talk.mp4
@@ -282,7 +317,7 @@ pub(crate) struct PublishArgs {
     /// Where to write, or - for stdout [default: its name and .pleach, beside it; of several, here].
     #[arg(short, long, env = "PLEACH_OUT", value_name = "FILE.pleach")]
     pub(crate) out: Option<PathBuf>,
-    /// Replace the .pleach file if it is there.
+    /// Replace the .pleach file, and the .pleach-hashes file, if they are there.
     #[arg(short, long, env = "PLEACH_FORCE", value_parser = BoolishValueParser::new())]
     pub(crate) force: bool,
     /// For programs: one JSON object on stdout.
@@ -349,6 +384,14 @@ fn priority(text: &str) -> Result<Priority, String> {
 
 fn bytes_per_s(text: &str) -> Result<ByteSize, String> {
     size(text).map(ByteSize)
+}
+
+fn web_address(text: &str) -> Result<String, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    match url.scheme() {
+        "http" | "https" => Ok(url.into()),
+        _ => Err("expected an http or https address".to_owned()),
+    }
 }
 
 /// Who is there to give would be of no use with 0.

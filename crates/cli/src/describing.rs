@@ -91,6 +91,7 @@ fn describe_with(
 ) -> Result<ManifestBuilder> {
     let size_bytes = source.layout().size_bytes();
     let builder = describe.sources.iter().fold(builder, |builder, url| builder.source(url));
+    let builder = describe.hashes.iter().fold(builder, |builder, url| builder.hashes(url));
     let emphases = describe
         .priorities
         .iter()

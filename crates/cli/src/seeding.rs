@@ -4,20 +4,19 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use indicatif::HumanBytes;
-use pleach_core::content::Link;
+use pleach_core::content::{Link, WebPlaces};
 use pleach_core::peer::{Event, Failure, Start};
 use pleach_native::link::LinkConfig;
-use pleach_native::node::{Events, Node, NodeConfig, NodeHandle};
+use pleach_native::node::{Events, Node, NodeConfig, NodeHandle, TrackerUrls};
 use pleach_native::store::{Change, SourceWatch, Store};
 use tokio::time::{Instant, MissedTickBehavior, interval};
-use url::Url;
 
 use crate::args::SeedingArgs;
 use crate::describing::{self, Prepared};
 use crate::exit::{Code, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::moment::{self, Moment};
-use crate::source::{Target, read_manifest};
+use crate::source::{read_manifest, tracker_urls};
 use crate::telling::Telling;
 use crate::ui::{self, Progress, Ui};
 
@@ -62,8 +61,7 @@ pub(crate) async fn give(
         waited = moment::wait_until_active(&prepared.manifest, Duration::MAX, ui) => waited?,
         _ = interrupt.wait() => return Ok(()),
     }
-    let target = Target { manifest: prepared.manifest.clone(), link: link.clone() };
-    Seeder::start(prepared, args, target.tracker_url()?, target.manifest_url()?)?.serve(ui, interrupt).await
+    Seeder::start(prepared, args, tracker_urls(link)?)?.serve(ui, interrupt).await
 }
 
 /// A node that gives the whole of a content.
@@ -78,16 +76,17 @@ struct Seeder {
 
 impl Seeder {
     /// Starts to give.
-    fn start(prepared: Prepared, args: &SeedingArgs, tracker_url: Url, manifest_url: Url) -> Result<Self> {
+    fn start(prepared: Prepared, args: &SeedingArgs, tracker: TrackerUrls) -> Result<Self> {
         let name = prepared.manifest.saved_name().to_owned();
         let until = moment::end_of(&prepared.manifest);
         let watch = prepared.source.watch(prepared.tree.clone());
         let (node, events) = Node::start(NodeConfig {
             manifest: prepared.manifest,
-            manifest_url,
             start: Start::Complete(prepared.tree),
             store: Store::Source(prepared.source),
-            tracker_url,
+            tracker: Some(tracker),
+            web: WebPlaces::default(),
+            source_bytes_per_s: None,
             slots: args.slots,
             upload_bytes_per_s: args.upload_limit.map(|limit| limit.as_u64()),
             link: LinkConfig::default(),

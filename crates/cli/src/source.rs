@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use pleach_core::content::{Link, Manifest};
+use pleach_core::content::{Link, Manifest, WebPlaces};
 use pleach_native::http::{self, HttpError, MANIFEST_BYTES_MAX};
+use pleach_native::node::TrackerUrls;
 use tokio::time::{Instant, sleep};
 use url::Url;
 
@@ -25,11 +26,14 @@ pub(crate) enum Source {
     Web(Url),
 }
 
-/// A content, and the server where its peers meet.
+/// A content, and where to get it.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) manifest: Manifest,
-    pub(crate) link: Link,
+    /// Where its peers meet; `None`: all comes from the web.
+    pub(crate) tracker: Option<TrackerUrls>,
+    /// Where on the web it is.
+    pub(crate) web: WebPlaces,
 }
 
 impl Source {
@@ -68,19 +72,33 @@ impl Source {
     }
 
     /// The description and where to go with it: `tracker` if the person says so, else as the link or the description
-    /// says.
-    pub(crate) async fn resolve(&self, tracker: Option<&str>, patience: Duration, ui: &Ui) -> Result<Target> {
+    /// says; and to the web servers that `web` makes of those that the description leads to.
+    pub(crate) async fn resolve(
+        &self,
+        tracker: Option<&str>,
+        web: impl FnOnce(WebPlaces) -> WebPlaces,
+        patience: Duration,
+        ui: &Ui,
+    ) -> Result<Target> {
         let manifest = self.manifest(patience, ui).await?;
         let base = match (tracker, self, manifest.trackers().first()) {
-            (Some(tracker), _, _) => tracker_base(tracker)?,
-            (None, Self::Link(link), _) => link.base().to_owned(),
-            (None, _, Some(tracker)) => tracker_base(tracker)?,
-            (None, _, None) => self
-                .own_server(&manifest)
-                .ok_or_else(|| Error::usage("the .pleach file names no tracker").hint("say which: --tracker URL"))?,
+            (Some(tracker), _, _) => Some(tracker_base(tracker)?),
+            (None, Self::Link(link), _) => Some(link.base().to_owned()),
+            (None, _, Some(tracker)) => Some(tracker_base(tracker)?),
+            (None, _, None) => self.own_server(&manifest),
         };
-        let link = Link::new(&base, manifest.id(), Some(manifest.digest()))?;
-        Ok(Target { manifest, link })
+        let manifest_url = match self {
+            Self::Web(url) => Some(url.as_str()),
+            Self::Link(_) | Self::File(_) => None,
+        };
+        let web = web(WebPlaces::of(&manifest, manifest_url));
+        if base.is_none() && web.sources.is_empty() {
+            return Err(Error::usage("the .pleach file names no tracker and no web server")
+                .hint("say which: --tracker URL, or --source URL"));
+        }
+        let link = base.map(|base| Link::new(&base, manifest.id(), Some(manifest.digest()))).transpose()?;
+        let tracker = link.as_ref().map(tracker_urls).transpose()?;
+        Ok(Target { manifest, tracker, web })
     }
 
     /// The tracker that a description came from, if it came by the address that trackers give descriptions.
@@ -93,16 +111,9 @@ impl Source {
     }
 }
 
-impl Target {
-    /// The tracker's socket.
-    pub(crate) fn tracker_url(&self) -> Result<Url> {
-        parse_url(&self.link.tracker_url())
-    }
-
-    /// Where the tracker takes the description.
-    pub(crate) fn manifest_url(&self) -> Result<Url> {
-        parse_url(&self.link.manifest_url())
-    }
+/// Where the tracker of a link is.
+pub(crate) fn tracker_urls(link: &Link) -> Result<TrackerUrls> {
+    Ok(TrackerUrls { socket: parse_url(&link.tracker_url())?, manifest: parse_url(&link.manifest_url())? })
 }
 
 /// The base of links at a tracker, from any of the ways to write a tracker's address.

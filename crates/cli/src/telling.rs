@@ -8,9 +8,11 @@ use std::fmt::Display;
 use std::io::Write;
 use std::time::Duration;
 
-use pleach_core::peer::{Event, Stats};
+use pleach_core::peer::{Event, SourceState, SourceStats, Stats};
 use serde_json::{Value, json};
 use tokio::time::Instant;
+
+use crate::ui::web_bytes;
 
 /// How often `progress` is told.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -70,6 +72,8 @@ impl Telling {
             "have_bytes": stats.have_bytes,
             "size_bytes": stats.size_bytes,
             "received_bytes": stats.received_bytes,
+            "web_bytes": web_bytes(stats),
+            "sources": stats.sources.iter().map(source).collect::<Vec<_>>(),
             "wasted_bytes": stats.wasted_bytes,
             "sent_bytes": stats.sent_bytes,
             "control_bytes": stats.control_bytes,
@@ -80,6 +84,17 @@ impl Telling {
             "swarm_seeders": stats.swarm_seeders,
         })
     }
+}
+
+/// A web server, and what came from it.
+fn source(stats: &SourceStats) -> Value {
+    let state = match stats.state {
+        SourceState::Idle => "idle",
+        SourceState::Fetching => "fetching",
+        SourceState::Resting => "resting",
+        SourceState::Unfit => "unfit",
+    };
+    json!({ "url": stats.url, "received_bytes": stats.received_bytes, "state": state, "trouble": stats.trouble })
 }
 
 /// Tells a link: alone on its line, or as an object.

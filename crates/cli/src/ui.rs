@@ -115,7 +115,7 @@ impl Drop for Progress {
 /// How a download stands: `12 MiB of 256 MiB · 10 MiB/s · 24 s left · 3 peers`.
 pub(crate) fn describe_download(stats: &Stats) -> String {
     let sizes = format!("{} of {}", HumanBytes(stats.have_bytes), HumanBytes(stats.size_bytes));
-    let peers = peers(stats.links.len());
+    let peers = describe_present(stats);
     match stats.phase {
         Phase::Checking => format!("{sizes} · checking what is there"),
         Phase::Searching if stats.links.is_empty() => format!("{sizes} · looking for peers"),
@@ -125,6 +125,39 @@ pub(crate) fn describe_download(stats: &Stats) -> String {
             format!("{sizes} · {}{left} · {peers}", speed(stats.down_bytes_per_s))
         }
     }
+}
+
+/// Who is there: `3 peers`, `3 peers and the web (12 MiB)`, `the web alone`.
+fn describe_present(stats: &Stats) -> String {
+    let peers = peers(stats.links.len());
+    match web_bytes(stats) {
+        0 => peers,
+        _ if stats.links.is_empty() => "from the web alone".into(),
+        bytes => format!("{peers} and the web ({})", HumanBytes(bytes)),
+    }
+}
+
+/// What came from where, at the end: `: 200 MiB from peers, 12 MiB from site.example`. Empty if no web server was of use.
+pub(crate) fn describe_carriers(stats: &Stats) -> String {
+    let web_bytes = web_bytes(stats);
+    if web_bytes == 0 {
+        return String::new();
+    }
+    let of_peers = HumanBytes(stats.received_bytes.saturating_sub(web_bytes));
+    let used = stats.sources.iter().filter(|source| source.received_bytes > 0);
+    let of_web = used.map(|source| format!(", {} from {}", HumanBytes(source.received_bytes), host_of(&source.url)));
+    format!(": {of_peers} from peers{}", of_web.collect::<String>())
+}
+
+/// Verified bytes that came from web servers.
+pub(crate) fn web_bytes(stats: &Stats) -> u64 {
+    stats.sources.iter().map(|source| source.received_bytes).sum()
+}
+
+/// The host in an address.
+fn host_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?']).next().unwrap_or(rest)
 }
 
 /// How an upload stands: `3 peers · 10 MiB/s · 1.2 GiB served`.

@@ -25,6 +25,8 @@ struct Vector {
     segments: Vec<(u64, u64, u8)>,
     trackers: Vec<String>,
     sources: Vec<String>,
+    #[serde(default)]
+    hashes: Vec<String>,
     active_from_ms: Option<u64>,
     active_until_ms: Option<u64>,
     /// How its segments came about.
@@ -72,6 +74,7 @@ fn check(vector: &Vector, manifest: &Manifest) {
     assert_eq!((manifest.name(), manifest.saved_name()), (vector.name.as_str(), vector.saved_as.as_str()));
     assert_eq!((manifest.is_folder(), manifest.files().len()), (vector.is_folder, vector.files.len()));
     assert_eq!((manifest.trackers(), manifest.sources()), (&vector.trackers[..], &vector.sources[..]));
+    assert_eq!(manifest.hashes(), &vector.hashes[..]);
     let active = (manifest.active_from_ms(), manifest.active_until_ms());
     assert_eq!(active, (vector.active_from_ms, vector.active_until_ms));
     let layout = manifest.layout();

@@ -7,11 +7,11 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use pleach_core::content::{Link, Manifest, TreeBuilder};
+use pleach_core::content::{Link, Manifest, TreeBuilder, WebPlaces};
 use pleach_core::peer::contract::{Output, Start};
 use pleach_native::http;
 use pleach_native::link::LinkConfig;
-use pleach_native::node::{Node, NodeConfig};
+use pleach_native::node::{Node, NodeConfig, TrackerUrls};
 use pleach_native::store::{SourceFiles, Store};
 use url::Url;
 
@@ -35,10 +35,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     http::put_manifest(&manifest_url, manifest.as_bytes().to_vec()).await?;
     let config = NodeConfig {
         manifest,
-        manifest_url,
         start: Start::Complete(tree),
         store: Store::Source(source),
-        tracker_url: Url::parse(&link.tracker_url())?,
+        tracker: Some(TrackerUrls { socket: Url::parse(&link.tracker_url())?, manifest: manifest_url }),
+        web: WebPlaces::default(),
+        source_bytes_per_s: None,
         slots: 4,
         upload_bytes_per_s: None,
         link: LinkConfig::default(),

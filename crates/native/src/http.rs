@@ -151,7 +151,7 @@ fn explain(host: &str, error: &reqwest::Error) -> HttpError {
 }
 
 /// The cause at the bottom, which is the one that a person can act on: "Connection refused".
-fn innermost(error: &dyn std::error::Error) -> String {
+pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;

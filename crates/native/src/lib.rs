@@ -18,6 +18,7 @@ pub mod node;
 pub mod store;
 mod tls;
 mod tracker_socket;
+mod web;
 
 /// What this program calls itself, to peers, trackers and web servers.
 pub const AGENT: &str = concat!("pleach/", env!("CARGO_PKG_VERSION"));

@@ -8,7 +8,8 @@
 //!   timer ─────┤   ┌───────────────┐   ├── links (WebRTC, tasks of their own)
 //!   store ─────┼──▶│ Driver · Peer │──▶┼── store (a thread)
 //!   tracker ───┤   └───────────────┘   ├── events (broadcast), stats (watch)
-//!   links ─────┘    one loop, a task   └── manifest upload (a task)
+//!   web ───────┤    one loop, a task   ├── fetches from web servers (a task each)
+//!   links ─────┘                       └── manifest upload (a task)
 //! ```
 //!
 //! # The loop
@@ -29,10 +30,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use pleach_core::content::Manifest;
-use pleach_core::ids::LinkId;
+use pleach_core::content::{Manifest, WebPlaces};
+use pleach_core::ids::{FetchId, LinkId};
 use pleach_core::peer::Peer;
-use pleach_core::peer::contract::{Event, Failure, Input, Output, PeerConfig, Start, Stats};
+use pleach_core::peer::contract::{Event, Failure, Input, Output, PeerConfig, Start, Stats, WebSource};
 use pleach_core::time::Time;
 use rand::TryRngCore;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -44,6 +45,7 @@ use crate::first_packet::FirstPacket;
 use crate::link::{IceServer, Link, LinkConfig, LinkEvent, LinkFactory};
 use crate::store::{Reply, Request, Store};
 use crate::tracker_socket::{TrackerEvent, TrackerSocket, fill_in_host};
+use crate::web::{Web, WebEvent};
 
 /// Events of all links that wait for the loop. A message has at most 256 KiB, but the engine's credits keep what is
 /// really on the way far below the product.
@@ -53,6 +55,8 @@ const LINK_EVENTS_MAX: usize = 256;
 const MESSAGE_BYTES_MAX: usize = 128 * 1024;
 /// Frames of the tracker that wait for the loop.
 const TRACKER_EVENTS_MAX: usize = 64;
+/// Pieces that came from web servers and wait for the loop; each has some 64 KiB at most.
+const WEB_EVENTS_MAX: usize = 32;
 /// Commands of the application that wait for the loop.
 const COMMANDS_MAX: usize = 16;
 /// Events that a listener may be behind; older ones are lost to it.
@@ -71,14 +75,16 @@ pub type OutputFilter = Box<dyn FnMut(Output) -> Option<Output> + Send>;
 pub struct NodeConfig {
     /// What is to be had or given.
     pub manifest: Manifest,
-    /// Where to leave it if the tracker asks for it: an address that takes `PUT`.
-    pub manifest_url: Url,
     /// What is known of the content, as the store holds it.
     pub start: Start,
     /// Where the bytes are or go.
     pub store: Store,
-    /// The tracker's socket, `ws` or `wss`.
-    pub tracker_url: Url,
+    /// Where peers meet; `None`: all comes from the web.
+    pub tracker: Option<TrackerUrls>,
+    /// Where on the web the bytes are.
+    pub web: WebPlaces,
+    /// Most bytes a second to take from each source of them; `None` is no limit.
+    pub source_bytes_per_s: Option<u64>,
     /// How many children to feed at most, in all stripes together; 0 only takes.
     pub slots: u8,
     /// Most payload bytes a second to send; 0 sends nothing, `None` is no limit.
@@ -88,6 +94,15 @@ pub struct NodeConfig {
     /// For tests and measurements: makes a node that lies, is slow or drops messages out of an honest one. `None` in
     /// all other use.
     pub output_filter: Option<OutputFilter>,
+}
+
+/// Where a tracker is.
+#[derive(Clone, Debug)]
+pub struct TrackerUrls {
+    /// Its socket, `ws` or `wss`.
+    pub socket: Url,
+    /// Where to leave the manifest if it asks for it: an address that takes `PUT`.
+    pub manifest: Url,
 }
 
 /// Why a node could not be started.
@@ -190,7 +205,7 @@ struct Driver {
     links: BTreeMap<LinkId, Link>,
     link_events: mpsc::Sender<(u32, LinkEvent)>,
 
-    tracker_url: Url,
+    tracker_urls: Option<TrackerUrls>,
     tracker: Option<TrackerSocket>,
     /// A socket that is sending its last frames.
     tracker_closing: Option<JoinHandle<()>>,
@@ -198,7 +213,7 @@ struct Driver {
     tracker_events: mpsc::Sender<(u64, TrackerEvent)>,
 
     manifest: Manifest,
-    manifest_url: Url,
+    web: Web,
 
     store: mpsc::Sender<Request>,
     store_waiting: VecDeque<Request>,
@@ -217,6 +232,7 @@ struct Queues {
     commands: mpsc::Receiver<Command>,
     store: mpsc::Receiver<Reply>,
     tracker: mpsc::Receiver<(u64, TrackerEvent)>,
+    web: mpsc::Receiver<(FetchId, WebEvent)>,
     links: mpsc::Receiver<(u32, LinkEvent)>,
 }
 
@@ -228,6 +244,7 @@ enum Happened {
     StoreRoom,
     Store(Reply),
     Tracker(u64, TrackerEvent),
+    Web(FetchId, WebEvent),
     Link(LinkId, LinkEvent),
 }
 
@@ -238,6 +255,10 @@ impl Driver {
         let mut peer_config = PeerConfig::new(config.manifest.clone(), config.start);
         peer_config.agent = crate::AGENT.into();
         peer_config.slots = config.slots;
+        peer_config.has_tracker = config.tracker.is_some();
+        let bytes_per_s = config.source_bytes_per_s;
+        peer_config.sources = config.web.sources.into_iter().map(|url| WebSource { url, bytes_per_s }).collect();
+        peer_config.hash_lists = config.web.hashes;
         let peer = Peer::new(peer_config, seed, Time::ZERO);
         let system = |error: std::io::Error| StartError::System(error.to_string());
         let store = config.store.spawn().map_err(system)?;
@@ -245,6 +266,7 @@ impl Driver {
         let (stats, stats_receiver) = watch::channel(peer.stats(Time::ZERO));
         let (link_events, links) = mpsc::channel(LINK_EVENTS_MAX);
         let (tracker_events, tracker) = mpsc::channel(TRACKER_EVENTS_MAX);
+        let (web_events, web) = mpsc::channel(WEB_EVENTS_MAX);
         let first_packet = FirstPacket::new(config.manifest.size_bytes());
         let mut driver = Self {
             peer,
@@ -254,13 +276,13 @@ impl Driver {
                 .map_err(system)?,
             links: BTreeMap::new(),
             link_events,
-            tracker_url: config.tracker_url,
+            tracker_urls: config.tracker,
             tracker: None,
             tracker_closing: None,
             tracker_generation: 0,
             tracker_events,
             manifest: config.manifest,
-            manifest_url: config.manifest_url,
+            web: Web::new(web_events),
             store: store.requests,
             store_waiting: VecDeque::new(),
             events,
@@ -273,7 +295,7 @@ impl Driver {
         if config.upload_bytes_per_s.is_some() {
             driver.input(Input::UploadLimit { bytes_per_s: config.upload_bytes_per_s });
         }
-        let queues = Queues { commands, store: store.replies, tracker, links };
+        let queues = Queues { commands, store: store.replies, tracker, web, links };
         Ok((driver, queues, event_receiver, stats_receiver))
     }
 
@@ -297,6 +319,7 @@ impl Driver {
             Happened::StoreRoom => self.flush_store(),
             Happened::Store(reply) => self.on_store(reply),
             Happened::Tracker(generation, event) => self.on_tracker(generation, event),
+            Happened::Web(fetch, event) => self.on_web(fetch, event),
             Happened::Link(link, event) => self.on_link(link, event),
         }
     }
@@ -320,7 +343,9 @@ impl Driver {
             Some(reply) = queues.store.recv() => Happened::Store(reply),
             // 6. The tracker: small and seldom, and may be about to mend a gap.
             Some((generation, event)) = queues.tracker.recv() => Happened::Tracker(generation, event),
-            // 7. Links: nearly all of the work, and what slows down when there is too much.
+            // 7. Web servers: no more than they were asked for.
+            Some((fetch, event)) = queues.web.recv() => Happened::Web(fetch, event),
+            // 8. Links: nearly all of the work, and what slows down when there is too much.
             Some((key, event)) = queues.links.recv() => Happened::Link(LinkId(key), event),
         }
     }
@@ -391,6 +416,16 @@ impl Driver {
         }
     }
 
+    fn on_web(&mut self, fetch: FetchId, event: WebEvent) {
+        match event {
+            WebEvent::Came(bytes) => self.input(Input::Fetched { fetch, bytes }),
+            WebEvent::Ended(outcome) => {
+                self.web.end(fetch);
+                self.input(Input::FetchEnded { fetch, outcome });
+            }
+        }
+    }
+
     fn on_link(&mut self, link: LinkId, event: LinkEvent) {
         // A link that has told of its end has nothing more to say.
         let Some(room_bytes) = self.links.get(&link).map(Link::room) else { return };
@@ -449,6 +484,8 @@ impl Driver {
             Output::Read { read, offset_bytes, len_bytes } => {
                 self.ask_store(Request::Read { read, offset_bytes, len_bytes });
             }
+            Output::Fetch { fetch, url, range, size_bytes } => self.web.fetch(fetch, url, range, size_bytes),
+            Output::CancelFetch { fetch } => self.web.end(fetch),
             Output::Event(event) => self.on_event(event),
         }
     }
@@ -498,9 +535,10 @@ impl Driver {
 
     fn connect_tracker(&mut self) {
         self.disconnect_tracker();
+        let Some(urls) = &self.tracker_urls else { return };
         self.tracker_generation += 1;
         let events = self.tracker_events.clone();
-        self.tracker = Some(TrackerSocket::open(self.tracker_url.clone(), self.tracker_generation, events));
+        self.tracker = Some(TrackerSocket::open(urls.socket.clone(), self.tracker_generation, events));
     }
 
     fn disconnect_tracker(&mut self) {
@@ -517,7 +555,8 @@ impl Driver {
     }
 
     fn upload_manifest(&self) {
-        let (url, bytes) = (self.manifest_url.clone(), self.manifest.as_bytes().to_vec());
+        let Some(url) = self.tracker_urls.as_ref().map(|urls| urls.manifest.clone()) else { return };
+        let bytes = self.manifest.as_bytes().to_vec();
         tokio::spawn(async move {
             if let Err(error) = crate::http::put_manifest(&url, bytes).await {
                 tracing::warn!(%error, "the tracker did not take the manifest");
@@ -526,7 +565,8 @@ impl Driver {
     }
 
     fn open_link(&mut self, link: LinkId, dial: bool, ice_servers: &[String]) {
-        let with_host = |url: &String| IceServer { url: fill_in_host(url, &self.tracker_url), ..IceServer::default() };
+        let Some(urls) = &self.tracker_urls else { return };
+        let with_host = |url: &String| IceServer { url: fill_in_host(url, &urls.socket), ..IceServer::default() };
         let ice_servers = ice_servers.iter().map(with_host).collect();
         let opened = self.factory.open(link.0, dial, ice_servers, self.link_events.clone());
         self.links.insert(link, opened);
@@ -542,6 +582,7 @@ impl Driver {
     async fn close(mut self, mut queues: Queues) -> Result<(), Failure> {
         self.stats.send_replace(self.peer.stats(self.now()));
         drop(queues.links);
+        drop(queues.web);
         drop(queues.tracker);
         self.links.clear();
         self.disconnect_tracker();

@@ -16,6 +16,7 @@ const INFO: ManifestInfo = {
   files: [{ path: 'talk.mp4', sizeBytes: 5, mediaType: null }],
   trackers: [],
   sources: [],
+  hashes: [],
 };
 
 class FakePeer {
@@ -128,6 +129,18 @@ describe('opening', () => {
     await settled();
     expect(fetched).toHaveBeenCalledWith('https://site.example/files/talk.pleach', expect.anything());
     expect(FakePeer.made[0]?.options.trackerUrl).toBe('wss://tracker.example');
+  });
+
+  it('needs no tracker where the content may lie beside its manifest', async () => {
+    open({}, 'https://site.example/files/talk.mp4.pleach');
+    await settled();
+    expect(FakePeer.made[0]?.options).toMatchObject({ trackerUrl: null, manifestUrl: 'https://site.example/files/talk.mp4.pleach' });
+  });
+
+  it('takes a manifest at a tracker for that tracker’s', async () => {
+    open({}, `https://pleach.example/${ID}.pleach`);
+    await settled();
+    expect(FakePeer.made[0]?.options.trackerUrl).toBe('wss://pleach.example');
   });
 
   it('tells that a reload starts afresh where nothing lasts', async () => {

@@ -49,7 +49,10 @@ export interface EngineParts {
 interface Target {
   readonly manifest: Uint8Array;
   readonly info: ManifestInfo;
-  readonly trackerUrl: string;
+  /** Where the manifest came from: its content may lie beside it. */
+  readonly manifestUrl: string;
+  /** `null`: there is none, and all comes from web servers. */
+  readonly trackerUrl: string | null;
 }
 
 /** A content's store is open once only. An attempt waits until the one before has let go. */
@@ -64,7 +67,7 @@ export class PleachEngine implements EnginePort {
   #files: readonly ContentFile[] = [];
   #reader: ContentReader | null = null;
   #isComplete = false;
-  #trackerUrl = '';
+  #trackerUrl: string | null = null;
   #store: ContentStore | null = null;
   #uploadBytesPerS: number | null = null;
 
@@ -91,7 +94,7 @@ export class PleachEngine implements EnginePort {
   }
 
   async forest(): Promise<unknown> {
-    if (!this.#peer) return null;
+    if (!this.#peer || this.#trackerUrl === null) return null;
     return fetchForest(this.#trackerUrl, this.#id, this.#parts.fetch, this.#ended.signal);
   }
 
@@ -186,7 +189,7 @@ export class PleachEngine implements EnginePort {
       this.#store = opened.store;
       signal.throwIfAborted();
       if (!opened.store.isLasting) this.#tell({ type: 'memoryOnly' });
-      this.#start(module, target, opened);
+      await as('manifest', () => this.#start(module, target, opened));
     } catch (error) {
       this.#closeStore();
       if (!signal.aborted) this.#tell({ type: 'failed', problem: problemOf(error) });
@@ -198,8 +201,9 @@ export class PleachEngine implements EnginePort {
   async #find(module: EngineModule, source: string): Promise<Target> {
     const direct = isManifestUrl(source);
     const link = direct ? null : await as('link', () => module.parseLink(source));
+    const manifestUrl = link ? link.manifestUrl : withoutFragment(source);
     const manifest = await fetchManifest({
-      url: link ? link.manifestUrl : withoutFragment(source),
+      url: manifestUrl,
       signal: this.#ended.signal,
       onWaiting: (reason, retryMs) => this.#tell({ type: 'waiting', reason, retryMs: this.#parts.navigator.onLine ? retryMs : null }),
       fetch: this.#parts.fetch,
@@ -210,10 +214,12 @@ export class PleachEngine implements EnginePort {
     const promised = link ?? (await as('link', () => module.parseLink(pageUrl(source, info.id))));
     if (info.id !== promised.id) throw new ProblemError('digest', 'the manifest is of another content than the link');
     if (promised.manifestDigest !== null) await as('digest', () => module.parseManifest(manifest, promised.manifestDigest));
-    return { manifest, info, trackerUrl: (direct ? info.trackers[0] : undefined) ?? promised.trackerUrl };
+    // A tracker hands manifests out under the content's id; what lies elsewhere says itself where its tracker is.
+    const own = !direct || new URL(manifestUrl).pathname.endsWith(`/${info.id}.pleach`) ? promised.trackerUrl : null;
+    return { manifest, info, manifestUrl, trackerUrl: (direct ? info.trackers[0] : undefined) ?? own };
   }
 
-  #start({ PleachPeer }: EngineModule, { manifest, trackerUrl }: Target, { store, record }: OpenedStore): void {
+  #start({ PleachPeer }: EngineModule, { manifest, manifestUrl, trackerUrl }: Target, { store, record }: OpenedStore): void {
     this.#trackerUrl = trackerUrl;
     const reader = new ContentReader({
       sizeBytes: store.sizeBytes,
@@ -224,6 +230,7 @@ export class PleachEngine implements EnginePort {
     this.#reader = reader;
     this.#peer = new PleachPeer({
       manifest,
+      manifestUrl,
       trackerUrl,
       store: {
         // The engine writes what it has verified, and nothing else.

@@ -55,6 +55,17 @@ export interface EngineLink {
   readonly roundTripMs: number | null;
 }
 
+/** A web server that has the content, as the engine counts it; see `SourceStats` of the core. */
+export interface EngineSource {
+  readonly url: string;
+  /** `resting`: it was busy or out of reach, and is asked again; `unfit`: it is of no use. */
+  readonly state: 'idle' | 'fetching' | 'resting' | 'unfit';
+  readonly receivedBytes: number;
+  readonly downBytesPerS: number;
+  /** What went wrong there last, if something did since bytes came. */
+  readonly trouble: string | null;
+}
+
 /** What the engine is doing; see `Phase` of the core. */
 export type EnginePhase = 'checking' | 'searching' | 'downloading' | 'seeding' | 'stopped';
 
@@ -73,6 +84,7 @@ export interface EngineStats {
   readonly swarmPeers: number;
   readonly swarmSeeders: number;
   readonly links: readonly EngineLink[];
+  readonly sources: readonly EngineSource[];
 }
 
 /** Why a download can't go on, for programs; the words for people are in `store/words.ts`. */

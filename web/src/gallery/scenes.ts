@@ -206,6 +206,27 @@ export const SCENES: Record<string, Scene> = {
       stage.pass(16_000);
     },
   },
+  'from-the-web': {
+    title: 'From the web server, with nobody else there',
+    play: (stage) => {
+      stage.engine.say({ type: 'content', content: FAKE_CONTENT });
+      for (let step = 1; step <= 8; step += 1) {
+        const receivedBytes = step * 40 * MB;
+        const sources = [{ url: 'https://site.example/film.mp4', state: 'fetching', receivedBytes, downBytesPerS: 9.6 * MB, trouble: null }] as const;
+        stage.engine.count({ phase: 'downloading', haveBytes: receivedBytes, downBytesPerS: 9.6 * MB, trackerUp: false, swarmPeers: 0, sources });
+        stage.pass(500);
+      }
+    },
+  },
+  'no-server': {
+    title: 'The web server gives nothing, and there is no tracker',
+    play: (stage) => {
+      stage.engine.say({ type: 'content', content: FAKE_CONTENT });
+      const sources = [{ url: 'https://site.example/film.mp4', state: 'resting', receivedBytes: 0, downBytesPerS: 0, trouble: 'it answers 503' }] as const;
+      stage.engine.count({ phase: 'searching', trackerUp: false, swarmPeers: 0, sources });
+      stage.pass(16_000);
+    },
+  },
   unreachable: {
     title: 'Others are there, but no connection',
     play: (stage) => {

@@ -12,7 +12,7 @@
  * before a stop or a failure is kept by the engine's store, so `start` goes on rather than begins again.
  */
 
-import { PACKET_BYTES, type ContentInfo, type EngineEvent, type EngineStats, type LinkRole, type Problem } from '../engine/port.js';
+import { PACKET_BYTES, type ContentInfo, type EngineEvent, type EngineSource, type EngineStats, type LinkRole, type Problem } from '../engine/port.js';
 import { measurePace, startPace, timeRemainingS, type Pace } from './pace.js';
 
 export type DownloadPhase =
@@ -45,6 +45,9 @@ export interface LinkedPeer {
   readonly roundTripMs: number | null;
 }
 
+/** A web server that has the content. */
+export type WebServer = EngineSource;
+
 /** Whether this browser gives too, and how much at most. */
 export interface UploadSetting {
   readonly allowed: boolean;
@@ -67,6 +70,8 @@ export type Stall =
   | 'unreachable'
   /** The tracker, which would introduce others, can't be reached. */
   | 'no-tracker'
+  /** There is no tracker, and the web server gives nothing. */
+  | 'no-server'
   /** Somebody is connected, but has nothing of what is missing, or does not send it. */
   | 'starved';
 
@@ -99,6 +104,8 @@ export interface DownloadState {
   readonly me: string;
   /** Connected. */
   readonly links: readonly LinkedPeer[];
+  /** That have it, and may be asked for what nobody else brings. */
+  readonly webServers: readonly WebServer[];
   readonly tracker: TrackerState;
   readonly online: boolean;
   /** Why opening takes longer. */
@@ -167,6 +174,7 @@ export function initialState(upload: UploadSetting): DownloadState {
     swarmSeeders: 0,
     me: '',
     links: [],
+    webServers: [],
     tracker: { status: 'unknown' },
     online: true,
     waiting: null,
@@ -290,6 +298,7 @@ function quiet(state: DownloadState): DownloadState {
     ...state,
     sharing: false,
     links: [],
+    webServers: state.webServers.map((server) => ({ ...server, state: 'idle', downBytesPerS: 0 })),
     downBytesPerS: 0,
     upBytesPerS: 0,
     timeRemainingS: null,
@@ -360,6 +369,7 @@ function tick(state: DownloadState, stats: EngineStats | null, nowMs: number): D
     uploadedBytes: state.inner.uploadedBeforeBytes + stats.sentBytes,
     swarmPeers: stats.swarmPeers,
     swarmSeeders: stats.swarmSeeders,
+    webServers: stats.sources,
     me: stats.peer,
     links: stats.links.map((link) => ({
       id: link.peer,
@@ -400,13 +410,14 @@ function tickBusy(state: DownloadState, stats: EngineStats, nowMs: number): Down
     downBytesPerS: stats.downBytesPerS,
     timeRemainingS: pace && phase === 'downloading' ? timeRemainingS(pace, stats.sizeBytes) : null,
     waiting: null,
-    stall: impatient ? stallOf(stats) : null,
+    stall: impatient ? stallOf(stats, state.tracker) : null,
     inner: { ...state.inner, pace, quietSinceMs },
   };
 }
 
-function stallOf(stats: EngineStats): Stall {
+function stallOf(stats: EngineStats, tracker: TrackerState): Stall {
   if (stats.links.length > 0) return 'starved';
+  if (tracker.status === 'unknown' && stats.sources.length > 0) return 'no-server';
   if (!stats.trackerUp) return 'no-tracker';
   return stats.swarmPeers > 1 ? 'unreachable' : 'alone';
 }

@@ -32,6 +32,24 @@ describe('the view', () => {
     });
   });
 
+  it('tells what came from the web server, and that it goes on from there', () => {
+    const server = { url: 'https://site.example/film.mp4', state: 'fetching', receivedBytes: 3_000_000, downBytesPerS: 2_000_000, trouble: null } as const;
+    const state: DownloadState = { ...DOWNLOADING, webServers: [server], tracker: { status: 'down', wasUp: false, reason: 'refused', retryAtMs: 9_000 } };
+    const view = viewOf(state);
+    expect(view.facts).toEqual(['596 MB of 1.4 GB', '5.2 MB/s', 'from the web server']);
+    expect(view.peers[0]).toMatchObject({ program: 'Web server site.example', brought: 'brought 3.0 MB', share: 1, speed: '2.0 MB/s' });
+    expect(view.notices[0]?.advice).toMatch(/^Your download goes on/);
+  });
+
+  it('says why a web server is not used, and why nothing comes from it', () => {
+    const unfit = { url: 'https://site.example/film.mp4', state: 'unfit', receivedBytes: 0, downBytesPerS: 0, trouble: 'it does not have it (404)' } as const;
+    const [notice] = viewOf({ ...DOWNLOADING, webServers: [unfit] }).notices;
+    expect(notice).toMatchObject({ tone: 'info', detail: 'site.example: it does not have it (404)' });
+    const stalled = viewOf({ ...DOWNLOADING, tracker: { status: 'unknown' }, stall: 'no-server', webServers: [unfit] });
+    expect(stalled.headline).toBe('Waiting for the web server');
+    expect(stalled.notices[0]?.detail).toContain('404');
+  });
+
   it('says that it goes on without the tracker, and when it tries again', () => {
     const lost = { ...DOWNLOADING, nowMs: 1_000, links: [{ id: '1', agent: '', role: 'parent', stripesDown: 1, stripesUp: 0, held: 1, receivedBytes: 0, sentBytes: 0, downBytesPerS: 0, upBytesPerS: 0, roundTripMs: null }] } as const;
     const [notice] = viewOf({ ...lost, tracker: { status: 'down', wasUp: true, reason: 'closed', retryAtMs: 4_900 } }).notices;

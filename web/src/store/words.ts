@@ -8,6 +8,7 @@
 
 import type { ContentFile, Problem } from '../engine/port.js';
 import { openingOf, type Opening } from '../playing/media.js';
+import { carriersOf, webServerLines, webTrouble, type PeerLine } from './carriers.js';
 import { formatBytes, formatCount, formatDuration, formatPercent, formatSpeed, percent } from './format.js';
 import { displayName } from './names.js';
 import { canRead, canSave, isBusy, isComplete, isFolder, type DownloadState, type LinkedPeer, type Stall } from './state.js';
@@ -23,17 +24,7 @@ export interface Notice {
 /** What the main button does; `null` if there is nothing to do now. */
 export type MainAction = 'start' | 'save' | null;
 
-/** One line of the list of peers. */
-export interface PeerLine {
-  readonly id: string;
-  readonly program: string;
-  readonly role: string;
-  /** Its share of what all connected peers brought, 0 to 1. */
-  readonly share: number;
-  readonly brought: string;
-  readonly given: string;
-  readonly speed: string;
-}
+export type { PeerLine } from './carriers.js';
 
 export interface View {
   readonly name: string;
@@ -105,8 +96,8 @@ export function viewOf(state: DownloadState, nameGiven = ''): View {
     play: playLabel(state),
     canSaveFolder: folder && canSave(state.phase),
     canStop: isBusy(state.phase),
-    peers: peerLines(state.links),
-    peersTitle: isComplete(state.phase) ? 'You are connected with' : 'Who carries it',
+    peers: peerLines(state),
+    peersTitle: peersTitle(state),
     passingOn: passingOn(state),
     verified: verified(state),
   };
@@ -178,9 +169,8 @@ function facts(state: DownloadState): string[] {
     case 'searching':
       return peers > 0 ? [have, `connected with ${formatCount(peers, 'peer', 'peers')}`] : [have];
     case 'downloading': {
-      const senders = state.links.filter((link) => link.downBytesPerS > 0).length;
-      const from = peers > 0 ? [`from ${formatCount(senders || peers, 'peer', 'peers')}`] : [];
-      return [have, formatSpeed(state.downBytesPerS), ...from];
+      const carriers = carriersOf(state);
+      return [have, formatSpeed(state.downBytesPerS), ...(carriers ? [`from ${carriers}`] : [])];
     }
     case 'saving':
       return [`${formatBytes(state.savedBytes)} of ${size} written`];
@@ -210,6 +200,11 @@ const STALLS: Record<Stall, { readonly headline: string; readonly title: string;
     headline: 'No contact with the tracker',
     title: 'The tracker, which introduces you to others, does not answer.',
     advice: 'Check whether other sites open. If they do, the tracker itself may be down for a while. This page goes on trying.',
+  },
+  'no-server': {
+    headline: 'Waiting for the web server',
+    title: 'The web server that has this file does not give it right now.',
+    advice: 'Check whether other sites open. If they do, the server itself may be down for a while. This page goes on trying.',
   },
   starved: {
     headline: 'Waiting for more',
@@ -247,16 +242,22 @@ function notices(state: DownloadState): Notice[] {
   } else if (busy && state.waiting) {
     add('warning', TRACKER_SILENT, `${again(state.waiting.retryAtMs, state.nowMs)}.`, state.waiting.reason);
   } else if (busy && state.stall) {
-    add('warning', STALLS[state.stall].title, STALLS[state.stall].advice, state.tracker.status === 'down' ? state.tracker.reason : '');
+    const reasons = [state.tracker.status === 'down' ? state.tracker.reason : '', webTrouble(state.webServers)];
+    add('warning', STALLS[state.stall].title, STALLS[state.stall].advice, reasons.filter((reason) => reason !== '').join('; '));
   } else if (state.tracker.status === 'down' && busy) {
     const { retryAtMs, reason, wasUp } = state.tracker;
-    const connected = state.links.length > 0;
-    const goesOn = connected ? 'Your download goes on with those who are connected.' : '';
+    const fromWeb = state.webServers.some(({ state: doing }) => doing === 'fetching');
+    const connected = state.links.length > 0 || fromWeb;
+    const goesOn = fromWeb ? 'Your download goes on from the web server.' : connected ? 'Your download goes on with those who are connected.' : '';
     if (retryAtMs === null) add('warning', 'The tracker sent us away.', goesOn, reason);
     else {
       const trying = `${connected ? 'Your download goes on; ' : ''}${again(retryAtMs, state.nowMs, !connected)}.`;
       add('warning', wasUp ? 'Lost contact with the tracker.' : TRACKER_SILENT, trying, reason);
     }
+  }
+  const unfit = state.webServers.filter((server) => server.state === 'unfit');
+  if (busy && !state.stall && unfit.length > 0) {
+    add('info', 'The web server is of no use here.', 'The file comes from people who have it.', webTrouble(unfit));
   }
   if (busy && state.resumedBytes > 0 && state.content && state.content.sizeBytes > 0) {
     const share = state.resumedBytes / state.content.sizeBytes;
@@ -331,9 +332,14 @@ const ROLES: Record<LinkedPeer['role'], string> = {
   lateral: 'fills gaps with you',
 };
 
-function peerLines(links: readonly LinkedPeer[]): PeerLine[] {
-  const totalBytes = links.reduce((sum, link) => sum + link.receivedBytes, 0);
-  return [...links]
+function peersTitle({ phase, links }: DownloadState): string {
+  if (!isComplete(phase)) return 'Who carries it';
+  return links.length > 0 ? 'You are connected with' : 'Who carried it';
+}
+
+function peerLines({ links, webServers }: DownloadState): PeerLine[] {
+  const totalBytes = [...links, ...webServers].reduce((sum, carrier) => sum + carrier.receivedBytes, 0);
+  const peers = [...links]
     .sort((a, b) => b.receivedBytes - a.receivedBytes || b.sentBytes - a.sentBytes || a.id.localeCompare(b.id))
     .map((link) => ({
       id: link.id,
@@ -344,6 +350,7 @@ function peerLines(links: readonly LinkedPeer[]): PeerLine[] {
       given: link.sentBytes > 0 ? `got ${formatBytes(link.sentBytes)} from you` : '',
       speed: link.downBytesPerS > 0 ? formatSpeed(link.downBytesPerS) : link.upBytesPerS > 0 ? `${formatSpeed(link.upBytesPerS)} up` : '',
     }));
+  return [...webServerLines(webServers, totalBytes), ...peers];
 }
 
 /** `pleach/0.1.0` reads `Pleach 0.1.0`; others as they are. A stranger wrote it: no marks, not too long. */
@@ -385,7 +392,7 @@ export function announcement(before: DownloadState, state: DownloadState, view: 
   }
   if (state.tracker.status === 'up' && before.tracker.status === 'down') return 'The tracker is back.';
   if (state.phase === 'downloading') {
-    if (before.phase !== 'downloading') return `Downloading from ${formatCount(state.links.length, 'peer', 'peers')}.`;
+    if (before.phase !== 'downloading') return `Downloading from ${carriersOf(state) || 'those who have it'}.`;
     const quarter = Math.floor(percent(state.progress) / 25);
     if (quarter > Math.floor(percent(before.progress) / 25)) return view.progressText;
   }

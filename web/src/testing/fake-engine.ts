@@ -37,6 +37,7 @@ export const FAKE_STATS: EngineStats = {
   swarmPeers: 1,
   swarmSeeders: 0,
   links: [],
+  sources: [],
 };
 
 export function fakeLink(link: Partial<EngineLink> & { readonly link: number }): EngineLink {

@@ -1,12 +1,13 @@
 //! `pleach get LINK`: fetch, verify, write, resume; and pass on meanwhile.
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::HumanBytes;
 use pleach_core::content::{HashTree, Manifest};
-use pleach_core::peer::{Event, Phase, Start, Stats};
+use pleach_core::peer::{Event, Phase, SourceState, Start, Stats};
 use pleach_native::link::LinkConfig;
 use pleach_native::node::{Events, Node, NodeConfig, NodeHandle};
 use pleach_native::store::{Download, DownloadConfig, Scratch, ScratchReader, SourceFiles, Store};
@@ -33,7 +34,7 @@ pub(crate) async fn run(args: GetArgs, ui: &Ui, mut interrupt: Interrupt) -> Res
     let source = Source::parse(&args.link)?;
     let patience = if args.timeout.is_zero() { FOR_EVER } else { args.timeout };
     let target = tokio::select! {
-        target = source.resolve(args.tracker.as_deref(), patience, ui) => target?,
+        target = source.resolve(args.tracker.as_deref(), |web| args.web.choose(web), patience, ui) => target?,
         error = interrupt.error() => return Err(error),
     };
     tokio::select! {
@@ -153,6 +154,9 @@ struct Transfer {
     telling: Telling,
     /// What the tracker's socket last broke of, if it is broken.
     tracker_trouble: Option<String>,
+    has_tracker: bool,
+    /// Web servers of which it was said that they are of no use.
+    unfit: BTreeSet<String>,
 }
 
 impl Transfer {
@@ -167,9 +171,11 @@ impl Transfer {
             }
         };
         let upload_bytes_per_s = args.upload_limit.map(|limit| limit.as_u64());
+        let has_tracker = target.tracker.is_some();
         let (node, events) = Node::start(NodeConfig {
-            tracker_url: target.tracker_url()?,
-            manifest_url: target.manifest_url()?,
+            tracker: target.tracker,
+            web: target.web,
+            source_bytes_per_s: args.web.source_limit.map(|limit| limit.as_u64()),
             manifest: target.manifest,
             start,
             store,
@@ -194,6 +200,8 @@ impl Transfer {
             until,
             telling,
             tracker_trouble,
+            has_tracker,
+            unfit: BTreeSet::new(),
         })
     }
 
@@ -240,6 +248,7 @@ impl Transfer {
                 _ = tick.tick() => {
                     let stats = self.stats.borrow_and_update().clone();
                     bar.show(stats.have_bytes, ui::describe_download(&stats));
+                    self.tell_unfit(&stats, ui);
                     self.telling.progress(&stats, self.node.first_packet());
                     // While an earlier run's data is read, the disk sets the pace and nobody else.
                     if stats.have_bytes > best_bytes || stats.phase == Phase::Checking {
@@ -273,10 +282,23 @@ impl Transfer {
         }
     }
 
+    /// Says once of each web server that it is of no use, and why.
+    fn tell_unfit(&mut self, stats: &Stats, ui: &Ui) {
+        for source in stats.sources.iter().filter(|source| source.state == SourceState::Unfit) {
+            if self.unfit.insert(source.url.clone()) {
+                let reason = source.trouble.as_deref().unwrap_or("nothing may be taken from it");
+                ui.say(format_args!("{} is not used: {reason}", source.url));
+            }
+        }
+    }
+
     /// Why patience ended, as far as it can be told.
     fn nobody(&self, stats: &Stats) -> Error {
         let waited = ui::duration(self.patience);
+        let web = stats.sources.iter().find_map(|source| Some((&source.url, source.trouble.as_ref()?)));
+        let web = web.map(|(url, trouble)| format!("; {url}: {trouble}")).unwrap_or_default();
         let reason = match &self.tracker_trouble {
+            None if !self.has_tracker => "there is no tracker, and the web server gives nothing".into(),
             Some(reason) => format!("the tracker is not reached: {reason}"),
             None if stats.swarm_peers <= 1 => "nobody else is there who has it".into(),
             None if stats.links.is_empty() => {
@@ -286,7 +308,7 @@ impl Transfer {
             None if stats.swarm_seeders == 0 => "nobody there has all of it".into(),
             None => "the peers there send nothing".into(),
         };
-        Error::new(Code::NotFound, format!("nothing came for {waited}: {reason}"))
+        Error::new(Code::NotFound, format!("nothing came for {waited}: {reason}{web}"))
             .hint("--timeout SECONDS waits longer, --timeout 0 for ever")
     }
 
@@ -309,9 +331,10 @@ impl Transfer {
         let speed = ui::speed((stats.received_bytes as f64 / time.as_secs_f64().max(0.001)) as u64);
         let size = HumanBytes(self.size_bytes);
         let time = ui::duration(time);
+        let carriers = ui::describe_carriers(&stats);
         match &self.out {
-            Some(out) => ui.say(format_args!("{}: {size}, verified, in {time} ({speed})", out.display())),
-            None => ui.say(format_args!("{size} written, verified, in {time} ({speed})")),
+            Some(out) => ui.say(format_args!("{}: {size}, verified, in {time} ({speed}){carriers}", out.display())),
+            None => ui.say(format_args!("{size} written, verified, in {time} ({speed}){carriers}")),
         }
     }
 

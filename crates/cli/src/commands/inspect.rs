@@ -49,6 +49,7 @@ fn as_json(manifest: &Manifest, link: Option<&Link>) -> Value {
         "segments": manifest.segments(),
         "trackers": trackers(manifest, link),
         "sources": manifest.sources(),
+        "hashes": manifest.hashes(),
         "active_from_ms": manifest.active_from_ms(),
         "active_until_ms": manifest.active_until_ms(),
     })
@@ -78,6 +79,9 @@ fn as_text(manifest: &Manifest, link: Option<&Link>) -> String {
     }
     for source in manifest.sources() {
         row("source", source);
+    }
+    for hashes in manifest.hashes() {
+        row("hashes", hashes);
     }
     text.push_str(&segments_as_text(manifest));
     text.push_str(&files_as_text(manifest));

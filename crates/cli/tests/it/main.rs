@@ -13,3 +13,5 @@ mod publish;
 mod share_get;
 mod swarm;
 mod tracker;
+mod web;
+mod web_server;

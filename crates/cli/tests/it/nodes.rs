@@ -4,10 +4,10 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use pleach_core::content::{HashTree, Link, Manifest, TreeBuilder};
+use pleach_core::content::{HashTree, Link, Manifest, TreeBuilder, WebPlaces};
 use pleach_core::peer::{Event, Output, Start};
 use pleach_native::link::LinkConfig;
-use pleach_native::node::{Events, Node, NodeConfig, NodeHandle, OutputFilter};
+use pleach_native::node::{Events, Node, NodeConfig, NodeHandle, OutputFilter, TrackerUrls};
 use pleach_native::store::{Download, DownloadConfig, SourceFiles, Store};
 use pleach_tracker::{Server, ServerConfig};
 use tokio::task::JoinHandle;
@@ -50,10 +50,14 @@ fn node(
     let link = Link::new(&tracker.base, manifest.id(), Some(manifest.digest())).unwrap();
     Node::start(NodeConfig {
         manifest: manifest.clone(),
-        manifest_url: link.manifest_url().parse().unwrap(),
         start,
         store,
-        tracker_url: link.tracker_url().parse().unwrap(),
+        tracker: Some(TrackerUrls {
+            socket: link.tracker_url().parse().unwrap(),
+            manifest: link.manifest_url().parse().unwrap(),
+        }),
+        web: WebPlaces::default(),
+        source_bytes_per_s: None,
         slots: 4,
         upload_bytes_per_s: None,
         link: LinkConfig::default(),

@@ -12,6 +12,7 @@
 //!   "segments": [{ "offset_bytes": 0, "len_bytes": 1048576, "priority": 0 }],
 //!   "trackers": ["wss://example.org/ws"],
 //!   "sources": ["https://example.org/talk.mp4"],
+//!   "hashes": ["https://example.org/talk.mp4.pleach-hashes"],
 //!   "active_from_ms": 1924992000000,
 //!   "active_until_ms": 1956528000000,
 //!   "required": []
@@ -47,7 +48,7 @@ pub const MANIFEST_BYTES_MAX: usize = 1 << 20;
 pub const FILES_MAX: usize = 10_000;
 /// Most segments in one content.
 pub const SEGMENTS_MAX: usize = 16_384;
-/// Most trackers, and most sources.
+/// Most trackers, most sources, and most addresses of the hash list.
 pub const URLS_MAX: usize = 16;
 /// Longest media type, in bytes.
 const MEDIA_TYPE_BYTES_MAX: usize = 127;
@@ -58,7 +59,7 @@ const REQUIRED_BYTES_MAX: usize = 64;
 /// The last moment that a JavaScript `Date` can tell, in milliseconds since 1970.
 const MOMENT_MS_MAX: u64 = 8_640_000_000_000_000;
 /// What this version acts upon, and may therefore be required.
-const UNDERSTOOD: [&str; 6] = ["id", "size_bytes", "name", "files", "trackers", "sources"];
+const UNDERSTOOD: [&str; 7] = ["id", "size_bytes", "name", "files", "trackers", "sources", "hashes"];
 
 /// A parsed and valid manifest, with the bytes it was parsed from.
 #[derive(Clone)]
@@ -108,6 +109,8 @@ struct Fields {
     trackers: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     sources: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    hashes: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     active_from_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -324,6 +327,11 @@ impl Manifest {
         &self.fields.sources
     }
 
+    /// URLs, `http:` or `https:`, at which the content's hash list can be had ([`super::HashTree::learn_list`]).
+    pub fn hashes(&self) -> &[String] {
+        &self.fields.hashes
+    }
+
     /// From when on the content is to be had, in milliseconds since 1970.
     pub fn active_from_ms(&self) -> Option<u64> {
         self.fields.active_from_ms
@@ -369,6 +377,7 @@ impl ManifestBuilder {
             segments: Vec::new(),
             trackers: Vec::new(),
             sources: Vec::new(),
+            hashes: Vec::new(),
             active_from_ms: None,
             active_until_ms: None,
         };
@@ -404,6 +413,12 @@ impl ManifestBuilder {
     /// Adds a source.
     pub fn source(mut self, url: &str) -> Self {
         self.fields.sources.push(url.to_owned());
+        self
+    }
+
+    /// Adds an address of the hash list.
+    pub fn hashes(mut self, url: &str) -> Self {
+        self.fields.hashes.push(url.to_owned());
         self
     }
 
@@ -458,6 +473,7 @@ impl Fields {
         self.check_segments()?;
         check_urls("trackers", &self.trackers, &["ws", "wss"])?;
         check_urls("sources", &self.sources, &["http", "https"])?;
+        check_urls("addresses of the hash list", &self.hashes, &["http", "https"])?;
         if let Some(name) = &self.name {
             text::check_component(name).map_err(|reason| path_error(name, reason))?;
         }

@@ -8,6 +8,7 @@
 //!   order, and makes the proofs that the next peer needs.
 //! * [`GroupSet`], [`PacketSet`]: what is held.
 //! * [`Manifest`]: the description that an author publishes (`FILE.pleach`).
+//! * [`WebPlaces`]: where on the web its bytes are.
 //! * [`PacketOrder`]: which packets its author wants first.
 //! * [`Layout`]: which bytes of the content are in which of its files.
 //! * [`Segmentation`]: how an author cuts the content into segments, and which of them come first.
@@ -22,6 +23,7 @@ mod packet_set;
 mod segmentation;
 mod text;
 mod tree;
+mod web;
 
 pub use geometry::{
     ByteRange, CONTENT_BYTES_MAX, GROUP_BYTES, GROUP_BYTES_MAX, GROUP_BYTES_MIN, GROUPS_PER_PACKET, Geometry,
@@ -37,4 +39,8 @@ pub use order::PacketOrder;
 pub use packet_set::{GroupSet, PacketSet};
 pub use segmentation::{Emphasis, Segmentation, SegmentationError, cut_at};
 pub use text::cut_text;
-pub use tree::{HashTree, KnownNodes, NodeId, PROOF_NODES_MAX, ProofNode, TreeBuilder, VerifyError};
+pub use tree::{
+    HASH_LIST_BYTES_MAX, HashListError, HashTree, KnownNodes, NodeId, PROOF_NODES_MAX, ProofNode, TreeBuilder,
+    VerifyError,
+};
+pub use web::WebPlaces;

@@ -45,12 +45,14 @@ use store::NodeStore;
 mod builder;
 mod hash;
 mod journal;
+mod list;
 mod proof;
 mod shape;
 mod store;
 mod verify;
 
 pub use builder::TreeBuilder;
+pub use list::{HASH_LIST_BYTES_MAX, HashListError};
 pub use proof::KnownNodes;
 pub use verify::VerifyError;
 

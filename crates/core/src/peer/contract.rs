@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 use super::schedule::Want;
 use crate::content::{ByteRange, HashTree, Manifest};
-use crate::ids::{ContentId, LinkId, PeerId, ReadId, WriteId};
+use crate::ids::{ContentId, FetchId, LinkId, PeerId, ReadId, WriteId};
+use crate::wire::range::FetchOutcome;
 use crate::wire::signal::Signal;
 use crate::wire::tracker::{Role, StripeMask};
 
@@ -15,6 +16,13 @@ pub struct PeerConfig {
     pub manifest: Manifest,
     /// What is known of it at the start.
     pub start: Start,
+    /// Whether there is a tracker. Without one nobody is met, and all comes from the web.
+    pub has_tracker: bool,
+    /// Where on the web the content's bytes are. Those beyond [`URLS_MAX`](crate::content::URLS_MAX) are left out, and
+    /// all of them if the hash list would be longer than [`HASH_LIST_BYTES_MAX`](crate::content::HASH_LIST_BYTES_MAX).
+    pub sources: Vec<WebSource>,
+    /// Addresses at which the content's hash list may be, the likeliest first; as many at most.
+    pub hash_lists: Vec<String>,
     /// What program this is, for people; at most [`AGENT_BYTES_MAX`](crate::wire::tracker::AGENT_BYTES_MAX) bytes.
     pub agent: String,
     /// How many children it would feed at most, in all stripes together; 0 takes only.
@@ -25,6 +33,15 @@ pub struct PeerConfig {
     pub window_bytes_max: u32,
     /// Most bytes that wait for the store. At the bound no more credit is given, so that senders pause.
     pub store_backlog_bytes_max: usize,
+}
+
+/// A place on the web that has the content's bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebSource {
+    /// Its address, `http:` or `https:`.
+    pub url: String,
+    /// Most bytes a second to take from it; 0 takes none, `None` is no limit.
+    pub bytes_per_s: Option<u64>,
 }
 
 /// What a peer knows of the content when it starts.
@@ -111,6 +128,20 @@ pub enum Input {
         /// For people.
         reason: String,
     },
+    /// Bytes of a fetch came: those that were asked for, in order, in pieces of any size.
+    Fetched {
+        /// Which.
+        fetch: FetchId,
+        /// The next of them.
+        bytes: Bytes,
+    },
+    /// A fetch is over. Nothing more comes from it. Not said of one that was cancelled.
+    FetchEnded {
+        /// Which.
+        fetch: FetchId,
+        /// How.
+        outcome: FetchOutcome,
+    },
     /// The person at it changed what may be uploaded: 0 stops it, `None` lifts the limit.
     UploadLimit {
         /// Payload bytes a second.
@@ -187,6 +218,24 @@ pub enum Output {
         offset_bytes: u64,
         /// How many.
         len_bytes: u32,
+    },
+    /// Ask a web server for a range of what is at an address: [`range_header`](crate::wire::range::range_header) says
+    /// how, [`judge`](crate::wire::range::judge) what the answer is good for. Few redirects are followed. No bytes beyond
+    /// the range are given; time is the peer's affair.
+    Fetch {
+        /// Name of the fetch.
+        fetch: FetchId,
+        /// The address.
+        url: String,
+        /// Which bytes of what is there; at least one.
+        range: ByteRange,
+        /// How many there should be in all.
+        size_bytes: u64,
+    },
+    /// Give up a fetch.
+    CancelFetch {
+        /// Which.
+        fetch: FetchId,
     },
     /// Tell the application.
     Event(Event),
@@ -309,6 +358,36 @@ pub struct Stats {
     pub swarm_seeders: u32,
     /// Open links.
     pub links: Vec<LinkStats>,
+    /// The places on the web, as the configuration names them.
+    pub sources: Vec<SourceStats>,
+}
+
+/// One place on the web, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceStats {
+    /// Its address.
+    pub url: String,
+    /// What it is doing.
+    pub state: SourceState,
+    /// Verified bytes that came from it.
+    pub received_bytes: u64,
+    /// Received a second, over the last few seconds.
+    pub down_bytes_per_s: u64,
+    /// What went wrong there last, if something did since bytes came.
+    pub trouble: Option<String>,
+}
+
+/// What a place on the web is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceState {
+    /// Nothing is asked of it: others bring what is missing, or all is there.
+    Idle,
+    /// Bytes are on their way, or the hash list that it takes to verify them.
+    Fetching,
+    /// It was busy or out of reach, and will be asked again.
+    Resting,
+    /// It is of no use, and will not be asked again.
+    Unfit,
 }
 
 /// One open link, for people.
@@ -346,6 +425,9 @@ impl PeerConfig {
         Self {
             manifest,
             start,
+            has_tracker: true,
+            sources: Vec::new(),
+            hash_lists: Vec::new(),
             agent: String::new(),
             slots: 64,
             cache_bytes: 8 << 20,

@@ -9,7 +9,8 @@ use crate::content::{GROUPS_PER_PACKET, Geometry, GroupIndex, GroupSet, HashTree
 use crate::ids::{LinkId, ReadId, WriteId};
 use crate::time::Time;
 
-/// Where a packet came from: the link that completed it, or none for what was there at the start.
+/// Where a packet came from: the link that completed it, or none for what was there at the start or
+/// came from a web server.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Held {
     pub(super) packet: PacketIndex,
@@ -123,7 +124,7 @@ impl Holdings {
         &mut self,
         first: GroupIndex,
         payload: &Bytes,
-        from: LinkId,
+        from: Option<LinkId>,
         now: Time,
     ) -> (WriteId, u64, bool) {
         let packet = self.geometry.packet_of(first);
@@ -149,7 +150,7 @@ impl Holdings {
         }
         if completed {
             self.tree.forget_groups(packet);
-            self.packet_completed(packet, Some(from));
+            self.packet_completed(packet, from);
         }
         (write, offset_bytes, completed)
     }

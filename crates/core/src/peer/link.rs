@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::claiming::Claim;
 use super::meter::Meter;
 use super::schedule::place_at;
 use super::uplink::AckTime;
@@ -156,6 +157,8 @@ pub(super) struct Link {
     pub(super) close_by: Option<Time>,
     /// The far end said good-bye: its going is no loss to report.
     pub(super) said_goodbye: bool,
+    /// What it says that it is fetching from web servers.
+    pub(super) claim: Claim,
     pub(super) sending: Sending,
     pub(super) receiving: Receiving,
 }
@@ -184,6 +187,7 @@ impl Link {
             round_trip_min: None,
             close_by: None,
             said_goodbye: false,
+            claim: Claim::default(),
             sending: Sending::new(geometry),
             receiving: Receiving::new(geometry, window_bytes_max, now),
         }

@@ -175,6 +175,9 @@ impl Peer {
         self.event(Event::LinkUp { link: id, peer });
         self.say_hello(id);
         self.grant(id);
+        if self.has_told_fetches() {
+            self.tell_fetches_to(id);
+        }
         self.ping(id, now);
         self.resubscribe(now);
         self.pull(now);
@@ -206,6 +209,7 @@ impl Peer {
             LinkMessage::Goodbye => self.far_leaves(id),
             LinkMessage::Order(order) => self.far_orders(id, &order, now),
             LinkMessage::Word(word) => self.far_says(id, word),
+            LinkMessage::Fetching { packets } => self.far_fetches(id, &packets, now),
             LinkMessage::Hello { .. } | LinkMessage::Unknown => {}
         }
     }
@@ -314,6 +318,7 @@ impl Peer {
         }
         self.resubscribe(now);
         self.pull(now);
+        self.fetch_more(now);
     }
 }
 

@@ -34,6 +34,11 @@ impl Meter {
         self.total_bytes
     }
 
+    /// How long ago the first byte came; zero if none did.
+    pub(super) fn age(&self, now: Time) -> Duration {
+        self.since.map_or(Duration::ZERO, |since| now - since)
+    }
+
     /// Bytes a second, over the last three seconds or since the first byte if that is shorter.
     pub(super) fn bytes_per_s(&self, now: Time) -> u64 {
         let mut turned = self.clone();

@@ -22,14 +22,21 @@
 //! * `uplink`: how much may be in flight, and whose turn it is
 //! * `schedule`: what is to come first
 //! * `pulling`: stealing what no feeder brings in time
+//! * `fetching`: web servers as sources: what comes from them
+//! * `choosing`: what they are asked for, and what is left to peers
+//! * `claiming`: telling neighbours what is fetched, and leaving them what they fetch
 //! * `checking`: reading what an earlier run left
-//! * `holdings`, `link`, `meter`, `timers`: the state these work on
+//! * `holdings`, `limit`, `link`, `meter`, `source`, `timers`: the state these work on
 
 mod carrying;
 mod checking;
+mod choosing;
+mod claiming;
 pub mod contract;
 mod feeding;
+mod fetching;
 mod holdings;
+mod limit;
 mod link;
 mod linking;
 mod meter;
@@ -38,6 +45,7 @@ mod receiving;
 mod schedule;
 mod sending;
 mod session;
+mod source;
 mod standby;
 mod timers;
 mod uplink;
@@ -49,7 +57,9 @@ use bytes::Bytes;
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-pub use contract::{Event, Failure, Input, LinkStats, Output, PeerConfig, Phase, Start, Stats};
+pub use contract::{
+    Event, Failure, Input, LinkStats, Output, PeerConfig, Phase, SourceState, SourceStats, Start, Stats, WebSource,
+};
 pub use schedule::{WANTS_MAX, Want};
 pub use timers::Reason;
 
@@ -60,7 +70,9 @@ use crate::wire::link::LinkMessage;
 use crate::wire::tracker::{Role, ToTracker};
 use carrying::Carrying;
 use checking::Checking;
+use claiming::Told;
 use feeding::Feeding;
+use fetching::Fetching;
 use holdings::Holdings;
 use link::Link;
 use meter::Meter;
@@ -119,6 +131,8 @@ pub struct Peer {
     completed: bool,
     schedule: Schedule,
     pulling: Pulling,
+    fetching: Fetching,
+    told_fetches: Told,
     uplink: Uplink,
     totals: Totals,
     payload_at: Option<Time>,
@@ -158,6 +172,8 @@ impl Peer {
             completed: false,
             schedule: Schedule::new(geometry, PacketOrder::new(geometry, config.manifest.segments())),
             pulling: Pulling::new(geometry, salt),
+            fetching: Fetching::new(&config, geometry, now),
+            told_fetches: Told::default(),
             uplink: Uplink::default(),
             totals: Totals::default(),
             payload_at: None,
@@ -185,6 +201,8 @@ impl Peer {
             Input::WriteFailed { reason, .. } => self.fail(Failure::Store(reason), now),
             Input::ReadDone { read, bytes } => self.read_done(read, &bytes, now),
             Input::ReadFailed { read, reason } => self.read_failed(read, reason, now),
+            Input::Fetched { fetch, bytes } => self.fetched(fetch, &bytes, now),
+            Input::FetchEnded { fetch, outcome } => self.fetch_ended(fetch, outcome, now),
             Input::UploadLimit { bytes_per_s } => self.set_upload_limit(bytes_per_s, now),
             Input::Want { wants } => self.want(&wants, now),
             Input::Stop => self.stop(now),
@@ -200,6 +218,7 @@ impl Peer {
                 Reason::Announce => self.announce_all(now),
                 Reason::Maintain => self.maintain(now),
                 Reason::Pull => self.pull(now),
+                Reason::Fetch => self.look_at_fetches(now),
                 Reason::Upload => self.pump_all(now),
                 Reason::Stop => self.stopped(),
             }
@@ -245,6 +264,7 @@ impl Peer {
                 .filter(|(_, link)| link.is_open())
                 .map(|(id, _)| self.link_stats(*id, now))
                 .collect(),
+            sources: self.source_stats(now),
         }
     }
 
@@ -311,6 +331,8 @@ impl Peer {
         self.timers.set(Reason::Maintain, now + MAINTAIN);
         self.note_if_complete(now);
         self.connect_tracker(now);
+        self.fetching.began = now;
+        self.fetch_more(now);
     }
 
     /// Says so, once, when everything is verified and written.
@@ -342,6 +364,8 @@ impl Peer {
             link.receiving.look();
         }
         self.pull(now);
+        self.look_at_claims(now);
+        self.look_at_fetches(now);
         // What was in flight to a far end that is gone no longer counts.
         self.pump_all(now);
     }
@@ -398,6 +422,7 @@ impl Peer {
         self.timers.clear_all();
         self.timers.set(Reason::Stop, now + STOP);
         self.leave_tracker();
+        self.cancel_fetches();
         for id in self.links.keys().copied().collect::<Vec<_>>() {
             self.close_link(id);
         }

@@ -122,7 +122,7 @@ impl Pulling {
         *copies = if has { copies.saturating_add(1) } else { copies.saturating_sub(1) };
     }
 
-    fn copies_of(&self, packet: PacketIndex) -> u8 {
+    pub(super) fn copies_of(&self, packet: PacketIndex) -> u8 {
         self.copies.get(packet.get() as usize).copied().unwrap_or(0)
     }
 
@@ -141,8 +141,8 @@ impl Pulling {
 
 /// What a feeder is about to push, while a plan is made.
 #[derive(Clone, Copy, Default)]
-struct Feeder {
-    link: Option<LinkId>,
+pub(super) struct Feeder {
+    pub(super) link: Option<LinkId>,
     /// Bytes a second that it brings of one stripe.
     bytes_per_s: u64,
     /// Bytes that it has to push of the stripe before the packet in question.
@@ -150,12 +150,12 @@ struct Feeder {
     /// Bytes that it may have on their way already.
     granted_bytes: u64,
     /// It brought nothing lately.
-    is_stalled: bool,
+    pub(super) is_stalled: bool,
 }
 
 impl Feeder {
     /// Whether the next packet of so many bytes would come later than in so long.
-    fn is_late(&mut self, packet_bytes: u64, within: Duration) -> bool {
+    pub(super) fn is_late(&mut self, packet_bytes: u64, within: Duration) -> bool {
         self.ahead_bytes += packet_bytes;
         self.ahead_bytes > self.granted_bytes
             && u128::from(self.ahead_bytes) * 1_000 > u128::from(self.bytes_per_s) * within.as_millis()
@@ -248,6 +248,10 @@ impl Peer {
                 continue;
             }
             known.insert(packet);
+            if self.fetching.is_coming(self.geometry.packet_range(packet).start, now) {
+                is_left = true;
+                continue;
+            }
             if asked.get(&packet).copied().unwrap_or(false) {
                 continue;
             }
@@ -300,7 +304,7 @@ impl Peer {
     }
 
     /// Packets that are asked for, and whether an answer is still to be waited for.
-    fn asked_elsewhere(&self, now: Time) -> BTreeMap<PacketIndex, bool> {
+    pub(super) fn asked_elsewhere(&self, now: Time) -> BTreeMap<PacketIndex, bool> {
         let mut asked: BTreeMap<PacketIndex, (usize, bool)> = BTreeMap::new();
         for link in self.links.values() {
             for (packet, request) in &link.receiving.outstanding {
@@ -313,7 +317,7 @@ impl Peer {
     }
 
     /// The live feeders by stripe, with what they bring.
-    fn feeders(&self, now: Time) -> [Feeder; STRIPES_MAX as usize] {
+    pub(super) fn feeders(&self, now: Time) -> [Feeder; STRIPES_MAX as usize] {
         let mut feeders = [Feeder::default(); STRIPES_MAX as usize];
         for stripe in 0..self.feeding.stripes {
             let feeder = self.feeding.feeder(stripe);
@@ -358,7 +362,7 @@ impl Peer {
     }
 
     /// The stripe of a packet.
-    fn stripe_of(&self, packet: PacketIndex) -> u8 {
+    pub(super) fn stripe_of(&self, packet: PacketIndex) -> u8 {
         self.feeding.stripe_of(self.schedule.order().place_of(packet))
     }
 
@@ -413,9 +417,9 @@ impl Peer {
     }
 
     /// A packet that was asked for has begun to come: its feeder need not push it.
-    pub(super) fn decline(&mut self, from: LinkId, packet: PacketIndex) {
+    pub(super) fn decline(&mut self, from: Option<LinkId>, packet: PacketIndex) {
         let feeder = self.feeding.feeder(self.stripe_of(packet));
-        let Some(id) = feeder.filter(|id| *id != from) else { return };
+        let Some(id) = feeder.filter(|id| Some(*id) != from) else { return };
         let Some(link) = self.links.get_mut(&id).filter(|link| link.is_open()) else { return };
         if link.receiving.declined.insert(packet) {
             let packets = vec![Run { first: packet.get(), count: 1 }];
@@ -430,7 +434,8 @@ impl Peer {
         // What the new feeder itself was asked for it shall bring.
         let others = self.links.iter().filter(|(other, _)| **other != id);
         let asked = others.flat_map(|(_, link)| link.receiving.outstanding.keys().copied());
-        let mut coming: Vec<u32> = asked.filter(of_stripes).map(PacketIndex::get).collect();
+        let fetched = self.fetched_packets().into_iter().filter_map(|index| self.packet(index));
+        let mut coming: Vec<u32> = asked.chain(fetched).filter(of_stripes).map(PacketIndex::get).collect();
         let packet_bytes = u64::from(self.geometry.packet_bytes());
         for link in before.iter().filter_map(|before| self.links.get(before)) {
             let way = link.receiving.granted_bytes.saturating_sub(link.receiving.payload_bytes) / packet_bytes;
@@ -478,11 +483,11 @@ impl Peer {
     }
 
     /// A packet is whole: nobody else need bring it.
-    pub(super) fn end_requests(&mut self, packet: PacketIndex, from: LinkId) {
+    pub(super) fn end_requests(&mut self, packet: PacketIndex, from: Option<LinkId>) {
         self.pulling.askable.remove(packet);
         let mut others = Vec::new();
         for (id, link) in &mut self.links {
-            if link.receiving.outstanding.remove(&packet).is_some() && *id != from {
+            if link.receiving.outstanding.remove(&packet).is_some() && Some(*id) != from {
                 others.push(*id);
             }
         }
@@ -507,7 +512,7 @@ impl Peer {
 }
 
 /// How long a feeder may take for what is due.
-fn time_left(due: Time, now: Time) -> Duration {
+pub(super) fn time_left(due: Time, now: Time) -> Duration {
     (due.max(now) - now).saturating_sub(DUE_MARGIN).clamp(DUE_MIN, SOON)
 }
 

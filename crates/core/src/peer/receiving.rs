@@ -1,7 +1,10 @@
 //! What comes in: verified, kept, passed on at once, and acknowledged with new credit.
 
+use bytes::Bytes;
+
 use super::sending::ANNOUNCE_AFTER;
 use super::{Event, Life, Output, Peer, Reason};
+use crate::content::GroupIndex;
 use crate::ids::{LinkId, WriteId};
 use crate::time::Time;
 use crate::wire::link::{Data, LinkMessage};
@@ -28,7 +31,7 @@ impl Peer {
             return self.lied(id, payload_bytes, now);
         }
         if is_new {
-            self.keep(id, data, now);
+            self.keep(Some(id), data.first, &data.payload, now);
         } else {
             self.totals.wasted_bytes += payload_bytes;
             if self.holdings.has_packet(packet) {
@@ -71,19 +74,24 @@ impl Peer {
         self.drop_link(id, "it sent data that fails verification", now);
     }
 
-    /// Takes verified groups in: to the store, to those who subscribed, to the counters.
-    fn keep(&mut self, id: LinkId, data: &Data, now: Time) {
-        let packet = self.geometry.packet_of(data.first);
-        let (write, offset_bytes, completed) = self.holdings.insert(data.first, &data.payload, id, now);
-        self.outputs.push_back(Output::Write { write, offset_bytes, bytes: data.payload.clone() });
-        self.totals.received.add(data.payload.len() as u64, now);
+    /// Takes verified groups of one packet in, from a link or a web server: to the store, to those who subscribed, to the
+    /// counters.
+    pub(super) fn keep(&mut self, from: Option<LinkId>, first: GroupIndex, payload: &Bytes, now: Time) {
+        let packet = self.geometry.packet_of(first);
+        let (write, offset_bytes, completed) = self.holdings.insert(first, payload, from, now);
+        self.outputs.push_back(Output::Write { write, offset_bytes, bytes: payload.clone() });
+        self.totals.received.add(payload.len() as u64, now);
         self.payload_at = Some(now);
-        if completed || self.links.get(&id).is_some_and(|link| link.receiving.outstanding.contains_key(&packet)) {
-            self.decline(id, packet);
+        let link = from.and_then(|id| self.links.get(&id));
+        if completed || link.is_some_and(|link| link.receiving.outstanding.contains_key(&packet)) {
+            self.decline(from, packet);
         }
         if completed {
-            self.note_has_packet(id, packet);
-            self.end_requests(packet, id);
+            if let Some(id) = from {
+                self.note_has_packet(id, packet);
+                self.end_fetches(packet);
+            }
+            self.end_requests(packet, from);
         }
         self.offer(packet, now);
         if self.holdings.has_all_groups() {
@@ -116,6 +124,7 @@ impl Peer {
             for id in self.links.keys().copied().collect::<Vec<_>>() {
                 self.grant(id);
             }
+            self.fetch_more(now);
         }
         self.note_if_complete(now);
         self.stop_if_closed();

@@ -183,6 +183,7 @@ impl Peer {
         self.pulling.forget_plan();
         self.resubscribe(now);
         self.pull(now);
+        self.fetch_more(now);
     }
 
     /// A packet can be read: whoever waits for it is told.

@@ -9,10 +9,10 @@
 
 use core::time::Duration;
 
+use super::limit::RateLimit;
 use super::link::REQUESTED_MAX;
 use super::linking::runs_of;
 use super::schedule::step_of;
-use super::uplink::UploadLimit;
 use super::{Life, Peer, Reason};
 use crate::content::{GroupSet, PROOF_NODES_MAX, PacketIndex};
 use crate::ids::LinkId;
@@ -48,7 +48,7 @@ enum Sent {
 
 impl Peer {
     pub(super) fn set_upload_limit(&mut self, bytes_per_s: Option<u64>, now: Time) {
-        self.uplink.limit = UploadLimit::new(bytes_per_s, now);
+        self.uplink.limit = RateLimit::new(bytes_per_s, now);
         self.timers.clear(Reason::Upload);
         self.pump_all(now);
     }

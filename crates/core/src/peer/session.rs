@@ -60,6 +60,16 @@ impl Session {
         self.state == State::Up
     }
 
+    /// Whether an attempt to reach it has failed and none has succeeded since.
+    pub(super) fn is_out_of_reach(&self) -> bool {
+        self.state == State::Refused || (self.state != State::Up && self.attempts > 0)
+    }
+
+    /// Whether it says that nobody else is there.
+    pub(super) fn is_alone(&self) -> bool {
+        self.is_up() && self.swarm_size.0 == 1
+    }
+
     pub(super) fn swarm_size(&self) -> (u32, u32) {
         self.swarm_size
     }
@@ -67,6 +77,9 @@ impl Session {
 
 impl Peer {
     pub(super) fn connect_tracker(&mut self, now: Time) {
+        if !self.config.has_tracker {
+            return;
+        }
         self.session.state = State::Connecting;
         self.outputs.push_back(Output::ConnectTracker);
         self.timers.set(Reason::Tracker, now + CONNECT_MAX);
@@ -121,7 +134,10 @@ impl Peer {
             FromTracker::Plan { open, close } => self.follow_plan(&open, &close, now),
             FromTracker::Signal { from, session, signal } => self.carried_signal(from, session, signal, now),
             FromTracker::Carry(order) => self.pass_on(order),
-            FromTracker::Swarm { peers, seeders } => self.session.swarm_size = (peers, seeders),
+            FromTracker::Swarm { peers, seeders } => {
+                self.session.swarm_size = (peers, seeders);
+                self.fetch_more(now);
+            }
             FromTracker::Ping => self.tell_tracker(&ToTracker::Pong),
             FromTracker::Unknown => {}
         }
@@ -175,6 +191,7 @@ impl Peer {
         let retry_ms = base_ms / 2 + self.rng.random_range(0..=base_ms);
         self.timers.set(Reason::Tracker, now + Duration::from_millis(retry_ms));
         self.event(Event::TrackerDown { reason, retry_ms: Some(retry_ms) });
+        self.fetch_more(now);
     }
 
     fn refused(&mut self, code: Refusal, message: String, retry_ms: Option<u32>, now: Time) {
@@ -186,7 +203,9 @@ impl Peer {
         self.session.state = State::Refused;
         self.timers.clear(Reason::Tracker);
         self.event(Event::TrackerDown { reason: message.clone(), retry_ms: None });
-        if self.links.is_empty() {
+        if self.fetching.is_possible() {
+            self.fetch_more(now);
+        } else if self.links.is_empty() {
             self.fail(Failure::Refused(message), now);
         }
     }

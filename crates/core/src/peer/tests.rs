@@ -3,6 +3,7 @@
 
 mod carrying;
 mod discipline;
+mod fetching;
 mod recovery;
 mod schedule;
 mod standing_by;
@@ -12,11 +13,12 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 
 use super::{Event, Failure, Input, Output, Peer, PeerConfig, Phase, Start};
-use crate::content::{HashTree, Manifest, TreeBuilder};
-use crate::ids::{ConnectionId, LinkId, PeerId};
+use crate::content::{ByteRange, HashTree, Manifest, TreeBuilder};
+use crate::ids::{ConnectionId, FetchId, LinkId, PeerId};
 use crate::time::Time;
 use crate::tracker::{self, Tracker, TrackerConfig};
 use crate::wire::link::LinkMessage;
+use crate::wire::range::FetchOutcome;
 use crate::wire::signal::Signal;
 
 /// Room of a simulated channel, as an adapter would report it.
@@ -41,11 +43,48 @@ struct Node {
     deaf: bool,
 }
 
+/// A web server without delays, which has the content and its hash list.
+struct Web {
+    /// What was asked for, by whom.
+    asked: Vec<(usize, ByteRange)>,
+    /// What it has at the content's address; as long as the content.
+    content: Vec<u8>,
+    is_down: bool,
+    /// How much of each answer it sends every 100 ms; `None`: all at once.
+    bytes_per_tick: Option<u64>,
+    /// Answers that are being sent: to whom, and what is left of them.
+    pending: BTreeMap<(usize, FetchId), (bool, ByteRange)>,
+    /// Bytes of the content that were sent.
+    sent_bytes: u64,
+    ticked: Time,
+}
+
+impl Web {
+    const TICK: core::time::Duration = core::time::Duration::from_millis(100);
+
+    fn new(content: Vec<u8>) -> Self {
+        Self {
+            asked: Vec::new(),
+            content,
+            is_down: false,
+            bytes_per_tick: None,
+            pending: BTreeMap::new(),
+            sent_bytes: 0,
+            ticked: Time::ZERO,
+        }
+    }
+
+    fn next_tick(&self) -> Option<Time> {
+        (!self.pending.is_empty()).then(|| self.ticked + Self::TICK)
+    }
+}
+
 struct World {
     content: Vec<u8>,
     manifest: Manifest,
     tree: HashTree,
     tracker: Option<Tracker>,
+    web: Web,
     nodes: Vec<Node>,
     /// Whether what is said before the far end's channel is open is lost, as some stacks have it.
     loses_early: bool,
@@ -73,6 +112,7 @@ impl World {
         let manifest = Manifest::of_file("file.bin", None, tree.root(), size as u64).expect("valid");
         let tracker = Some(Tracker::new(config, [7; 32], Time::ZERO));
         Self {
+            web: Web::new(content.clone()),
             content,
             manifest,
             tree,
@@ -95,10 +135,15 @@ impl World {
     }
 
     fn add_with_store(&mut self, start: Start, slots: u8, stored: Vec<u8>) -> usize {
+        self.add_with(start, slots, stored, |_| {})
+    }
+
+    fn add_with(&mut self, start: Start, slots: u8, stored: Vec<u8>, configure: impl FnOnce(&mut PeerConfig)) -> usize {
         let mut config = PeerConfig::new(self.manifest.clone(), start);
         config.slots = slots;
         config.cache_bytes = self.cache_bytes;
         config.agent = "test".to_owned();
+        configure(&mut config);
         let number = self.nodes.len();
         let peer = Peer::new(config, [number as u8 + 1; 32], self.now);
         self.nodes.push(Node {
@@ -222,6 +267,48 @@ impl World {
             Output::AppendRecord(bytes) => self.nodes[node].record.extend_from_slice(&bytes),
             Output::Event(event) => self.nodes[node].events.push(event),
             Output::OpenLink { .. } | Output::UploadManifest => {}
+            Output::Fetch { fetch, url, range, .. } => self.serve(node, fetch, &url, range),
+            Output::CancelFetch { fetch } => drop(self.web.pending.remove(&(node, fetch))),
+        }
+    }
+
+    /// The web server answers, in pieces that fit nothing.
+    fn serve(&mut self, node: usize, fetch: FetchId, url: &str, range: ByteRange) {
+        self.web.asked.push((node, range));
+        if self.web.is_down {
+            let outcome = FetchOutcome::Unreachable { reason: "connection refused".to_owned() };
+            return self.give(node, Input::FetchEnded { fetch, outcome });
+        }
+        if self.web.pending.is_empty() {
+            self.web.ticked = self.now;
+        }
+        self.web.pending.insert((node, fetch), (url.ends_with("-hashes"), range));
+        if self.web.bytes_per_tick.is_none() {
+            self.send_piece(node, fetch, u64::MAX);
+        }
+    }
+
+    /// Sends the next of all answers that are being sent slowly.
+    fn tick_web(&mut self) {
+        self.web.ticked = self.now;
+        for (node, fetch) in self.web.pending.keys().copied().collect::<Vec<_>>() {
+            self.send_piece(node, fetch, self.web.bytes_per_tick.unwrap_or(u64::MAX));
+        }
+    }
+
+    fn send_piece(&mut self, node: usize, fetch: FetchId, most_bytes: u64) {
+        let Some((is_list, range)) = self.web.pending.remove(&(node, fetch)) else { return };
+        let bytes = if is_list { self.tree.hash_list().unwrap() } else { self.web.content.clone() };
+        let end = range.start.saturating_add(most_bytes).min(range.end);
+        if end < range.end {
+            self.web.pending.insert((node, fetch), (is_list, ByteRange { start: end, ..range }));
+        }
+        for piece in bytes[range.start as usize..end as usize].chunks(40_000) {
+            self.web.sent_bytes += if is_list { 0 } else { piece.len() as u64 };
+            self.give(node, Input::Fetched { fetch, bytes: Bytes::copy_from_slice(piece) });
+        }
+        if end == range.end {
+            self.give(node, Input::FetchEnded { fetch, outcome: FetchOutcome::Done });
         }
     }
 
@@ -291,7 +378,7 @@ impl World {
         loop {
             let peers = self.nodes.iter().filter(|node| node.alive).filter_map(|node| node.peer.poll_timeout());
             let tracker = self.tracker.as_ref().and_then(Tracker::poll_timeout);
-            let next = peers.map(|(at, _)| at).chain(tracker.map(|(at, _)| at)).min();
+            let next = peers.map(|(at, _)| at).chain(tracker.map(|(at, _)| at)).chain(self.web.next_tick()).min();
             let Some(at) = next.filter(|at| *at <= end) else { break };
             self.now = self.now.max(at);
             for number in 0..self.nodes.len() {
@@ -302,6 +389,9 @@ impl World {
             }
             if let Some(tracker) = &mut self.tracker {
                 tracker.handle_timeout(self.now);
+            }
+            if self.web.next_tick().is_some_and(|at| at <= self.now) {
+                self.tick_web();
             }
             self.settle();
         }

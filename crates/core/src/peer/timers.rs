@@ -17,6 +17,8 @@ pub enum Reason {
     Maintain,
     /// What is worth asking for may have changed.
     Pull,
+    /// Web servers: one may be asked (again), or takes too long.
+    Fetch,
     /// The upload limit allows the next message.
     Upload,
     /// Closing takes too long: stop without it.
@@ -36,6 +38,11 @@ impl Timers {
     /// Sets a deadline unless one is set already.
     pub(super) fn set_if_unset(&mut self, reason: Reason, at: Time) {
         self.0.entry(reason).or_insert(at);
+    }
+
+    /// Sets a deadline, or moves it if this one is sooner.
+    pub(super) fn set_if_sooner(&mut self, reason: Reason, at: Time) {
+        self.0.entry(reason).and_modify(|set| *set = at.min(*set)).or_insert(at);
     }
 
     /// Takes a deadline away.

@@ -17,6 +17,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use super::limit::RateLimit;
 use super::link::{Link, ROUND_TRIP_ASSUMED, WINDOW_STEPS};
 use super::meter::Meter;
 use super::schedule::step_of;
@@ -46,8 +47,6 @@ const FLIGHT_PACKETS_MIN: u64 = 4;
 /// A far end that has acknowledged nothing for so many times as long as all that may be in flight takes is frozen or
 /// gone: what is on its way to it does not hold up the others.
 const FLIGHTS_MAX: u32 = 4;
-/// The upload limit's bucket holds so much, in seconds of the limit, and never less than one packet.
-const BURST_MS: u64 = 250;
 /// One that ceases to pass on what an origin sent to it alone may have done so already: others tell within so long.
 const DOUBT: Duration = Duration::from_secs(2);
 /// One far end is served up to so many times as fast as the mean, or as slow.
@@ -59,7 +58,7 @@ const LAG_PACKETS_MIN: u32 = 16;
 /// The state of the uplink.
 #[derive(Debug, Default)]
 pub(super) struct Uplink {
-    pub(super) limit: UploadLimit,
+    pub(super) limit: RateLimit,
     /// Payload as far ends acknowledge it.
     pub(super) acked: Meter,
     /// Service that the link which sent last had before: where a link that was idle joins in.
@@ -116,53 +115,6 @@ impl AckTime {
 /// Bytes that a rate brings in so long.
 fn carried(bytes_per_s: u64, span: Duration) -> u64 {
     u64::try_from(u128::from(bytes_per_s) * span.as_micros() / 1_000_000).unwrap_or(u64::MAX)
-}
-
-/// A person's limit on what is uploaded: a token bucket of bytes.
-#[derive(Debug, Default)]
-pub(super) struct UploadLimit {
-    bytes_per_s: Option<u64>,
-    tokens_bytes: u64,
-    filled_at: Time,
-}
-
-impl UploadLimit {
-    pub(super) fn new(bytes_per_s: Option<u64>, now: Time) -> Self {
-        Self { bytes_per_s, tokens_bytes: 0, filled_at: now }
-    }
-
-    /// Whether nothing may be uploaded at all.
-    pub(super) fn is_off(&self) -> bool {
-        self.bytes_per_s == Some(0)
-    }
-
-    /// Whether so many bytes may go now; if not, when. `None`: never.
-    pub(super) fn allows(&mut self, bytes: u64, now: Time) -> Result<(), Option<Time>> {
-        let Some(rate) = self.bytes_per_s else { return Ok(()) };
-        if rate == 0 {
-            return Err(None);
-        }
-        let burst = (rate.saturating_mul(BURST_MS) / 1_000).max(bytes);
-        let filled = (now - self.filled_at).as_micros() * u128::from(rate) / 1_000_000;
-        let filled = u64::try_from(filled).unwrap_or(u64::MAX);
-        self.tokens_bytes = self.tokens_bytes.saturating_add(filled).min(burst);
-        // Only the time of whole bytes is used up, or frequent calls would never fill the bucket of a low limit.
-        let used_micros = u128::from(filled) * 1_000_000 / u128::from(rate);
-        self.filled_at = self.filled_at + Duration::from_micros(u64::try_from(used_micros).unwrap_or(u64::MAX));
-        match bytes.checked_sub(self.tokens_bytes) {
-            None | Some(0) => Ok(()),
-            Some(lacking) => {
-                let wait_micros = u128::from(lacking) * 1_000_000 / u128::from(rate) + 1;
-                Err(Some(now + Duration::from_micros(u64::try_from(wait_micros).unwrap_or(u64::MAX))))
-            }
-        }
-    }
-
-    pub(super) fn spend(&mut self, bytes: u64) {
-        if self.bytes_per_s.is_some() {
-            self.tokens_bytes = self.tokens_bytes.saturating_sub(bytes);
-        }
-    }
 }
 
 /// How long what is sent on a link waits beyond what acknowledgements take anyway, by Little's law: what is in flight

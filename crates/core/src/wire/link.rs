@@ -135,6 +135,11 @@ pub enum LinkMessage {
     Order(Order),
     /// My socket is away: pass this on to the tracker.
     Word(Word),
+    /// I am fetching these packets from a web server; replaces what I said before. Leave them to me: I will have them soon.
+    Fetching {
+        /// Which.
+        packets: Vec<Run>,
+    },
     /// A message of a later protocol; ignored.
     Unknown,
 }
@@ -176,6 +181,7 @@ mod kind {
     pub(super) const GOODBYE: u8 = 11;
     pub(super) const ORDER: u8 = 12;
     pub(super) const WORD: u8 = 13;
+    pub(super) const FETCHING: u8 = 14;
 }
 
 /// Bytes that a data message adds to its payload.
@@ -243,6 +249,7 @@ impl LinkMessage {
                 out.put_slice(word.tag.as_bytes());
                 put_text(&mut out, &word.word);
             }
+            Self::Fetching { packets } => put_kind_and_runs(&mut out, kind::FETCHING, packets),
             Self::Unknown => out.put_u8(0),
         }
         out.freeze()
@@ -273,6 +280,7 @@ impl LinkMessage {
             kind::GOODBYE => Self::Goodbye,
             kind::ORDER => decode_order(&mut input)?,
             kind::WORD => decode_word(&mut input)?,
+            kind::FETCHING => Self::Fetching { packets: get_runs(&mut input, geometry)? },
             _ => return Ok(Self::Unknown),
         };
         if input.has_remaining() { Err(DecodeError::Long) } else { Ok(decoded) }
@@ -281,7 +289,10 @@ impl LinkMessage {
     fn encoded_bytes(&self) -> usize {
         match self {
             Self::Hello { agent, have, .. } => 64 + agent.len() + have.len() * 8,
-            Self::Have { packets } | Self::Cancel { packets } | Self::Refuse { packets } => 3 + packets.len() * 8,
+            Self::Have { packets }
+            | Self::Cancel { packets }
+            | Self::Refuse { packets }
+            | Self::Fetching { packets } => 3 + packets.len() * 8,
             Self::Request { packets, partial } => 4 + packets.len() * 8 + partial.len() * 5,
             Self::Data(data) => data_overhead_bytes(data.proof.len()) + data.payload.len(),
             Self::Order(order) => 87 + order.order.len(),

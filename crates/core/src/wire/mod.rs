@@ -3,11 +3,13 @@
 //! * [`tracker`]: peer and tracker over a WebSocket, small JSON messages of a documented version.
 //! * [`link`]: peer and peer over a data channel, binary.
 //! * [`signal`]: what two ends of a WebRTC connection tell each other to set it up; opaque to the engine.
+//! * [`range`]: what a web server answers when it is asked for bytes.
 //! * [`order`]: what a tracker and a peer without a socket tell each other through a neighbour, signed.
 //!
 //! `docs/protocol.md` tells every message with its limits and an example.
 
 pub mod link;
 pub mod order;
+pub mod range;
 pub mod signal;
 pub mod tracker;

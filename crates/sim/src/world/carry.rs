@@ -124,6 +124,8 @@ impl World {
                 }
             }
             Output::Read { read, offset_bytes, len_bytes } => self.read(id, read, offset_bytes, len_bytes),
+            // No simulated peer knows of a web server.
+            Output::Fetch { .. } | Output::CancelFetch { .. } => {}
             Output::Event(event) => self.event(id, event),
         }
     }

@@ -47,8 +47,9 @@ fn a_whole_manifest_is_read() {
         "segments": [{ "offset_bytes": 0, "len_bytes": 10, "priority": 7 }, { "offset_bytes": 10, "len_bytes": 290 }],
         "trackers": ["wss://example.org/ws", "ws://[::1]:9000/ws"],
         "sources": ["https://example.org/a%20talk.mp4?x=1"],
+        "hashes": ["https://example.org/a%20talk.mp4.pleach-hashes"],
         "active_from_ms": 1, "active_until_ms": 2,
-        "required": ["files", "name"],
+        "required": ["files", "name", "hashes"],
     })
     .to_string();
     let manifest = Manifest::parse(bytes.as_bytes()).unwrap();
@@ -61,6 +62,7 @@ fn a_whole_manifest_is_read() {
     assert_eq!(manifest.segments()[1], Segment { offset_bytes: 10, len_bytes: 290, priority: 0 });
     assert_eq!(manifest.trackers().len(), 2);
     assert_eq!(manifest.sources(), ["https://example.org/a%20talk.mp4?x=1"]);
+    assert_eq!(manifest.hashes(), ["https://example.org/a%20talk.mp4.pleach-hashes"]);
     assert_eq!((manifest.active_from_ms(), manifest.active_until_ms()), (Some(1), Some(2)));
     assert_eq!(manifest.as_bytes(), bytes.as_bytes(), "with all that was not understood");
     assert_eq!(manifest.digest(), ManifestDigest::of(bytes.as_bytes()));
@@ -391,6 +393,8 @@ fn addresses_are_of_the_right_kind() {
         assert_refused(&with("trackers", json!([url])), why);
     }
     assert_refused(&with("sources", json!(["wss://example.org/"])), "protocols");
+    assert_refused(&with("hashes", json!(["wss://example.org/"])), "protocols");
+    assert_refused(&with("hashes", json!(vec!["https://example.org/"; 17])), "17 addresses of the hash list");
     assert_refused(&with("trackers", json!(vec!["wss://example.org/ws"; 17])), "17 trackers; the most is 16");
     assert_refused(&with("sources", json!(vec!["https://example.org/"; 17])), "17 sources; the most is 16");
 }
@@ -454,7 +458,8 @@ proptest! {
     fn no_json_makes_it_panic(
         value in any_json(),
         field in prop::sample::select(vec![
-            "pleach", "id", "size_bytes", "name", "files", "segments", "trackers", "sources", "active_from_ms",
+            "pleach", "id", "size_bytes", "name", "files", "segments", "trackers", "sources", "hashes",
+            "active_from_ms",
             "required",
         ]),
     ) {

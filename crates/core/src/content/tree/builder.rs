@@ -1,7 +1,8 @@
 //! The whole tree, from bytes that one trusts: what a seeder does with its file.
 
+use super::HashTree;
 use super::hash::{self, Hash};
-use super::{HashTree, Pair, Shape};
+use super::list::pairs_over;
 use crate::content::geometry::{CONTENT_BYTES_MAX, GROUP_BYTES, GROUPS_PER_PACKET, Geometry, GeometryError};
 use crate::ids::ContentId;
 
@@ -87,25 +88,11 @@ impl core::fmt::Debug for TreeBuilder {
 
 /// Builds the levels above two packets or more.
 fn tree_over(geometry: Geometry, packets: Vec<Hash>) -> HashTree {
-    let shape = Shape::new(geometry.packets());
     let mut tree = HashTree::new(geometry, ContentId::from_bytes([0; 32]));
-    let place = |level, index| shape.place(level, index).expect("the tree has this node");
-    let mut nodes = packets;
-    for level in 0..shape.height() {
-        let mut above = Vec::with_capacity(nodes.len().div_ceil(2));
-        for (index, pair) in (0..).zip(nodes.chunks(2)) {
-            let [left, right] = pair else {
-                above.push(pair[0]);
-                continue;
-            };
-            let parent = place(level + 1, index);
-            let (left_place, right_place) = (place(level, 2 * index), place(level, 2 * index + 1));
-            tree.learn_pair(Pair { parent, left: (left_place, *left), right: (right_place, *right) });
-            above.push(hash::parent(left, right, parent == shape.root()));
-        }
-        nodes = above;
+    let (pairs, root) = pairs_over(tree.upper_shape(), packets);
+    tree.root = ContentId::from_bytes(root);
+    for pair in pairs.into_iter().rev() {
+        tree.learn_pair(pair); // the root's children first, as a journal is read
     }
-    tree.root = ContentId::from_bytes(nodes[0]);
-    tree.unwritten.reverse(); // the root's children first, as a journal is read
     tree
 }

@@ -54,6 +54,7 @@ fn message() -> impl Strategy<Value = LinkMessage> {
             have
         }),
         runs().prop_map(|packets| LinkMessage::Have { packets }),
+        runs().prop_map(|packets| LinkMessage::Fetching { packets }),
         (1_u8..=16, any::<u16>(), 0..geometry().packets()).prop_map(|(stripes, mask, from)| LinkMessage::Subscribe {
             stripes,
             mask,
