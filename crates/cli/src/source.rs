@@ -49,12 +49,26 @@ impl Source {
         }
     }
 
+    /// The key that came with it, behind the `#`.
+    pub(crate) fn key(&self) -> Option<&str> {
+        match self {
+            Self::Link(link) => link.key(),
+            Self::File(_) => None,
+            Self::Web(url) => url.fragment()?.split('&').find_map(|part| part.strip_prefix("k1.")),
+        }
+    }
+
     /// Reads or fetches the description. A server that can't be reached is asked again until `patience` is over.
     pub(crate) async fn manifest(&self, patience: Duration, ui: &Ui) -> Result<Manifest> {
         let (url, link) = match self {
             Self::File(manifest) => return Ok(manifest.clone()),
             Self::Link(link) => (parse_url(&link.manifest_url())?, Some(link)),
-            Self::Web(url) => (url.clone(), None),
+            Self::Web(url) => {
+                let mut url = url.clone();
+                // The key may be in it, which is nobody else's affair.
+                url.set_fragment(None);
+                (url, None)
+            }
         };
         let digest = link.and_then(Link::manifest);
         let bytes = fetch(&url, digest.as_ref(), patience, ui).await?;

@@ -1,15 +1,17 @@
 //! `pleach publish FILE|DIR…`: the description of a content, to be put beside it on a web server.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use pleach_core::content::{Link, Manifest};
 use pleach_native::store::plain;
 use serde_json::json;
+use tempfile::NamedTempFile;
 
 use crate::args::PublishArgs;
-use crate::describing::{self, describe_size};
+use crate::describing::{self, Prepared, describe_size};
 use crate::exit::{Code, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::source::{tracker_base, tracker_socket};
@@ -19,19 +21,58 @@ use crate::ui::Ui;
 pub(crate) async fn run(args: PublishArgs, ui: &Ui, mut interrupt: Interrupt) -> Result {
     let bases = args.trackers.iter().map(|url| tracker_base(url)).collect::<Result<Vec<_>>>()?;
     let sockets = bases.iter().map(|base| tracker_socket(base)).collect::<Result<Vec<_>>>()?;
-    let prepared = describing::prepare(&args.content, &args.describe, &sockets, ui, &mut interrupt).await?;
-    let manifest = prepared.manifest;
-    if args.out.as_deref() == Some(Path::new("-")) {
+    let to_stdout = args.out.as_deref() == Some(Path::new("-"));
+    let packed = if args.content.packing.is_packed() { Some(begin_packed(&args, to_stdout)?) } else { None };
+    let copy = packed.as_ref().map(|packed| packed.as_file().try_clone()).transpose();
+    let copy = copy.map_err(|error| Error::new(Code::Storage, format!("cannot write: {}", plain(&error))))?;
+    let prepared = describing::prepare(&args.content, &args.describe, &sockets, copy, ui, &mut interrupt).await?;
+    let manifest = &prepared.manifest;
+    if to_stdout {
         let mut stdout = std::io::stdout().lock();
         let written = stdout.write_all(manifest.as_bytes()).and_then(|()| stdout.flush());
         return written.map_err(|error| Error::new(Code::Storage, format!("cannot write to stdout: {error}")));
     }
-    let out = args.out.clone().unwrap_or_else(|| place_of(&args.content.files, manifest.saved_name()));
-    write(&out, &manifest, args.force)?;
-    let link = |base: &String| Link::new(base, manifest.id(), Some(manifest.digest())).map(|link| link.to_string());
-    let links = bases.iter().map(link).collect::<std::result::Result<Vec<_>, _>>()?;
-    tell(&out, &manifest, &links, args.json, ui);
+    let out = args.out.clone().unwrap_or_else(|| place_of(&args.content.files, prepared.listing.saved_name()));
+    let packed_out = packed.is_some().then(|| out.with_extension("packed"));
+    for place in packed_out.iter().chain([&out]) {
+        check_free(place, args.force)?;
+    }
+    // The bytes first: a description of what is not there yet is of no use.
+    if let (Some(packed), Some(packed_out)) = (packed, &packed_out) {
+        keep(packed, packed_out)?;
+    }
+    write(&out, manifest)?;
+    let link = |base: &String| {
+        let link = prepared.with_key(Link::new(base, manifest.id(), Some(manifest.digest()))?)?;
+        Ok(link.to_string())
+    };
+    let links = bases.iter().map(link).collect::<Result<Vec<_>>>()?;
+    let told = Told { out: &out, packed: packed_out.as_deref(), prepared: &prepared, links: &links };
+    told.tell(args.json, ui);
     Ok(())
+}
+
+/// Begins the file of packed bytes, in the folder that it will be in.
+fn begin_packed(args: &PublishArgs, to_stdout: bool) -> Result<NamedTempFile<File>> {
+    if to_stdout {
+        return Err(Error::usage("packed bytes go beside their description, which has no place on stdout")
+            .hint("-o FILE.pleach says where both go"));
+    }
+    let out = args.out.clone().unwrap_or_else(|| place_of(&args.content.files, "packed"));
+    let folder = folder_of(&out);
+    let made = tempfile::Builder::new().prefix(".pleach-").make_in(folder, create_new);
+    made.map_err(|error| Error::new(Code::Storage, format!("cannot write to {}: {}", folder.display(), plain(&error))))
+}
+
+fn folder_of(out: &Path) -> &Path {
+    out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Gives what was written its name, once it is on the disk.
+fn keep(file: NamedTempFile<File>, out: &Path) -> Result {
+    let kept = file.as_file().sync_all().and_then(|()| Ok(file.persist(out)?));
+    let explain = |error| Error::new(Code::Storage, format!("cannot write {}: {}", out.display(), plain(&error)));
+    kept.map(drop).map_err(explain)
 }
 
 /// Beside the one thing that is described, else here.
@@ -45,45 +86,64 @@ fn place_of(inputs: &[PathBuf], name: &str) -> PathBuf {
     beside.join(name)
 }
 
-/// Writes it whole or not at all: a web server may be about to read it.
-fn write(out: &Path, manifest: &Manifest, force: bool) -> Result {
+fn check_free(out: &Path, force: bool) -> Result {
     if !force && out.symlink_metadata().is_ok() {
         return Err(Error::new(Code::Storage, format!("{} exists already", out.display()))
             .hint("--force replaces it, -o NAME writes elsewhere"));
     }
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let written = tempfile::Builder::new().prefix(".pleach-").make_in(folder, create_new).and_then(|mut file| {
-        file.write_all(manifest.as_bytes())?;
-        file.as_file().sync_all()?;
-        Ok(file.persist(out)?)
-    });
-    written
-        .map(drop)
-        .map_err(|error| Error::new(Code::Storage, format!("cannot write {}: {}", out.display(), plain(&error))))
+    Ok(())
+}
+
+/// Writes it whole or not at all: a web server may be about to read it.
+fn write(out: &Path, manifest: &Manifest) -> Result {
+    let made = tempfile::Builder::new().prefix(".pleach-").make_in(folder_of(out), create_new);
+    let written = made.and_then(|mut file| file.write_all(manifest.as_bytes()).map(|()| file));
+    let explain = |error| Error::new(Code::Storage, format!("cannot write {}: {}", out.display(), plain(&error)));
+    keep(written.map_err(explain)?, out)
 }
 
 /// With the rights that a new file has: a temporary file is for nobody else, this is for a web server.
-fn create_new(path: &Path) -> std::io::Result<std::fs::File> {
-    std::fs::File::create_new(path)
+fn create_new(path: &Path) -> std::io::Result<File> {
+    File::create_new(path)
 }
 
-/// Where it is, alone on its line, or an object with what pages name too.
-fn tell(out: &Path, manifest: &Manifest, links: &[String], is_json: bool, ui: &Ui) {
-    let size = describe_size(manifest.files().len(), manifest.size_bytes());
-    ui.say(format_args!("{}, {size}: described in {}", manifest.saved_name(), out.display()));
-    for link in links {
-        ui.say(format_args!("while somebody seeds it: {link}"));
-    }
-    if is_json {
-        let object = json!({
-            "path": out.to_string_lossy(),
-            "id": manifest.id(),
-            "digest": manifest.digest(),
-            "size_bytes": manifest.size_bytes(),
-            "links": links,
-        });
-        write_line(object);
-    } else {
-        write_line(out.display());
+/// What is told in the end.
+struct Told<'a> {
+    out: &'a Path,
+    packed: Option<&'a Path>,
+    prepared: &'a Prepared,
+    links: &'a [String],
+}
+
+impl Told<'_> {
+    /// Where it is, alone on its line, or an object with what pages name too.
+    fn tell(&self, is_json: bool, ui: &Ui) {
+        let Self { out, packed, prepared, links } = self;
+        let listing = &prepared.listing;
+        let size = describe_size(listing.files().len(), listing.layout().size_bytes());
+        ui.say(format_args!("{}, {size}: described in {}", listing.saved_name(), out.display()));
+        if let Some(packed) = packed {
+            ui.say(format_args!("packed in {}, which is what is to be seeded", packed.display()));
+        }
+        for link in *links {
+            ui.say(format_args!("while somebody seeds it: {link}"));
+        }
+        if let Some(key) = prepared.key.as_ref().filter(|_| links.is_empty()) {
+            ui.say(format_args!("the key, for those who get it: {key}"));
+        }
+        if is_json {
+            let object = json!({
+                "path": out.to_string_lossy(),
+                "packed": packed.map(|packed| packed.to_string_lossy()),
+                "key": prepared.key,
+                "id": prepared.manifest.id(),
+                "digest": prepared.manifest.digest(),
+                "size_bytes": prepared.manifest.size_bytes(),
+                "links": links,
+            });
+            write_line(object);
+        } else {
+            write_line(out.display());
+        }
     }
 }

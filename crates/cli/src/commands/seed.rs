@@ -26,7 +26,8 @@ pub(crate) async fn run(args: SeedArgs, ui: &Ui, mut interrupt: Interrupt) -> Re
         })?;
     }
     leave_manifest(&target, &mut interrupt).await?;
-    ui.beside_bars(|| tell_link(&target.link.to_string(), args.seeding.json));
+    let link = prepared.with_key(target.link.clone())?;
+    ui.beside_bars(|| tell_link(&link.to_string(), args.seeding.json));
     seeding::give(prepared, &args.seeding, &target.link, ui, interrupt).await
 }
 

@@ -12,7 +12,7 @@ use super::*;
 const SIZE_BYTES: u64 = 200_000;
 
 fn config(out: &Path) -> DownloadConfig {
-    DownloadConfig { out: out.to_owned(), manifest: manifest(7, SIZE_BYTES), overwrite: false }
+    DownloadConfig { out: out.to_owned(), manifest: manifest(7, SIZE_BYTES), unpack: None, overwrite: false }
 }
 
 fn manifest(id: u8, size_bytes: u64) -> Manifest {
@@ -24,7 +24,7 @@ fn folder_config(out: &Path, paths: &[&str]) -> DownloadConfig {
     let builder = ManifestBuilder::new(ContentId::from_bytes([7; 32])).name("folder");
     let size_bytes = |path: &str| if path.ends_with("empty") { 0 } else { 10 };
     let builder = paths.iter().fold(builder, |builder, path| builder.file(path, size_bytes(path), None));
-    DownloadConfig { out: out.to_owned(), manifest: builder.build().unwrap(), overwrite: false }
+    DownloadConfig { out: out.to_owned(), manifest: builder.build().unwrap(), unpack: None, overwrite: false }
 }
 
 /// A source of these files, and its tree.
