@@ -78,7 +78,7 @@ impl Place {
         ui: &Ui,
         interrupt: &mut Interrupt,
     ) -> Result<Option<Self>> {
-        let wanted = Wanted { manifest, packing: unpack.as_ref().map(|unpack| &unpack.packing) };
+        let wanted = Wanted { manifest, packing: unpack.as_ref().map(|unpack| &*unpack.packing) };
         if args.stdout || args.out.as_deref() == Some(Path::new("-")) {
             if args.json {
                 return Err(Error::usage("--json and the content cannot both be on stdout"));

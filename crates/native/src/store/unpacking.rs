@@ -29,7 +29,7 @@ const CHUNK_BYTES: usize = 1 << 20;
 #[derive(Clone, Debug)]
 pub struct Unpack {
     /// The opened index.
-    pub packing: Packing,
+    pub packing: Arc<Packing>,
     progress: Arc<Progress>,
 }
 
@@ -42,7 +42,7 @@ struct Progress {
 impl Unpack {
     /// Nothing is unpacked yet.
     pub fn new(packing: Packing) -> Self {
-        Self { packing, progress: Arc::default() }
+        Self { packing: Arc::new(packing), progress: Arc::default() }
     }
 
     /// Bytes of the files that are made.
@@ -93,7 +93,7 @@ impl Unpacking {
     fn make_files(&self) -> Result<Option<Files<Part>>, StoreError> {
         let progress = &self.unpack.progress;
         let mut files = Files::begin(&self.paths.unpacked, self.unpack.packing.index().listing())?;
-        let mut unpacker = Unpacker::new(self.unpack.packing.clone());
+        let mut unpacker = Unpacker::new(Packing::clone(&self.unpack.packing));
         let mut chunk = vec![0; CHUNK_BYTES];
         let (mut read_bytes, mut made_bytes) = (0, 0);
         while read_bytes < self.part_bytes {
