@@ -20,7 +20,7 @@ pub(crate) enum Source {
     /// A link, which names content, description and tracker.
     Link(Link),
     /// A description on disk.
-    File(Manifest),
+    File(Box<Manifest>),
     /// A description somewhere on the web.
     Web(Url),
 }
@@ -38,7 +38,7 @@ impl Source {
         let text = text.trim();
         let path = Path::new(text);
         if !text.contains("://") || path.exists() {
-            return read_manifest(path).map(Self::File);
+            return read_manifest(path).map(|manifest| Self::File(Box::new(manifest)));
         }
         match (text.parse::<Link>(), Url::parse(text)) {
             (Ok(link), _) => Ok(Self::Link(link)),
@@ -61,7 +61,7 @@ impl Source {
     /// Reads or fetches the description. A server that can't be reached is asked again until `patience` is over.
     pub(crate) async fn manifest(&self, patience: Duration, ui: &Ui) -> Result<Manifest> {
         let (url, link) = match self {
-            Self::File(manifest) => return Ok(manifest.clone()),
+            Self::File(manifest) => return Ok(Manifest::clone(manifest)),
             Self::Link(link) => (parse_url(&link.manifest_url())?, Some(link)),
             Self::Web(url) => {
                 let mut url = url.clone();

@@ -38,12 +38,12 @@ pub(crate) async fn run(args: GetArgs, ui: &Ui, mut interrupt: Interrupt) -> Res
         target = source.resolve(args.tracker.as_deref(), patience, ui) => target?,
         error = interrupt.error() => return Err(error),
     };
+    // A wrong key is told before anything is waited for or fetched.
+    let packing = secrets::open(&target.manifest, source.key(), &args.unlock, ui).await?;
     tokio::select! {
         waited = moment::wait_until_active(&target.manifest, patience, ui) => waited?,
         error = interrupt.error() => return Err(error),
     }
-    // A wrong key is told before anything is fetched.
-    let packing = secrets::open(&target.manifest, source.key(), &args.unlock, ui).await?;
     let unpack = packing.map(Unpack::new);
     let Some(place) = Place::choose(&args, &target.manifest, unpack, ui, &mut interrupt).await? else { return Ok(()) };
     let transfer = Transfer::start(&args, target, place, patience, telling)?;
