@@ -14,8 +14,7 @@ use crate::ui::Ui;
 /// Wait before a server that could not be reached is asked again.
 const RETRY_WAIT: Duration = Duration::from_secs(2);
 
-/// What a person points at.
-#[derive(Debug)]
+/// What a person points at. Not to be shown in logs: a key may be in it.
 pub(crate) enum Source {
     /// A link, which names content, description and tracker.
     Link(Link),

@@ -114,8 +114,12 @@ export function viewOf(state: DownloadState, nameGiven = ''): View {
 
 /** `1.4 GB · Video`, of the files; `1.4 GB · Video · encrypted`. */
 function about(content: ContentInfo, what: string): string {
-  const sizeBytes = content.files.at(-1)?.end ?? content.sizeBytes;
-  return [formatBytes(sizeBytes), what, ...(content.packed ? [content.packed] : [])].join(' · ');
+  return [formatBytes(filesBytes(content)), what, ...(content.packed ? [content.packed] : [])].join(' · ');
+}
+
+/** Of the files; what is transported of packed content has another size. */
+function filesBytes(content: ContentInfo): number {
+  return content.files.at(-1)?.end ?? content.sizeBytes;
 }
 
 const OPEN_LABELS: Record<Opening, string> = { video: 'Play', audio: 'Play', image: 'Open', pdf: 'Open' };
@@ -190,7 +194,7 @@ function facts(state: DownloadState): string[] {
       return [have, formatSpeed(state.downBytesPerS), ...from];
     }
     case 'saving':
-      return [`${formatBytes(state.savedBytes)} of ${size} written`];
+      return [`${formatBytes(state.savedBytes)} of ${formatBytes(filesBytes(content))} written`];
     case 'complete':
     case 'saved':
       return ['every byte verified'];

@@ -34,6 +34,9 @@ pub(crate) async fn run(args: PublishArgs, ui: &Ui, mut interrupt: Interrupt) ->
     }
     let out = args.out.clone().unwrap_or_else(|| place_of(&args.content.files, prepared.listing.saved_name()));
     let packed_out = packed.is_some().then(|| out.with_extension("packed"));
+    if packed_out.as_ref() == Some(&out) {
+        return Err(Error::usage("the description can't have the name of the packed bytes").hint("-o NAME.pleach"));
+    }
     for place in packed_out.iter().chain([&out]) {
         check_free(place, args.force)?;
     }

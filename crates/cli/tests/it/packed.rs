@@ -224,6 +224,7 @@ fn published_bytes_are_seeded_without_the_key() {
     let said = text(&expect_exit(4, &["publish", path(&folder), "--encrypt"]).stderr);
     assert!(said.contains("exists already"), "{said}");
     expect_exit(2, &["publish", path(&folder), "--encrypt", "-o", "-"]);
+    expect_exit(2, &["publish", path(&folder), "--encrypt", "-o", path(&source.path().join("x.packed"))]);
     expect_exit(2, &["seed", path(&packed), "--manifest", path(&described), "--encrypt", "--tracker", &tracker.line]);
 }
 
