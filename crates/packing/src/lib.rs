@@ -22,6 +22,9 @@
 //! decoding ends at the length that the index tells, which has a limit too.
 #![forbid(unsafe_code)]
 
+#[cfg(not(any(feature = "native", feature = "pure")))]
+compile_error!("one of the features `native` and `pure` is needed: something must read zstd");
+
 #[cfg(any(feature = "native", feature = "pure"))]
 mod codec;
 mod error;

@@ -22,6 +22,7 @@ const SEGMENTS_PURPOSE: &str = "pleach 2026 sealed segments";
 const INDEX_BOUND_TO: &[u8] = b"pleach sealed index 1";
 
 /// Encrypts the index of a content.
+#[cfg(feature = "native")]
 pub(crate) fn seal_index(key: &Key, id: ContentId, mut index: Vec<u8>) -> Vec<u8> {
     seal(&cipher(key, INDEX_PURPOSE), &XNonce::default(), &bound_to(id), &mut index);
     index
@@ -52,6 +53,7 @@ impl SegmentCipher {
     }
 
     /// Encrypts in place; [`TAG_BYTES`] are added.
+    #[cfg(feature = "native")]
     pub(crate) fn seal(&self, segment: u32, bytes: &mut Vec<u8>) {
         seal(&self.0, &nonce(segment), &[], bytes);
     }
@@ -76,6 +78,7 @@ fn nonce(segment: u32) -> XNonce {
     nonce
 }
 
+#[cfg(feature = "native")]
 fn seal(cipher: &XChaCha20Poly1305, nonce: &XNonce, bound_to: &[u8], bytes: &mut Vec<u8>) {
     // Fails for texts beyond 256 GiB only, which an index and a segment are far below.
     let tag = cipher.encrypt_inout_detached(nonce, bound_to, InOutBuf::from(&mut bytes[..]));
