@@ -23,7 +23,7 @@ pub(crate) fn all(project: &Project, profile: Profile) -> Result<PathBuf> {
 
 /// The bundle `web/dist`, from the sources of `web/` and the engine in `web/pkg`.
 pub(crate) fn web(project: &Project) -> Result<()> {
-    let inputs = ["web", "web/pkg", "package-lock.json"].map(|path| project.root.join(path));
+    let inputs = ["web", "web/pkg", "web/pkg-packing", "package-lock.json"].map(|path| project.root.join(path));
     let stamp = Stamp::of(project, "web", include_str!("build.rs"), &inputs)?;
     let outputs = [project.web_dist()];
     if stamp.is_current(&outputs) {

@@ -77,6 +77,10 @@ impl Project {
     }
 
     /// The generated JavaScript package of the engine.
+    pub(crate) fn web_packing_pkg(&self) -> PathBuf {
+        self.root.join("web/pkg-packing")
+    }
+
     pub(crate) fn web_pkg(&self) -> PathBuf {
         self.root.join("web/pkg")
     }

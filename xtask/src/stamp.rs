@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use crate::project::Project;
 
 /// Folders below an input that are made, not written.
-const NOT_INPUTS: [&str; 4] = ["node_modules", "dist", "pkg", "artifacts"];
+const NOT_INPUTS: [&str; 5] = ["node_modules", "dist", "pkg", "pkg-packing", "artifacts"];
 
 pub(crate) struct Stamp {
     file: PathBuf,

@@ -114,7 +114,7 @@ fn lints(project: &Project, tools: &Tools) -> Result<Outcome> {
     if tools.wasm == WasmToolchain::Current {
         // Debian's compiler for WebAssembly comes without a clippy.
         let mut browser = tools.wasm.cargo(project, "clippy", Profile::Release, "");
-        run_shown(browser.args(["-p", "pleach-browser", "--", "-D", "warnings"]))?;
+        run_shown(browser.args(["-p", "pleach-browser", "-p", "pleach-packing-web", "--", "-D", "warnings"]))?;
     }
     Ok(Outcome::Passed)
 }

@@ -15,11 +15,13 @@ fn allowed_crates() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("crates/core", &[][..]),
         ("crates/sim", &["pleach-core"]),
         ("crates/browser", &["pleach-core"]),
-        ("crates/native", &["pleach-core"]),
+        ("crates/packing", &["pleach-core"]),
+        ("crates/packing-web", &["pleach-core", "pleach-packing"]),
+        ("crates/native", &["pleach-core", "pleach-packing"]),
         ("tracker", &["pleach-core"]),
         // Of the simulator it takes the bounds; what it runs are programs.
         ("crates/lab", &["pleach-sim"]),
-        ("crates/cli", &["pleach-core", "pleach-native", "pleach-tracker"]),
+        ("crates/cli", &["pleach-core", "pleach-native", "pleach-packing", "pleach-tracker"]),
         ("xtask", &[]),
     ])
 }

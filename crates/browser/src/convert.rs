@@ -1,7 +1,7 @@
 //! What the engine says, as JavaScript has it: plain objects in camel case, numbers, `null` for what is not there. The
 //! types are told in `types.d.ts`.
 
-use pleach_core::content::{FileEntry, Link, Manifest};
+use pleach_core::content::{FileEntry, Link, Manifest, Packed};
 use pleach_core::peer::contract::{Event, Failure, LinkStats, Phase, SourceState, SourceStats, Stats};
 use pleach_core::wire::tracker::Role;
 use serde::Serialize;
@@ -80,6 +80,7 @@ struct ManifestInfo<'a> {
     size_bytes: f64,
     media_type: Option<&'a str>,
     files: Vec<FileInfo<'a>>,
+    packed: Option<&'static str>,
     trackers: &'a [String],
     sources: &'a [String],
     hashes: &'a [String],
@@ -95,11 +96,12 @@ struct FileInfo<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct LinkInfo {
+struct LinkInfo<'a> {
     id: String,
     manifest_url: String,
     tracker_url: String,
     manifest_digest: Option<String>,
+    key: Option<&'a str>,
 }
 
 /// A manifest as a `ManifestInfo`.
@@ -111,10 +113,19 @@ pub(crate) fn manifest(manifest: &Manifest) -> Result<JsValue, JsValue> {
         size_bytes: manifest.size_bytes() as f64,
         media_type: manifest.media_type(),
         files: manifest.files().iter().map(file).collect(),
+        packed: manifest.packed().map(packed),
         trackers: manifest.trackers(),
         sources: manifest.sources(),
         hashes: manifest.hashes(),
     })
+}
+
+fn packed(packed: &Packed) -> &'static str {
+    match packed {
+        Packed::Clear(_) => "open",
+        Packed::Sealed { password: None, .. } => "key",
+        Packed::Sealed { password: Some(_), .. } => "password",
+    }
 }
 
 fn file(entry: &FileEntry) -> FileInfo<'_> {
@@ -128,6 +139,7 @@ pub(crate) fn link(link: &Link) -> Result<JsValue, JsValue> {
         manifest_url: link.manifest_url(),
         tracker_url: link.tracker_url(),
         manifest_digest: link.manifest().map(|digest| digest.to_string()),
+        key: link.key(),
     })
 }
 

@@ -148,6 +148,8 @@ export interface ManifestInfo {
   mediaType: string | null;
   /** In the order in which their bytes make up the content; at least one. */
   files: { path: string; sizeBytes: number; mediaType: string | null }[];
+  /** What opens the files if they are packed: nothing, the link's key, or a password; `null` if they are not. */
+  packed: "open" | "key" | "password" | null;
   trackers: string[];
   /** Where the bytes can be had by HTTP. */
   sources: string[];
@@ -163,4 +165,6 @@ export interface LinkInfo {
   trackerUrl: string;
   /** What `parseManifest` is to hold the manifest to, if the link tells. */
   manifestDigest: string | null;
+  /** What opens encrypted content. For nobody but the page. */
+  key: string | null;
 }

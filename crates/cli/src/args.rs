@@ -34,8 +34,9 @@ RUST_LOG sets what is logged, finer than -v does. NO_COLOR turns colours off.
 Exit codes:
   0  done                                  4  storage: disk full, not writable, file in the way
   1  failure                               5  a file changed while it was shared
-  2  wrong arguments                     130  interrupted (Ctrl-C)
-  3  not found, or not to be had in time 143  ended by the system (SIGTERM)";
+  2  wrong arguments                       6  encrypted, and key or password missing or wrong
+  3  not found, or not to be had in time 130  interrupted (Ctrl-C)
+                                         143  ended by the system (SIGTERM)";
 
 /// Share files and folders of any size from your machine: those who get them pass them on to each other.
 #[derive(Debug, Parser)]
@@ -84,6 +85,7 @@ Examples:
   pleach share talk.mp4
   pleach share Photos
   pleach share slides.pdf talk.mp4 --name Talk
+  pleach share Photos --encrypt
   pleach share talk.mp4 --host my-laptop.local --upload-limit 5MB
   pleach share talk.mp4 --listen 127.0.0.1:0 --no-qr")]
 pub(crate) struct ShareArgs {
@@ -127,6 +129,50 @@ pub(crate) struct ContentArgs {
     /// Take hidden files and folders too: those whose names begin with a dot.
     #[arg(long, env = "PLEACH_HIDDEN", value_parser = BoolishValueParser::new())]
     pub(crate) hidden: bool,
+    #[command(flatten)]
+    pub(crate) packing: PackingArgs,
+}
+
+/// How the bytes are packed.
+#[derive(Debug, Args)]
+pub(crate) struct PackingArgs {
+    /// Encrypt names and bytes. The key is in the link, behind the #, and goes nowhere else: whoever has the whole link
+    /// can read it, and neither tracker nor web server nor who passes it on.
+    #[arg(long, env = "PLEACH_ENCRYPT", value_parser = BoolishValueParser::new())]
+    pub(crate) encrypt: bool,
+    /// Encrypt with a password, which recipients are asked for: for links that others may see. It is asked for, or comes
+    /// from PLEACH_PASSWORD or --password-file.
+    #[arg(long)]
+    pub(crate) password: bool,
+    /// The file that the password is in, on its first line; turns --password on.
+    #[arg(long, env = "PLEACH_PASSWORD_FILE", value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Compress what becomes shorter by it (zstd, up to 64 GiB).
+    #[arg(long, env = "PLEACH_COMPRESS", value_parser = BoolishValueParser::new())]
+    pub(crate) compress: bool,
+}
+
+impl PackingArgs {
+    /// Whether what is transported is not the files themselves.
+    pub(crate) fn is_packed(&self) -> bool {
+        self.encrypt || self.asks_password() || self.compress
+    }
+
+    pub(crate) fn asks_password(&self) -> bool {
+        self.password || self.password_file.is_some()
+    }
+}
+
+/// What get and inspect need of encrypted content.
+#[derive(Debug, Args)]
+pub(crate) struct UnlockArgs {
+    /// The key, as links have it behind `k1.`, if what is named has none.
+    #[arg(long, env = "PLEACH_KEY", value_name = "KEY", hide_env_values = true)]
+    pub(crate) key: Option<String>,
+    /// The file that the password is in, on its first line. Without it the password is in PLEACH_PASSWORD, or `get`
+    /// asks for it.
+    #[arg(long, env = "PLEACH_PASSWORD_FILE", value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
 }
 
 /// What share, seed and publish have in common: what is said of the bytes.
@@ -184,7 +230,10 @@ pub(crate) struct SeedingArgs {
         long,
         env = "PLEACH_MANIFEST",
         value_name = "FILE.pleach",
-        conflicts_with_all = ["name", "sources", "hashes", "active_from", "active_until", "segments", "priorities"]
+        conflicts_with_all = [
+            "name", "sources", "hashes", "active_from", "active_until", "segments", "priorities", "encrypt", "password",
+            "compress"
+        ]
     )]
     pub(crate) manifest: Option<PathBuf>,
     /// Feed at most so many children, in all stripes together: who gets everything from here counts once for each
@@ -215,6 +264,8 @@ Examples:
 pub(crate) struct GetArgs {
     /// A Pleach link, a .pleach file, or the URL of one.
     pub(crate) link: String,
+    #[command(flatten)]
+    pub(crate) unlock: UnlockArgs,
     /// Where to write: a name for the file or folder, a directory to put it in, or - for stdout [default: its name, here].
     #[arg(short, long, env = "PLEACH_OUT", value_name = "OUT")]
     pub(crate) out: Option<PathBuf>,
@@ -303,6 +354,7 @@ peers, and from the web server what no peer brings. Where it was written is prin
 Examples:
   pleach publish talk.mp4 --tracker https://tracker.example --source https://site.example/talk.mp4
   pleach publish talk.mp4 --segments ramp --priority -64KiB=200
+  pleach publish Photos --encrypt       writes Photos.packed, to be put where Photos would be
   pleach publish Photos -o photos-2031.pleach --active-from 2031-05-01T18:00:00Z
   pleach seed talk.mp4 --manifest talk.mp4.pleach --tracker https://tracker.example
   pleach get https://site.example/talk.mp4.pleach")]
@@ -348,6 +400,8 @@ pub(crate) struct TrackerArgs {
 pub(crate) struct InspectArgs {
     /// A Pleach link, a .pleach file, or the URL of one.
     pub(crate) link: String,
+    #[command(flatten)]
+    pub(crate) unlock: UnlockArgs,
     /// One JSON object on stdout, for programs.
     #[arg(long, env = "PLEACH_JSON", value_parser = BoolishValueParser::new())]
     pub(crate) json: bool,

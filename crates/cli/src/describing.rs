@@ -1,62 +1,127 @@
 //! What `share`, `seed` and `publish` have in common: finding files, hashing them, and describing them.
 
 use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use indicatif::HumanBytes;
 use pleach_core::content::{
-    ByteRange, Emphasis, HashTree, Manifest, ManifestBuilder, Segmentation, TreeBuilder, cut_at,
+    ByteRange, Emphasis, FileEntry, HashTree, Link, Listing, Manifest, ManifestBuilder, ManifestError, PACKED_PATH,
+    Segmentation, TreeBuilder, cut_at,
 };
 use pleach_core::ids::ContentId;
 use pleach_native::gather::{GatherError, Gathered, Skipped, gather};
-use pleach_native::media::{self, MediaFile};
+use pleach_native::media::{self, MediaCuts, MediaFile};
 use pleach_native::store::{SourceFiles, StoreError, plain};
+use pleach_packing::{COMPRESSED_BYTES_MAX, Packer, Packing};
 use tokio::time::interval;
 
 use crate::args::{ContentArgs, DescribeArgs, Segments};
 use crate::exit::{Code, Error, Result};
 use crate::interrupt::Interrupt;
+use crate::secrets::{self, Secret};
 use crate::ui::Ui;
 
 /// How often what is shown is renewed.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
+/// Bytes read at once from what is hashed a second time.
+const CHUNK_BYTES: u32 = 1 << 20;
+
 /// Files that were hashed and can be given.
 pub(crate) struct Prepared {
     pub(crate) manifest: Manifest,
+    /// The files, which the manifest of packed content does not tell.
+    pub(crate) listing: Listing,
     pub(crate) tree: HashTree,
     pub(crate) source: SourceFiles,
+    /// The key of encrypted content as links have it; `None` also if it comes of a password.
+    pub(crate) key: Option<String>,
 }
 
-/// Finds and hashes the files, showing how far it is, and describes them. `trackers` go into the description.
+impl Prepared {
+    /// The link that people get: with the key, if there is one, which nothing else is told.
+    pub(crate) fn with_key(&self, link: Link) -> Result<Link> {
+        Ok(match &self.key {
+            Some(key) => link.with_key(key)?,
+            None => link,
+        })
+    }
+}
+
+/// What becomes of the bytes that are read.
+struct Plan {
+    secret: Option<Secret>,
+    compress: bool,
+    listing: Listing,
+    /// Where the packed bytes go besides.
+    copy: Option<File>,
+}
+
+/// What came of it.
+struct Hashed {
+    source: SourceFiles,
+    tree: HashTree,
+    packed: Option<(Packing, Option<Secret>)>,
+}
+
+/// Finds and hashes the files, showing how far it is, and describes them. `trackers` go into the description; the bytes
+/// that packed files become also go to `copy`.
 pub(crate) async fn prepare(
     content: &ContentArgs,
     describe: &DescribeArgs,
     trackers: &[String],
+    copy: Option<File>,
     ui: &Ui,
     interrupt: &mut Interrupt,
 ) -> Result<Prepared> {
     let gathered = gather(&content.files, content.hidden).map_err(explain_gather)?;
-    if gathered.is_folder && !describe.sources.is_empty() {
+    if gathered.is_folder && !describe.sources.is_empty() && !content.packing.is_packed() {
         return Err(Error::usage("--source is for one file: there is no address at which the bytes of a folder are"));
     }
     tell_skipped(gathered.skipped, ui);
     let name = name_of(&gathered, content)?;
     let source = SourceFiles::open(gathered.files.iter().map(|file| file.place.clone())).map_err(explain_source)?;
-    let (source, tree) = tokio::select! {
-        hashed = hash(source, &name, ui) => hashed?,
-        error = interrupt.error() => return Err(error),
-    };
-    let builder = with_files(ManifestBuilder::new(tree.root()), &gathered, &name, &source);
-    let builder = trackers.iter().fold(builder, |builder, url| builder.tracker(url));
-    let builder = describe_with(builder, describe, &gathered, &source)?;
-    let manifest = builder.build().map_err(|error| match gathered.is_folder {
+    let refuse = |error: ManifestError| match gathered.is_folder {
         true => Error::usage(format!("{name}: {error}")).hint("rename it, or leave it out"),
         false => Error::usage(format!("{name}: {error}")).hint("--name gives it another name for those who get it"),
-    })?;
-    Ok(Prepared { manifest, tree, source })
+    };
+    let listing = listing_of(&gathered, &name, &source).map_err(refuse)?;
+    let plan = plan(content, &listing, copy, ui).await?;
+    let Hashed { source, tree, packed } = tokio::select! {
+        hashed = hash(source, plan, &name, ui) => hashed?,
+        error = interrupt.error() => return Err(error),
+    };
+    let builder = trackers.iter().fold(ManifestBuilder::new(tree.root()), |builder, url| builder.tracker(url));
+    let (packing, secret) = packed.map_or((None, None), |(packing, secret)| (Some(packing), secret));
+    let builder = describe_with(builder, describe, &gathered, &listing, packing.as_ref())?;
+    let builder = match &packing {
+        Some(packing) => with_packed(builder, packing, tree.root(), secret.as_ref())?,
+        None => with_files(builder, &listing),
+    };
+    let manifest = builder.build().map_err(refuse)?;
+    let key = secret.filter(|secret| secret.password.is_none()).map(|secret| secret.key.to_text());
+    let source = match packing {
+        Some(packing) => source.packed(packing),
+        None => source,
+    };
+    Ok(Prepared { manifest, listing, tree, source, key })
+}
+
+/// How the bytes are to be packed, if they are.
+async fn plan(content: &ContentArgs, listing: &Listing, copy: Option<File>, ui: &Ui) -> Result<Option<Plan>> {
+    if !content.packing.is_packed() {
+        return Ok(None);
+    }
+    let compress = content.packing.compress;
+    if compress && listing.layout().size_bytes() > COMPRESSED_BYTES_MAX {
+        ui.say(format_args!("more than {} are not compressed", HumanBytes(COMPRESSED_BYTES_MAX)));
+    }
+    let secret = secrets::make(&content.packing, ui).await?;
+    Ok(Some(Plan { secret, compress, listing: listing.clone(), copy }))
 }
 
 /// What recipients see, and the whole is saved as.
@@ -69,17 +134,42 @@ fn name_of(gathered: &Gathered, content: &ContentArgs) -> Result<String> {
 }
 
 /// A file under the content's name, or the files of a folder of that name.
-fn with_files(builder: ManifestBuilder, gathered: &Gathered, name: &str, source: &SourceFiles) -> ManifestBuilder {
-    let add = |builder: ManifestBuilder, (at, path): (usize, &str)| {
-        let media_type = mime_guess::from_path(path).first_raw();
-        builder.file(path, source.layout().file_range(at).len(), media_type)
+fn listing_of(gathered: &Gathered, name: &str, source: &SourceFiles) -> std::result::Result<Listing, ManifestError> {
+    let entry = |at: usize, path: &str| FileEntry {
+        path: path.to_owned(),
+        size_bytes: source.layout().file_range(at).len(),
+        media_type: mime_guess::from_path(path).first_raw().map(str::to_owned),
     };
+    let size_bytes = source.layout().size_bytes();
     match (&gathered.files[..], gathered.is_folder) {
-        ([_], false) => add(builder, (0, name)),
+        ([_], false) => Listing::new(None, vec![entry(0, name)], size_bytes),
         // With a name beside it the only file would be taken for one of that name.
-        ([file], true) => add(builder, (0, &format!("{name}/{}", file.path))),
-        (files, _) => files.iter().map(|file| file.path.as_str()).enumerate().fold(builder.name(name), add),
+        ([file], true) => Listing::new(None, vec![entry(0, &format!("{name}/{}", file.path))], size_bytes),
+        (files, _) => {
+            let files = files.iter().enumerate().map(|(at, file)| entry(at, &file.path)).collect();
+            Listing::new(Some(name.to_owned()), files, size_bytes)
+        }
     }
+}
+
+fn with_files(builder: ManifestBuilder, listing: &Listing) -> ManifestBuilder {
+    let builder = listing.given_name().into_iter().fold(builder, ManifestBuilder::name);
+    listing
+        .files()
+        .iter()
+        .fold(builder, |builder, file| builder.file(&file.path, file.size_bytes, file.media_type.as_deref()))
+}
+
+/// One file of packed bytes, and what tells the files that are in it.
+fn with_packed(
+    builder: ManifestBuilder,
+    packing: &Packing,
+    id: ContentId,
+    secret: Option<&Secret>,
+) -> Result<ManifestBuilder> {
+    let password = secret.and_then(|secret| secret.password.clone());
+    let packed = packing.describe(id, secret.map(|secret| &secret.key), password)?;
+    Ok(builder.file(PACKED_PATH, packing.index().packed_bytes(), None).packed(&packed))
 }
 
 /// Adds what the author says beyond the files.
@@ -87,28 +177,30 @@ fn describe_with(
     builder: ManifestBuilder,
     describe: &DescribeArgs,
     gathered: &Gathered,
-    source: &SourceFiles,
+    listing: &Listing,
+    packing: Option<&Packing>,
 ) -> Result<ManifestBuilder> {
-    let size_bytes = source.layout().size_bytes();
+    let plain_bytes = listing.layout().size_bytes();
+    let size_bytes = packing.map_or(plain_bytes, |packing| packing.index().packed_bytes());
+    // People name bytes of their files; what is urgent is what these are packed in.
+    let packed = |range: ByteRange| packing.map_or(range, |packing| packing.index().packed_range(range));
     let builder = describe.sources.iter().fold(builder, |builder, url| builder.source(url));
     let builder = describe.hashes.iter().fold(builder, |builder, url| builder.hashes(url));
     let emphases = describe
         .priorities
         .iter()
-        .map(|priority| Emphasis { range: priority.range.in_content(size_bytes), priority: priority.priority });
+        .map(|priority| (priority.range.in_content(plain_bytes), priority.priority))
+        .map(|(range, priority)| Emphasis { range: packed(range), priority });
     let emphases: Vec<Emphasis> = emphases.collect();
     let segments = match describe.segments {
         None => Segmentation::Whole.cut(size_bytes, &emphases),
         Some(Segments::ByLength(segmentation)) => segmentation.cut(size_bytes, &emphases),
         Some(Segments::Media) => {
-            let files = gathered.files.iter().enumerate();
-            let files = files.map(|(at, file)| MediaFile {
-                place: &file.place,
-                path: &file.path,
-                range: source.layout().file_range(at),
-            });
-            let found = media::cuts_of(&files.collect::<Vec<_>>());
-            cut_at(&found.cuts, size_bytes, &[found.emphases, emphases].concat())
+            let found = media_cuts(gathered, listing);
+            let at = |cut: u64| packed(ByteRange { start: cut, end: (cut + 1).min(plain_bytes) }).start;
+            let cuts: Vec<u64> = found.cuts.into_iter().map(at).collect();
+            let of_media = found.emphases.into_iter().map(|one| Emphasis { range: packed(one.range), ..one });
+            cut_at(&cuts, size_bytes, &of_media.chain(emphases).collect::<Vec<_>>())
         }
     };
     let segments = segments.map_err(|error| Error::usage(error.to_string()))?;
@@ -116,6 +208,16 @@ fn describe_with(
     Ok(builder
         .active_from_ms(describe.active_from.map(|moment| moment.as_ms()))
         .active_until_ms(describe.active_until.map(|moment| moment.as_ms())))
+}
+
+/// Where the films among the files can be cut.
+fn media_cuts(gathered: &Gathered, listing: &Listing) -> MediaCuts {
+    let files = gathered.files.iter().enumerate().map(|(at, file)| MediaFile {
+        place: &file.place,
+        path: &file.path,
+        range: listing.layout().file_range(at),
+    });
+    media::cuts_of(&files.collect::<Vec<_>>())
 }
 
 /// A stretch of a content whose size is not known yet.
@@ -182,15 +284,15 @@ fn tell_skipped(skipped: Skipped, ui: &Ui) {
 }
 
 /// Hashes on a thread of its own, so that the bar moves and Ctrl-C works.
-async fn hash(source: SourceFiles, name: &str, ui: &Ui) -> Result<(SourceFiles, HashTree)> {
+async fn hash(source: SourceFiles, plan: Option<Plan>, name: &str, ui: &Ui) -> Result<Hashed> {
     let size_bytes = source.layout().size_bytes();
     let what = format!("reading {name}, {}", describe_size(source.layout().files(), size_bytes));
     let mut progress = ui.bar(size_bytes);
     let hashed_bytes = Arc::new(AtomicU64::new(0));
     let counter = hashed_bytes.clone();
-    let mut work = tokio::task::spawn_blocking(move || {
-        let tree = hash_blocking(&source, &counter)?;
-        Ok::<_, Error>((source, tree))
+    let mut work = tokio::task::spawn_blocking(move || match plan {
+        Some(plan) => pack_blocking(source, plan, &counter),
+        None => Ok(Hashed { tree: hash_blocking(&source, &counter)?, source, packed: None }),
     });
     let mut tick = interval(LOOK_INTERVAL);
     loop {
@@ -212,9 +314,48 @@ fn hash_blocking(source: &SourceFiles, hashed_bytes: &AtomicU64) -> Result<HashT
     Ok(tree)
 }
 
-/// The content's id of files on disk, if they can be read to the end.
-pub(crate) async fn id_of(source: SourceFiles, name: &str, ui: &Ui) -> Result<ContentId> {
-    hash(source, name, ui).await.map(|(_source, tree)| tree.root())
+/// Packs the files and hashes what they become, counting bytes of the files.
+fn pack_blocking(source: SourceFiles, plan: Plan, read_bytes: &AtomicU64) -> Result<Hashed> {
+    let Plan { secret, compress, listing, mut copy } = plan;
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let key = secret.as_ref().map(|secret| secret.key.clone());
+    let mut packer = Packer::new(source.layout().size_bytes(), key, compress, threads);
+    let mut builder = TreeBuilder::new();
+    let mut copied: io::Result<()> = Ok(());
+    let mut take = |packed: &[u8]| {
+        builder.push(packed);
+        if let (Some(copy), Ok(())) = (&mut copy, &copied) {
+            copied = copy.write_all(packed);
+        }
+    };
+    source.read_all(|piece| {
+        packer.push(piece, &mut take);
+        read_bytes.fetch_add(piece.len() as u64, Ordering::Relaxed);
+    })?;
+    let packing = packer.finish(listing, &mut take)?;
+    copied.map_err(|error| Error::new(Code::Storage, format!("cannot write the packed bytes: {}", plain(&error))))?;
+    let (_geometry, tree) = builder.finish().map_err(|error| Error::new(Code::Failure, error.to_string()))?;
+    Ok(Hashed { source, tree, packed: Some((packing, secret)) })
+}
+
+/// The content's id of files on disk, if they can be read to the end: as they are, or packed as `packing` says.
+pub(crate) async fn id_of(source: SourceFiles, packing: Option<Packing>, name: &str, ui: &Ui) -> Result<ContentId> {
+    let Some(packing) = packing else { return Ok(hash(source, None, name, ui).await?.tree.root()) };
+    let mut source = source.packed(packing);
+    let work = tokio::task::spawn_blocking(move || {
+        let mut builder = TreeBuilder::new();
+        let mut read_bytes = 0;
+        while read_bytes < source.size_bytes() {
+            let bytes = source.read(read_bytes, CHUNK_BYTES)?;
+            if bytes.is_empty() {
+                break;
+            }
+            read_bytes += bytes.len() as u64;
+            builder.push(&bytes);
+        }
+        Ok::<_, Error>(builder.finish().map_err(|error| Error::new(Code::Failure, error.to_string()))?.1.root())
+    });
+    work.await.map_err(|error| Error::new(Code::Failure, error.to_string()))?
 }
 
 /// `12 MiB`, or `7 files, 12 MiB`.

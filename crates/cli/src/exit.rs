@@ -8,6 +8,7 @@ use pleach_core::peer::Failure;
 use pleach_native::http::HttpError;
 use pleach_native::node::StartError;
 use pleach_native::store::StoreError;
+use pleach_packing::PackingError;
 
 /// Exit codes; told in `--help`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub(crate) enum Code {
     Storage = 4,
     /// The shared file is not what it was.
     Changed = 5,
+    /// The content is encrypted, and the key or password is missing or wrong.
+    Locked = 6,
     /// Ctrl-C.
     Interrupted = 130,
     /// The system asked to end (SIGTERM).
@@ -118,6 +121,22 @@ impl From<LinkError> for Error {
 impl From<ManifestError> for Error {
     fn from(error: ManifestError) -> Self {
         Self::new(Code::Failure, error.to_string())
+    }
+}
+
+impl From<PackingError> for Error {
+    fn from(error: PackingError) -> Self {
+        let code = match error {
+            PackingError::KeyMissing
+            | PackingError::KeyDamaged
+            | PackingError::KeyWrong
+            | PackingError::PasswordMissing
+            | PackingError::PasswordWrong => Code::Locked,
+            PackingError::PasswordLength => Code::Usage,
+            PackingError::Changed => Code::Changed,
+            _ => Code::Failure,
+        };
+        Self::new(code, error.to_string())
     }
 }
 

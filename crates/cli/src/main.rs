@@ -16,6 +16,7 @@ mod interrupt;
 mod logging;
 mod moment;
 mod qr;
+mod secrets;
 mod seeding;
 mod source;
 mod telling;

@@ -36,7 +36,7 @@ pub(crate) async fn prepare(
         moment::check_not_over(published)?;
     }
     let trackers: Vec<String> = tracker.into_iter().collect();
-    let mut prepared = describing::prepare(&args.content, &args.describe, &trackers, ui, interrupt).await?;
+    let mut prepared = describing::prepare(&args.content, &args.describe, &trackers, None, ui, interrupt).await?;
     if let Some(published) = published {
         if published.id() != prepared.tree.root() || published.layout() != *prepared.source.layout() {
             return Err(Error::usage("--manifest describes other files than these")
@@ -77,7 +77,7 @@ struct Seeder {
 impl Seeder {
     /// Starts to give.
     fn start(prepared: Prepared, args: &SeedingArgs, tracker: TrackerUrls) -> Result<Self> {
-        let name = prepared.manifest.saved_name().to_owned();
+        let name = prepared.listing.saved_name().to_owned();
         let until = moment::end_of(&prepared.manifest);
         let watch = prepared.source.watch(prepared.tree.clone());
         let (node, events) = Node::start(NodeConfig {

@@ -15,13 +15,12 @@ use crate::ui::Ui;
 /// Wait before a server that could not be reached is asked again.
 const RETRY_WAIT: Duration = Duration::from_secs(2);
 
-/// What a person points at.
-#[derive(Debug)]
+/// What a person points at. Not to be shown in logs: a key may be in it.
 pub(crate) enum Source {
     /// A link, which names content, description and tracker.
     Link(Link),
     /// A description on disk.
-    File(Manifest),
+    File(Box<Manifest>),
     /// A description somewhere on the web.
     Web(Url),
 }
@@ -42,7 +41,7 @@ impl Source {
         let text = text.trim();
         let path = Path::new(text);
         if !text.contains("://") || path.exists() {
-            return read_manifest(path).map(Self::File);
+            return read_manifest(path).map(|manifest| Self::File(Box::new(manifest)));
         }
         match (text.parse::<Link>(), Url::parse(text)) {
             (Ok(link), _) => Ok(Self::Link(link)),
@@ -53,12 +52,26 @@ impl Source {
         }
     }
 
+    /// The key that came with it, behind the `#`.
+    pub(crate) fn key(&self) -> Option<&str> {
+        match self {
+            Self::Link(link) => link.key(),
+            Self::File(_) => None,
+            Self::Web(url) => url.fragment()?.split('&').find_map(|part| part.strip_prefix("k1.")),
+        }
+    }
+
     /// Reads or fetches the description. A server that can't be reached is asked again until `patience` is over.
     pub(crate) async fn manifest(&self, patience: Duration, ui: &Ui) -> Result<Manifest> {
         let (url, link) = match self {
-            Self::File(manifest) => return Ok(manifest.clone()),
+            Self::File(manifest) => return Ok(Manifest::clone(manifest)),
             Self::Link(link) => (parse_url(&link.manifest_url())?, Some(link)),
-            Self::Web(url) => (url.clone(), None),
+            Self::Web(url) => {
+                let mut url = url.clone();
+                // The key may be in it, which is nobody else's affair.
+                url.set_fragment(None);
+                (url, None)
+            }
         };
         let digest = link.and_then(Link::manifest);
         let bytes = fetch(&url, digest.as_ref(), patience, ui).await?;

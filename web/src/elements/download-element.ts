@@ -3,6 +3,7 @@
  * in it becomes events and properties. How it looks is the part of each element.
  */
 
+import type { PasswordForm } from './password-form.js';
 import type { EnginePort, Problem } from '../engine/port.js';
 import { relationOf } from '../forest/scene.js';
 import { isBusy, isComplete, type DownloadPhase, type DownloadState, type LinkedPeer, type UploadSetting } from '../store/state.js';
@@ -45,6 +46,8 @@ export abstract class DownloadElement extends HTMLElement {
   #uploadChosen: boolean | null = null;
   /** A page that is put aside says good-bye; this tells whether to come back. */
   #resumeOnReturn = false;
+  #form: PasswordForm | null = null;
+  #loadingForm = false;
 
   protected constructor(template: string, sheet: CSSStyleSheet) {
     super();
@@ -206,6 +209,22 @@ export abstract class DownloadElement extends HTMLElement {
     this.shown = state;
     if (this.getAttribute('state') !== state.phase) this.setAttribute('state', state.phase);
     this.render(state, before);
+  }
+
+  /** Asks for a password where `.unlock` is, while one is needed. */
+  protected renderLock(state: DownloadState): void {
+    const place = this.find('.unlock');
+    const { locked } = state;
+    place.hidden = locked === null;
+    this.#form?.show(locked);
+    if (this.#form || this.#loadingForm || locked === null) return;
+    this.#loadingForm = true;
+    void import('./password-form.js').then(({ PasswordForm }) => {
+      this.#form = new PasswordForm(place, (password) => this.store?.dispatch({ type: 'unlock', password }));
+      this.#form.show(this.shown?.locked ?? null);
+      // Whoever pressed the button of this element goes on there; nobody else is taken away from where they are.
+      if (this.shown?.locked && (this.root.activeElement || document.activeElement === document.body)) this.#form.focus();
+    });
   }
 
   /** Shows a state and tells the page of it. */

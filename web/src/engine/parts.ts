@@ -6,6 +6,8 @@ import { save, saveFolder } from '../storage/save.js';
 import { StoreError, type OpenedStore } from '../storage/store.js';
 import storeWorkerUrl from '../storage/store-worker.ts?worker&url';
 import { pauseUntilOnline } from './manifest.js';
+import type { PackedContent } from '../packing/packed-content.js';
+import type { Secrets } from '../packing/protocol.js';
 import type { EngineModule, EngineParts } from './pleach-engine.js';
 import { missingIn } from './problems.js';
 
@@ -35,11 +37,18 @@ async function openStore(content: string, sizeBytes: number): Promise<OpenedStor
   }
 }
 
+/** Loaded only for packed content. */
+async function openPacked(manifest: Uint8Array, secrets: Secrets): Promise<PackedContent> {
+  const packing = await import('../packing/packed-content.js');
+  return packing.openPacked(manifest, secrets);
+}
+
 export function pageParts(): EngineParts {
   return {
     missing: () => missingIn(globalThis),
     loadModule,
     openStore,
+    openPacked,
     save,
     saveFolder,
     fetch: (input, init) => fetch(input, init),

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { PackedContent } from '../packing/packed-content.js';
 import type { ManifestInfo, PeerEvent, PeerOptions } from '../../pkg/pleach_browser.js';
 import { StoreError, type ContentStore } from '../storage/store.js';
 import { PleachEngine, type EngineModule, type EngineParts } from './pleach-engine.js';
@@ -14,6 +15,7 @@ const INFO: ManifestInfo = {
   sizeBytes: 5,
   mediaType: null,
   files: [{ path: 'talk.mp4', sizeBytes: 5, mediaType: null }],
+  packed: null,
   trackers: [],
   sources: [],
   hashes: [],
@@ -60,7 +62,7 @@ const MODULE: EngineModule = {
     const url = new URL(text);
     const id = url.pathname.slice(1);
     if (!/^[0-9a-f]{64}$/.test(id)) throw new Error('this is not a Pleach link');
-    return { id, manifestUrl: `${url.origin}/${id}.pleach`, trackerUrl: `wss://${url.host}`, manifestDigest: url.hash.slice(4) || null };
+    return { id, manifestUrl: `${url.origin}/${id}.pleach`, trackerUrl: `wss://${url.host}`, manifestDigest: url.hash.slice(4).split('&')[0] || null, key: url.hash.split('&k1.')[1] ?? null };
   },
 };
 
@@ -73,6 +75,7 @@ function parts(change: Partial<EngineParts> = {}): EngineParts {
     missing: () => null,
     loadModule: async () => MODULE,
     openStore: async () => ({ store, record: undefined }),
+    openPacked: () => Promise.reject(new Error('not used')),
     save: async ({ fileName }) => ({ how: 'file', fileName }),
     saveFolder: async ({ folderName }) => ({ how: 'folder', fileName: folderName }),
     fetch: async () => new Response(new Uint8Array([1])),
@@ -313,6 +316,68 @@ describe('parts of a content', () => {
     const text = all(engine.read(0, 5));
     peer().options.onEvent({ type: 'stopped' });
     await expect(text).rejects.toThrow(/stopped/);
+  });
+});
+
+describe('packed content', () => {
+  const INDEX = {
+    name: 'plans.txt',
+    mediaType: 'text/plain',
+    files: [{ path: 'plans.txt', mediaType: 'text/plain', start: 0, end: 3, packedStart: 0, packedEnd: 5 }],
+    sizeBytes: 3,
+    packedBytes: 5,
+    isEncrypted: true,
+  };
+  const packed: PackedContent = {
+    info: INDEX,
+    segmentAt: async () => ({ segment: 0, start: 0, end: 3, packedStart: 0, packedEnd: 5 }),
+    decode: async (_segment, bytes) => bytes.slice(1, 4),
+    close: vi.fn(),
+  };
+  const named = (name: string): Error => Object.assign(new Error(name), { name });
+  const load = (by: ManifestInfo['packed']) => async () => ({ ...MODULE, parseManifest: () => ({ ...INFO, name: 'packed', packed: by }) });
+
+  it('is opened with the key of the link, and its files are told and read', async () => {
+    const openPacked = vi.fn(async () => packed);
+    store = fakeStore({ read: async (offset, length) => new TextEncoder().encode('<abc>').subarray(offset, offset + length) });
+    const fetched: string[] = [];
+    const fetch = async (input: RequestInfo | URL): Promise<Response> => (fetched.push(String(input)), new Response(new Uint8Array([1])));
+    const engine = open({ loadModule: load('key'), openPacked, fetch }, `${LINK}&k1.SECRET`);
+    await settled();
+    expect(openPacked).toHaveBeenCalledExactlyOnceWith(new Uint8Array([1]), { key: 'SECRET', password: null });
+    expect(events[0]).toMatchObject({ content: { name: 'plans.txt', sizeBytes: 5, packed: 'encrypted', files: [{ start: 0, end: 3 }] } });
+    FakePeer.made[0]?.options.onEvent({ type: 'complete' });
+    expect(await new Response(engine.read(1, 3) as ReadableStream<Uint8Array<ArrayBuffer>>).text()).toBe('bc');
+    expect(JSON.stringify([fetched, FakePeer.made[0]?.options, events])).not.toContain('SECRET');
+    engine.dispose();
+    expect(packed.close).toHaveBeenCalled();
+  });
+
+  it('says that the key is missing or wrong', async () => {
+    const problem = await problemOn({ loadModule: load('key'), openPacked: () => Promise.reject(named('WrongKey')) });
+    expect(problem?.kind).toBe('key');
+    expect(FakePeer.made).toHaveLength(0);
+  });
+
+  it('asks for a password until it is right', async () => {
+    const openPacked: EngineParts['openPacked'] = async (_manifest, { password }) => {
+      if (password !== 'horse') throw named('WrongPassword');
+      return packed;
+    };
+    const engine = open({ loadModule: load('password'), openPacked });
+    await vi.waitFor(() => expect(events.at(-1)).toEqual({ type: 'locked', wrong: false }));
+    engine.unlock('donkey');
+    await vi.waitFor(() => expect(events.at(-1)).toEqual({ type: 'locked', wrong: true }));
+    engine.unlock('horse');
+    await settled();
+    expect(events.at(-1)).toMatchObject({ type: 'content', content: { name: 'plans.txt' } });
+  });
+
+  it('waits for no password after a stop', async () => {
+    const engine = open({ loadModule: load('password') });
+    await vi.waitFor(() => expect(events.at(-1)).toEqual({ type: 'locked', wrong: false }));
+    engine.stop();
+    await vi.waitFor(() => expect(events.at(-1)).toEqual({ type: 'stopped' }));
   });
 });
 

@@ -3,7 +3,7 @@
  *
  * ```text
  * source ─► engine loaded ─► manifest fetched, and checked against the link ─► store opened ─► peer ─► events
- *                                                                                  └─────────────┴─► reader ─► saves, players
+ *                                    └─► what is packed is opened                  └─────────────┴─► reader ─► saves, players
  * ```
  *
  * Each step may be waited for, may fail with a problem of its own kind, and is given up at once by `stop`. What it is
@@ -12,6 +12,9 @@
 
 import type { LinkInfo, ManifestInfo, PeerEvent, PeerOptions, PleachPeer } from '../../pkg/pleach_browser.js';
 import { ContentReader, type ReadOptions } from '../reading/content-reader.js';
+import type { PackedContent } from '../packing/packed-content.js';
+import type { Secrets } from '../packing/protocol.js';
+import { PackedReader } from '../reading/packed-reader.js';
 import type { save, saveFolder, SaveSource } from '../storage/save.js';
 import type { ContentStore, OpenedStore } from '../storage/store.js';
 import { filePaths } from '../store/names.js';
@@ -19,8 +22,8 @@ import { agentName, type NavigatorLike } from './agent.js';
 import { fetchForest } from './fetch-forest.js';
 import { fetchManifest, type ManifestRequest } from './manifest.js';
 import { findKept } from './find-kept.js';
-import type { ContentFile, EngineEvent, EnginePort, EngineStats, OpenOptions, Problem, SaveOptions, SaveResult } from './port.js';
-import { as, failureProblem, ProblemError, problemOf } from './problems.js';
+import type { ContentFile, ContentInfo, EngineEvent, EnginePort, EngineStats, OpenOptions, Problem, SaveOptions, SaveResult } from './port.js';
+import { as, failureProblem, ProblemError, problemOf, textOf } from './problems.js';
 
 /** What the page does with a peer. */
 export type EnginePeer = Pick<PleachPeer, 'stats' | 'setUploadLimit' | 'want' | 'heldUntil' | 'stop' | 'free'>;
@@ -37,6 +40,8 @@ export interface EngineParts {
   missing(): Problem | null;
   loadModule(): Promise<EngineModule>;
   openStore(id: string, sizeBytes: number): Promise<OpenedStore>;
+  /** Opens packed content; rejects with a `WrongKey` or `WrongPassword`. */
+  openPacked(manifest: Uint8Array, secrets: Secrets): Promise<PackedContent>;
   readonly save: typeof save;
   readonly saveFolder: typeof saveFolder;
   readonly fetch: typeof fetch;
@@ -53,6 +58,8 @@ interface Target {
   readonly manifestUrl: string;
   /** `null`: there is none, and all comes from web servers. */
   readonly trackerUrl: string | null;
+  /** From behind the `#`. Told to nobody but what opens the content. */
+  readonly key: string | null;
 }
 
 /** A content's store is open once only. An attempt waits until the one before has let go. */
@@ -65,6 +72,10 @@ export class PleachEngine implements EnginePort {
   #peer: EnginePeer | null = null;
   #id = '';
   #files: readonly ContentFile[] = [];
+  #packed: PackedContent | null = null;
+  #packedReader: PackedReader | null = null;
+  /** Set while a password is waited for. */
+  #unlock: ((password: string) => void) | null = null;
   #reader: ContentReader | null = null;
   #isComplete = false;
   #trackerUrl: string | null = null;
@@ -88,6 +99,10 @@ export class PleachEngine implements EnginePort {
     return this.#peer?.stats() ?? null;
   }
 
+  unlock(password: string): void {
+    this.#unlock?.(password);
+  }
+
   setUploadLimit(bytesPerS: number | null): void {
     this.#uploadBytesPerS = bytesPerS;
     this.#peer?.setUploadLimit(bytesPerS);
@@ -99,12 +114,12 @@ export class PleachEngine implements EnginePort {
   }
 
   filesHeld(): Float64Array | null {
-    return this.#reader?.bytesIn(this.#files) ?? null;
+    return this.#packedReader?.filesHeld() ?? this.#reader?.bytesIn(this.#files) ?? null;
   }
 
   read(start: number, end: number, options?: ReadOptions): ReadableStream<Uint8Array> {
     if (!this.#reader) throw new Error('there is nothing to read yet');
-    return this.#reader.read(start, end, options);
+    return (this.#packedReader ?? this.#reader).read(start, end, options);
   }
 
   repace(): void {
@@ -112,9 +127,14 @@ export class PleachEngine implements EnginePort {
   }
 
   async file(file: number): Promise<Blob> {
-    const blob = (await this.#source(this.#file(file))).blob;
-    if (!blob) throw new Error('the content is not complete');
-    return blob;
+    const { blob, sizeBytes, stream } = await this.#source(this.#file(file));
+    if (blob) return blob;
+    if (!this.#isComplete || !this.#store) throw new Error('the content is not complete');
+    // What is stored is packed: a file of its own, gone with the page.
+    const spool = await this.#store.spool(sizeBytes);
+    const reader = stream(this.#ended.signal).getReader();
+    for (let part = await reader.read(); !part.done; part = await reader.read()) await spool.write(part.value);
+    return spool.finish();
   }
 
   async save({ what, fileName, onProgress, signal }: SaveOptions): Promise<SaveResult> {
@@ -137,7 +157,7 @@ export class PleachEngine implements EnginePort {
   async #source({ start, end }: ContentFile): Promise<SaveSource> {
     const sizeBytes = end - start;
     const stream: SaveSource['stream'] = (signal) => this.read(start, end, { signal });
-    if (!this.#isComplete || !this.#store) return { sizeBytes, stream };
+    if (!this.#isComplete || !this.#store || this.#packed) return { sizeBytes, stream };
     const whole = await this.#store.file();
     return { sizeBytes, stream, blob: whole.slice(start, end) };
   }
@@ -165,6 +185,7 @@ export class PleachEngine implements EnginePort {
     this.#peer?.free();
     this.#peer = null;
     this.#closeStore();
+    this.#packed?.close();
   }
 
   async #run(source: string): Promise<void> {
@@ -179,10 +200,11 @@ export class PleachEngine implements EnginePort {
       signal.throwIfAborted();
       const target = await this.#find(module, source);
       signal.throwIfAborted();
-      const { id, name, sizeBytes, mediaType } = target.info;
+      const content = await this.#describe(target);
+      const { id, sizeBytes } = content;
       this.#id = id;
-      this.#files = filesOf(target.info);
-      this.#tell({ type: 'content', content: { id, name, sizeBytes, mediaType: mediaType ?? '', files: this.#files } });
+      this.#files = content.files;
+      this.#tell({ type: 'content', content });
       await closing.get(id);
       signal.throwIfAborted();
       const opened = await this.#parts.openStore(id, sizeBytes);
@@ -195,6 +217,53 @@ export class PleachEngine implements EnginePort {
       if (!signal.aborted) this.#tell({ type: 'failed', problem: problemOf(error) });
       this.#tell({ type: 'stopped' });
     }
+  }
+
+  /** What it is; of packed content what its index says, once that is open. */
+  async #describe(target: Target): Promise<ContentInfo> {
+    const { id, name, sizeBytes, mediaType, packed } = target.info;
+    if (!packed) return { id, name, sizeBytes, mediaType: mediaType ?? '', files: filesOf(target.info) };
+    const opened = packed === 'password' ? await this.#openByPassword(target) : await this.#openByKey(target);
+    if (this.#ended.signal.aborted) opened.close();
+    this.#ended.signal.throwIfAborted();
+    this.#packed = opened;
+    const { info } = opened;
+    const files = info.files.map(({ path, start, end, mediaType: type }) => ({ path, start, end, mediaType: type }));
+    return { id, name: info.name, sizeBytes, mediaType: info.mediaType, files, packed: info.isEncrypted ? 'encrypted' : 'compressed' };
+  }
+
+  async #openByKey({ manifest, key }: Target): Promise<PackedContent> {
+    try {
+      return await this.#parts.openPacked(manifest, { key, password: null });
+    } catch (error) {
+      throw new ProblemError(isNamed(error, 'WrongKey') ? 'key' : 'manifest', textOf(error), { cause: error });
+    }
+  }
+
+  async #openByPassword({ manifest }: Target): Promise<PackedContent> {
+    for (let wrong = false; ; wrong = true) {
+      const password = await this.#askPassword(wrong);
+      try {
+        return await this.#parts.openPacked(manifest, { key: null, password });
+      } catch (error) {
+        if (!isNamed(error, 'WrongPassword')) throw error;
+      }
+    }
+  }
+
+  #askPassword(wrong: boolean): Promise<string> {
+    const { signal } = this.#ended;
+    return new Promise((resolve, reject) => {
+      const end = (): void => reject(signal.reason);
+      this.#unlock = (password) => {
+        this.#unlock = null;
+        signal.removeEventListener('abort', end);
+        resolve(password);
+      };
+      signal.throwIfAborted();
+      signal.addEventListener('abort', end, { once: true });
+      this.#tell({ type: 'locked', wrong });
+    });
   }
 
   /** The manifest, known to be the one that the source means. */
@@ -216,7 +285,7 @@ export class PleachEngine implements EnginePort {
     if (promised.manifestDigest !== null) await as('digest', () => module.parseManifest(manifest, promised.manifestDigest));
     // A tracker hands manifests out under the content's id; what lies elsewhere says itself where its tracker is.
     const own = !direct || new URL(manifestUrl).pathname.endsWith(`/${info.id}.pleach`) ? promised.trackerUrl : null;
-    return { manifest, info, manifestUrl, trackerUrl: (direct ? info.trackers[0] : undefined) ?? own };
+    return { manifest, info, manifestUrl, trackerUrl: (direct ? info.trackers[0] : undefined) ?? own, key: promised.key };
   }
 
   #start({ PleachPeer }: EngineModule, { manifest, manifestUrl, trackerUrl }: Target, { store, record }: OpenedStore): void {
@@ -228,6 +297,7 @@ export class PleachEngine implements EnginePort {
       want: (wants) => this.#peer?.want(wants),
     });
     this.#reader = reader;
+    this.#packedReader = this.#packed && new PackedReader(reader, this.#packed);
     this.#peer = new PleachPeer({
       manifest,
       manifestUrl,
@@ -307,6 +377,10 @@ function filesOf({ files }: ManifestInfo): ContentFile[] {
     end += sizeBytes;
     return { path, start, end, mediaType: mediaType ?? '' };
   });
+}
+
+function isNamed(error: unknown, name: string): boolean {
+  return error instanceof Error && error.name === name;
 }
 
 function isManifestUrl(source: string): boolean {

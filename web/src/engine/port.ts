@@ -27,11 +27,14 @@ export interface ContentInfo {
   readonly id: string;
   /** As the author gave it; may be hostile, see `displayName` and `fileName`. */
   readonly name: string;
+  /** Of what is transported, of which progress is told. */
   readonly sizeBytes: number;
   /** MIME type, or empty if the author told none. */
   readonly mediaType: string;
   /** At least one; more than one is a folder. In the order of their bytes, without a gap. */
   readonly files: readonly ContentFile[];
+  /** Where the bytes that are transported are not the files': these have places and sizes of their own. */
+  readonly packed?: 'compressed' | 'encrypted';
 }
 
 /** What the far end of a link is to this peer. */
@@ -99,6 +102,8 @@ export type ProblemKind =
   | 'refused'
   /** The manifest can't be read. */
   | 'manifest'
+  /** It is encrypted, and the link's key is missing, damaged, or another's. */
+  | 'key'
   /** The manifest is not the one that the link promises. */
   | 'digest'
   /** The browser has no WebRTC. */
@@ -129,6 +134,8 @@ export interface Problem {
 export type EngineEvent =
   /** What it is: the manifest came and is right. */
   | { readonly type: 'content'; readonly content: ContentInfo }
+  /** It is encrypted with a password, and waits for `unlock`; `wrong` if that of the last one was. */
+  | { readonly type: 'locked'; readonly wrong: boolean }
   /** Opening takes longer: the tracker can't be reached; trying again after `retryMs`, `null` when the network is back. */
   | { readonly type: 'waiting'; readonly reason: string; readonly retryMs: number | null }
   /** The bytes are kept in memory, so that a reload starts afresh. */
@@ -185,12 +192,14 @@ export interface EnginePort {
   open(source: string, options: OpenOptions): void;
   /** `null` until there is something to count. */
   stats(): EngineStats | null;
+  /** The password that `locked` asked for. `locked` or `content` follows. */
+  unlock(password: string): void;
   setUploadLimit(bytesPerS: number | null): void;
   /** The tracker's picture of who feeds whom, as it came; `null` if it gives none. Never rejects. */
   forest(): Promise<unknown>;
   /** How much is there of each file; `null` until that is known. */
   filesHeld(): Float64Array | null;
-  /** Verified bytes of the content as they come; what is read is wanted first. Throws until the store is open. */
+  /** Verified bytes of the files as they come; what is read is wanted first. Throws until the store is open. */
   read(start: number, end: number, options?: ReadOptions): ReadableStream<Uint8Array>;
   /** Reads use up the content at another pace now: see `ReadOptions.bytesPerS`. */
   repace(): void;

@@ -182,6 +182,24 @@ export const SCENES: Record<string, Scene> = {
     title: 'Opening, the tracker does not answer',
     play: ({ engine }) => engine.say({ type: 'waiting', reason: 'no answer from pleach.example', retryMs: 4_000 }),
   },
+  locked: {
+    title: 'A password is needed',
+    play: async ({ engine, loaded }) => {
+      engine.say({ type: 'locked', wrong: false });
+      await loaded('.unlock-form');
+    },
+  },
+  'locked-wrong': {
+    title: 'The password was wrong',
+    play: async ({ engine, loaded }) => {
+      engine.say({ type: 'locked', wrong: true });
+      await loaded('.unlock-form');
+    },
+  },
+  'problem-key': {
+    title: 'The link has no key',
+    play: ({ engine }) => engine.say({ type: 'failed', problem: { kind: 'key', detail: 'the content is encrypted, and the link has no key: was it copied whole?' } }),
+  },
   checking: {
     title: 'Checking what an earlier visit left',
     play: (stage) => {

@@ -1,7 +1,10 @@
-/** An address at which the browser finds a file of a content: the stored file once that is complete, a stream before. */
+/**
+ * An address at which the browser finds a file of a content: the stored file once that is complete, a stream before. What
+ * is stored of packed content is not the file, so it is streamed then too; without a worker it is unpacked beside it.
+ */
 
 import { safeMediaType } from './media.js';
-import { streamsBy, type Playable } from './streams.js';
+import { streamsBy, type Playable, type Streams } from './streams.js';
 
 export interface OpenSource extends Playable {
   readonly isComplete: boolean;
@@ -17,8 +20,9 @@ export interface OpenedContent {
 
 /** Rejects with why it can't be played before it is complete. */
 export async function openContent(source: OpenSource, workerUrl: string): Promise<OpenedContent> {
-  if (!source.isComplete) {
-    const offer = (await streamsBy(workerUrl)).offer(source);
+  const streams = await streamsFor(source, workerUrl);
+  if (streams) {
+    const offer = streams.offer(source);
     return { address: async (file) => offer.address(file), setPace: offer.setPace, close: offer.close };
   }
   const urls: string[] = [];
@@ -33,4 +37,11 @@ export async function openContent(source: OpenSource, workerUrl: string): Promis
     setPace: () => {},
     close: () => urls.splice(0).forEach((url) => URL.revokeObjectURL(url)),
   };
+}
+
+/** `null`: the complete files are there without. */
+async function streamsFor({ isComplete, content }: OpenSource, workerUrl: string): Promise<Streams | null> {
+  if (!isComplete) return streamsBy(workerUrl);
+  if (!content.packed) return null;
+  return streamsBy(workerUrl).catch(() => null);
 }

@@ -53,12 +53,13 @@ export class Streams {
   }
 
   offer(playable: Playable): Offer {
-    const { id, files } = playable.content;
+    const { id, files, packed } = playable.content;
     const open: Open = { playable, paces: new Map(), reads: new Set() };
     this.#open.set(id, open);
     return {
       address: (file) => {
-        const path = files[file]?.path ?? '';
+        // An address may pass the site's server where the worker does not take it: no name of what is encrypted is in it.
+        const path = packed === 'encrypted' ? 'file' : (files[file]?.path ?? '');
         return `${this.#folder}${id}/${file}/${encodeURIComponent(path.slice(path.lastIndexOf('/') + 1))}`;
       },
       setPace: (file, bytesPerS) => {

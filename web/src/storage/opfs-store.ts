@@ -7,6 +7,7 @@
  */
 
 import { ReadAhead } from './read-ahead.js';
+import { startWorker } from './start-worker.js';
 import type { NumberedRequest, StoreAnswers, StoreReply, StoreRequest } from './store-protocol.js';
 import { StoreError, type ContentStore, type OpenedStore, type Spool, type StoreFault } from './store.js';
 
@@ -69,7 +70,7 @@ export class OpfsStore implements ContentStore {
       throw new StoreError({ code: 'unsupported', message: 'This browser lets the page keep nothing.' });
     }
     if (!/^[0-9a-f]{64}$/.test(options.content)) throw new RangeError('not a content id');
-    const store = new OpfsStore(startWorker(options.workerUrl), options.sizeBytes);
+    const store = new OpfsStore(startWorker(options.workerUrl, 'pleach-store'), options.sizeBytes);
     try {
       const record = await store.#ask({ do: 'open', content: options.content, sizeBytes: options.sizeBytes });
       return { store, record: record.length > 0 ? record : undefined };
@@ -196,15 +197,4 @@ export class OpfsStore implements ContentStore {
     for (const { reject } of this.#pending.values()) reject(new StoreError(fault));
     this.#pending.clear();
   }
-}
-
-/** A browser starts no worker from another host, but it lets one of this page import from there. */
-function startWorker(url: string | URL): Worker {
-  const { href, origin } = new URL(url, location.href);
-  if (origin === location.origin) return new Worker(href, { type: 'module', name: 'pleach-store' });
-  const bridge = URL.createObjectURL(new Blob([`import ${JSON.stringify(href)};`], { type: 'text/javascript' }));
-  const worker = new Worker(bridge, { type: 'module', name: 'pleach-store' });
-  // The worker has begun to load, which is all that the URL was for.
-  setTimeout(() => URL.revokeObjectURL(bridge), 10_000);
-  return worker;
 }

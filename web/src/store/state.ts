@@ -108,6 +108,8 @@ export interface DownloadState {
   readonly webServers: readonly WebServer[];
   readonly tracker: TrackerState;
   readonly online: boolean;
+  /** It waits for a password: whether the last one was wrong, and whether one is being tried. */
+  readonly locked: { readonly wrong: boolean; readonly trying: boolean } | null;
   /** Why opening takes longer. */
   readonly waiting: { readonly reason: string; readonly retryAtMs: number | null } | null;
   readonly stall: Stall | null;
@@ -146,6 +148,7 @@ export interface DownloadState {
 export type DownloadAction =
   | { readonly type: 'start'; readonly source: string; readonly nowMs: number }
   | { readonly type: 'stop'; readonly nowMs: number }
+  | { readonly type: 'unlock' }
   | { readonly type: 'upload'; readonly upload: UploadSetting }
   | { readonly type: 'engine'; readonly event: EngineEvent; readonly nowMs: number }
   | { readonly type: 'tick'; readonly stats: EngineStats | null; readonly filesHeld: Float64Array | null; readonly nowMs: number }
@@ -177,6 +180,7 @@ export function initialState(upload: UploadSetting): DownloadState {
     webServers: [],
     tracker: { status: 'unknown' },
     online: true,
+    locked: null,
     waiting: null,
     stall: null,
     resumedBytes: 0,
@@ -239,6 +243,8 @@ export function reduce(state: DownloadState, action: DownloadAction): DownloadSt
       return canStart(state.phase) ? start(state, action.source, action.nowMs) : state;
     case 'stop':
       return stop(state, action.nowMs);
+    case 'unlock':
+      return state.locked ? { ...state, locked: { wrong: false, trying: true } } : state;
     case 'upload':
       return { ...state, upload: action.upload };
     case 'engine':
@@ -302,6 +308,7 @@ function quiet(state: DownloadState): DownloadState {
     downBytesPerS: 0,
     upBytesPerS: 0,
     timeRemainingS: null,
+    locked: null,
     waiting: null,
     stall: null,
     tracker: { status: 'unknown' },
@@ -312,7 +319,9 @@ function quiet(state: DownloadState): DownloadState {
 function hear(state: DownloadState, event: EngineEvent, nowMs: number): DownloadState {
   switch (event.type) {
     case 'content':
-      return { ...state, content: event.content, waiting: null, nowMs };
+      return { ...state, content: event.content, locked: null, waiting: null, nowMs };
+    case 'locked':
+      return { ...state, locked: { wrong: event.wrong, trying: false }, waiting: null, nowMs };
     case 'waiting':
       return { ...state, waiting: { reason: event.reason, retryAtMs: event.retryMs === null ? null : nowMs + event.retryMs }, nowMs };
     case 'memoryOnly':

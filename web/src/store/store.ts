@@ -36,6 +36,8 @@ export type DownloadCommand =
   /** Write one of several files; only inside a click. What of it is missing is got first, and waited for. */
   | { readonly type: 'saveFile'; readonly file: number }
   | { readonly type: 'cancelSaveFile'; readonly file: number }
+  /** Try a password; see `locked` of the state. */
+  | { readonly type: 'unlock'; readonly password: string }
   | { readonly type: 'setUpload'; readonly upload: UploadSetting };
 
 export interface DownloadStore {
@@ -191,6 +193,9 @@ export function createDownloadStore({ createEngine, upload, now = () => performa
           return saveFile(command.file);
         case 'cancelSaveFile':
           return fileSaves.get(command.file)?.abort();
+        case 'unlock':
+          apply({ type: 'unlock' });
+          return engine?.unlock(command.password);
         case 'setUpload':
           apply({ type: 'upload', upload: command.upload });
           engine?.setUploadLimit(uploadBytesPerS(command.upload));

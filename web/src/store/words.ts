@@ -6,7 +6,7 @@
  * come last and small.
  */
 
-import type { ContentFile, Problem } from '../engine/port.js';
+import type { ContentFile, ContentInfo, Problem } from '../engine/port.js';
 import { openingOf, type Opening } from '../playing/media.js';
 import { carriersOf, webServerLines, webTrouble, type PeerLine } from './carriers.js';
 import { formatBytes, formatCount, formatDuration, formatPercent, formatSpeed, percent } from './format.js';
@@ -83,7 +83,7 @@ export function viewOf(state: DownloadState, nameGiven = ''): View {
   const name = nameGiven || content?.name;
   return {
     name: name ? displayName(name) : 'Shared file',
-    about: content ? `${formatBytes(content.sizeBytes)} · ${folder ? formatCount(content.files.length, 'file', 'files') : kind.label}` : '',
+    about: content ? about(content, folder ? formatCount(content.files.length, 'file', 'files') : kind.label) : '',
     kind: kind.kind,
     headline: headline(state),
     progress: measurable ? state.progress : null,
@@ -101,6 +101,16 @@ export function viewOf(state: DownloadState, nameGiven = ''): View {
     passingOn: passingOn(state),
     verified: verified(state),
   };
+}
+
+/** `1.4 GB · Video`, of the files; `1.4 GB · Video · encrypted`. */
+function about(content: ContentInfo, what: string): string {
+  return [formatBytes(filesBytes(content)), what, ...(content.packed ? [content.packed] : [])].join(' · ');
+}
+
+/** Of the files; what is transported of packed content has another size. */
+function filesBytes(content: ContentInfo): number {
+  return content.files.at(-1)?.end ?? content.sizeBytes;
 }
 
 const OPEN_LABELS: Record<Opening, string> = { video: 'Play', audio: 'Play', image: 'Open', pdf: 'Open' };
@@ -121,6 +131,7 @@ function headline(state: DownloadState): string {
     case 'idle':
       return 'Ready to download';
     case 'opening':
+      if (state.locked) return state.locked.trying ? 'Trying the password' : 'A password is needed';
       return state.waiting ? 'Waiting for the connection' : 'Opening the link';
     case 'checking':
       return 'Checking what you have already';
@@ -173,7 +184,7 @@ function facts(state: DownloadState): string[] {
       return [have, formatSpeed(state.downBytesPerS), ...(carriers ? [`from ${carriers}`] : [])];
     }
     case 'saving':
-      return [`${formatBytes(state.savedBytes)} of ${size} written`];
+      return [`${formatBytes(state.savedBytes)} of ${formatBytes(filesBytes(content))} written`];
     case 'complete':
     case 'saved':
       return ['every byte verified'];
@@ -291,6 +302,7 @@ const PROBLEMS: Record<Problem['kind'], readonly [title: string, advice: string]
   server: ['The tracker has a problem of its own.', 'It is nothing that you did. Try again in a few minutes.'],
   refused: ['The tracker refused this download.', 'It may be full or closed for this file. Try again later, or ask whoever sent the link.'],
   manifest: ['The description of this file can’t be read.', 'It may be from a newer version of Pleach. Reload the page; if that does not help, ask for a new link.'],
+  key: ['This link opens nothing: its key is missing or wrong.', 'What is shared is encrypted, and the end of the link is the key. Copy the link again, whole, from where you found it.'],
   digest: ['This is not the file that the link promises.', 'Somebody changed its description, so nothing was downloaded. Ask whoever sent the link for a new one.'],
   'no-webrtc': ['This browser can’t connect to others.', 'WebRTC is missing or switched off, perhaps by a privacy setting or an extension. Allow it for this page, or open the link in another browser.'],
   'no-wasm': ['This browser can’t run Pleach.', 'It needs WebAssembly, which is missing or switched off. A current Chrome, Edge, Firefox or Safari has it.'],

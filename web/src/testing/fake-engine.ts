@@ -72,6 +72,8 @@ export class FakeEngine implements EnginePort {
   /** What a complete file is. */
   onFile: (file: number) => Promise<Blob> = () => new Promise(() => {});
   repaced = 0;
+  /** Passwords that were tried. */
+  passwords: string[] = [];
   /** What the next save does; by default it never ends. */
   onSave: (options: SaveOptions) => Promise<SaveResult> = () => new Promise(() => {});
 
@@ -83,6 +85,10 @@ export class FakeEngine implements EnginePort {
 
   stats(): EngineStats | null {
     return this.current;
+  }
+
+  unlock(password: string): void {
+    this.passwords.push(password);
   }
 
   setUploadLimit(bytesPerS: number | null): void {

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::HumanBytes;
-use pleach_core::content::{HashTree, Manifest};
+use pleach_core::content::{HashTree, Listing, Manifest};
 use pleach_core::peer::{Event, Phase, SourceState, Start, Stats};
 use pleach_native::link::LinkConfig;
 use pleach_native::node::{Events, Node, NodeConfig, NodeHandle};
-use pleach_native::store::{Download, DownloadConfig, Scratch, ScratchReader, SourceFiles, Store};
+use pleach_native::store::{Download, DownloadConfig, Scratch, ScratchReader, SourceFiles, Store, Unpack};
+use pleach_packing::{Packing, PackingError, Unpacker};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
@@ -20,6 +21,7 @@ use crate::describing;
 use crate::exit::{Code, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::moment::{self, Moment};
+use crate::secrets;
 use crate::source::{Source, Target};
 use crate::telling::Telling;
 use crate::ui::{self, Ui};
@@ -37,35 +39,63 @@ pub(crate) async fn run(args: GetArgs, ui: &Ui, mut interrupt: Interrupt) -> Res
         target = source.resolve(args.tracker.as_deref(), |web| args.web.choose(web), patience, ui) => target?,
         error = interrupt.error() => return Err(error),
     };
+    // A wrong key is told before anything is waited for or fetched.
+    let packing = secrets::open(&target.manifest, source.key(), &args.unlock, ui).await?;
     tokio::select! {
         waited = moment::wait_until_active(&target.manifest, patience, ui) => waited?,
         error = interrupt.error() => return Err(error),
     }
-    let Some(place) = Place::choose(&args, &target.manifest, ui, &mut interrupt).await? else { return Ok(()) };
+    let unpack = packing.map(Unpack::new);
+    let Some(place) = Place::choose(&args, &target.manifest, unpack, ui, &mut interrupt).await? else { return Ok(()) };
     let transfer = Transfer::start(&args, target, place, patience, telling)?;
     transfer.run(ui, interrupt).await
 }
 
 /// Where the content goes.
 enum Place {
-    Disk { store: Store, start: Start, out: PathBuf },
-    Stdout { store: Store, reader: ScratchReader },
+    Disk { store: Store, start: Start, out: PathBuf, unpack: Option<Unpack> },
+    Stdout { store: Store, reader: ScratchReader, packing: Option<Packing> },
+}
+
+/// A content, and what is in it if it is packed.
+struct Wanted<'a> {
+    manifest: &'a Manifest,
+    packing: Option<&'a Packing>,
+}
+
+impl Wanted<'_> {
+    /// The files that the person gets.
+    fn listing(&self) -> &Listing {
+        self.packing.map_or_else(|| self.manifest.listing(), |packing| packing.index().listing())
+    }
 }
 
 impl Place {
     /// Prepares the place; `None` if the whole content is there already.
-    async fn choose(args: &GetArgs, manifest: &Manifest, ui: &Ui, interrupt: &mut Interrupt) -> Result<Option<Self>> {
+    async fn choose(
+        args: &GetArgs,
+        manifest: &Manifest,
+        unpack: Option<Unpack>,
+        ui: &Ui,
+        interrupt: &mut Interrupt,
+    ) -> Result<Option<Self>> {
+        let wanted = Wanted { manifest, packing: unpack.as_ref().map(|unpack| &*unpack.packing) };
         if args.stdout || args.out.as_deref() == Some(Path::new("-")) {
             if args.json {
                 return Err(Error::usage("--json and the content cannot both be on stdout"));
             }
-            return to_stdout(manifest).map(Some);
+            return to_stdout(&wanted).map(Some);
         }
         let (out, is_there) = tokio::select! {
-            found = find_out(args.out.as_deref(), manifest, ui) => found,
+            found = find_out(args.out.as_deref(), &wanted, ui) => found,
             error = interrupt.error() => return Err(error),
         };
-        let config = DownloadConfig { out: out.clone(), manifest: manifest.clone(), overwrite: args.force };
+        let config = DownloadConfig {
+            out: out.clone(),
+            manifest: manifest.clone(),
+            unpack: unpack.clone(),
+            overwrite: args.force,
+        };
         if is_there {
             if let Err(error) = Download::tidy(&config) {
                 tracing::debug!(%error, "a record of it is left");
@@ -84,31 +114,31 @@ impl Place {
         } else {
             Start::Resume(HashTree::restore(manifest.geometry(), manifest.id(), &journal))
         };
-        Ok(Some(Self::Disk { store: Store::Download(download), start, out }))
+        Ok(Some(Self::Disk { store: Store::Download(download), start, out, unpack }))
     }
 }
 
-fn to_stdout(manifest: &Manifest) -> Result<Place> {
-    if manifest.is_folder() {
-        let name = manifest.saved_name();
+fn to_stdout(wanted: &Wanted<'_>) -> Result<Place> {
+    if wanted.listing().is_folder() {
+        let name = wanted.listing().saved_name();
         return Err(Error::usage(format!("{name} is a folder, which can't be written to stdout"))
             .hint("-o DIR writes it to a folder"));
     }
     if io::stdout().is_terminal() {
         return Err(Error::usage("stdout is a terminal").hint("redirect it, or write to a file with -o NAME"));
     }
-    let (scratch, reader) = Scratch::create(manifest.size_bytes())?;
-    Ok(Place::Stdout { store: Store::Scratch(scratch), reader })
+    let (scratch, reader) = Scratch::create(wanted.manifest.size_bytes())?;
+    Ok(Place::Stdout { store: Store::Scratch(scratch), reader, packing: wanted.packing.cloned() })
 }
 
 /// Where to write, and whether the whole content is there already. A directory that was named is one to put it in, unless
 /// it is the content itself: then the same command made it.
-async fn find_out(out: Option<&Path>, manifest: &Manifest, ui: &Ui) -> (PathBuf, bool) {
+async fn find_out(out: Option<&Path>, wanted: &Wanted<'_>, ui: &Ui) -> (PathBuf, bool) {
     match out {
-        Some(out) if manifest.is_folder() && is_whole(out, manifest, ui).await => (out.to_owned(), true),
+        Some(out) if wanted.listing().is_folder() && is_whole(out, wanted, ui).await => (out.to_owned(), true),
         _ => {
-            let out = out_path(out, manifest.saved_name());
-            let is_there = is_whole(&out, manifest, ui).await;
+            let out = out_path(out, wanted.listing().saved_name());
+            let is_there = is_whole(&out, wanted, ui).await;
             (out, is_there)
         }
     }
@@ -125,15 +155,19 @@ fn out_path(out: Option<&Path>, name: &str) -> PathBuf {
     }
 }
 
-/// Whether the file, or the folder with all files, is there and is the whole content. A folder may hold more.
-async fn is_whole(out: &Path, manifest: &Manifest, ui: &Ui) -> bool {
-    let places: Vec<PathBuf> = match manifest.is_folder() {
-        true => manifest.saved_paths().map(|path| out.join(path)).collect(),
+/// Whether the file, or the folder with all files, is there and is the whole content. A folder may hold more. Packed
+/// content is known by packing the files again, which another version of the compressor may do in another way: then they
+/// are taken for others.
+async fn is_whole(out: &Path, wanted: &Wanted<'_>, ui: &Ui) -> bool {
+    let listing = wanted.listing();
+    let places: Vec<PathBuf> = match listing.is_folder() {
+        true => listing.saved_paths().map(|path| out.join(path)).collect(),
         false => vec![out.to_owned()],
     };
     match SourceFiles::open(places) {
-        Ok(files) if *files.layout() == manifest.layout() => {
-            describing::id_of(files, manifest.name(), ui).await.is_ok_and(|id| id == manifest.id())
+        Ok(files) if *files.layout() == listing.layout() => {
+            let id = describing::id_of(files, wanted.packing.cloned(), listing.name(), ui).await;
+            id.is_ok_and(|id| id == wanted.manifest.id())
         }
         _ => false,
     }
@@ -147,6 +181,7 @@ struct Transfer {
     out: Option<PathBuf>,
     copying: Option<JoinHandle<io::Result<u64>>>,
     size_bytes: u64,
+    unpack: Option<Unpack>,
     patience: Duration,
     seed: bool,
     linger: Duration,
@@ -163,11 +198,11 @@ impl Transfer {
     fn start(args: &GetArgs, target: Target, place: Place, patience: Duration, telling: Telling) -> Result<Self> {
         let size_bytes = target.manifest.size_bytes();
         let until = moment::end_of(&target.manifest);
-        let (store, start, out, copying) = match place {
-            Place::Disk { store, start, out } => (store, start, Some(out), None),
-            Place::Stdout { store, reader } => {
-                let copying = tokio::task::spawn_blocking(move || copy_to_stdout(reader, size_bytes));
-                (store, Start::Empty, None, Some(copying))
+        let (store, start, out, unpack, copying) = match place {
+            Place::Disk { store, start, out, unpack } => (store, start, Some(out), unpack, None),
+            Place::Stdout { store, reader, packing } => {
+                let copying = tokio::task::spawn_blocking(move || copy_to_stdout(reader, size_bytes, packing));
+                (store, Start::Empty, None, None, Some(copying))
             }
         };
         let upload_bytes_per_s = args.upload_limit.map(|limit| limit.as_u64());
@@ -194,6 +229,7 @@ impl Transfer {
             out,
             copying,
             size_bytes,
+            unpack,
             patience,
             seed,
             linger,
@@ -247,11 +283,16 @@ impl Transfer {
                 },
                 _ = tick.tick() => {
                     let stats = self.stats.borrow_and_update().clone();
-                    bar.show(stats.have_bytes, ui::describe_download(&stats));
+                    let unpacking = self.unpack.as_ref().filter(|_| stats.have_bytes == self.size_bytes);
+                    match unpacking {
+                        Some(unpack) => bar.show(stats.have_bytes, describe_unpacking(unpack)),
+                        None => bar.show(stats.have_bytes, ui::describe_download(&stats)),
+                    }
+                    let is_unpacking = unpacking.is_some();
                     self.tell_unfit(&stats, ui);
                     self.telling.progress(&stats, self.node.first_packet());
                     // While an earlier run's data is read, the disk sets the pace and nobody else.
-                    if stats.have_bytes > best_bytes || stats.phase == Phase::Checking {
+                    if stats.have_bytes > best_bytes || stats.phase == Phase::Checking || is_unpacking {
                         (best_bytes, grown_at) = (stats.have_bytes, Instant::now());
                     }
                     if grown_at.elapsed() >= self.patience {
@@ -329,7 +370,8 @@ impl Transfer {
     fn tell_done(&self, ui: &Ui, time: Duration) {
         let stats = self.stats.borrow();
         let speed = ui::speed((stats.received_bytes as f64 / time.as_secs_f64().max(0.001)) as u64);
-        let size = HumanBytes(self.size_bytes);
+        let unpacked = self.unpack.as_ref().map(|unpack| format!(", {} unpacked", HumanBytes(unpack.done_bytes())));
+        let size = format!("{}{}", HumanBytes(self.size_bytes), unpacked.unwrap_or_default());
         let time = ui::duration(time);
         let carriers = ui::describe_carriers(&stats);
         match &self.out {
@@ -370,11 +412,42 @@ fn ticks() -> Interval {
     tick
 }
 
-fn copy_to_stdout(reader: ScratchReader, size_bytes: u64) -> io::Result<u64> {
+/// How far it is with making files of packed content.
+fn describe_unpacking(unpack: &Unpack) -> String {
+    let all = HumanBytes(unpack.packing.index().size_bytes());
+    format!("unpacking · {} of {all}", HumanBytes(unpack.done_bytes()))
+}
+
+fn copy_to_stdout(reader: ScratchReader, size_bytes: u64, packing: Option<Packing>) -> io::Result<u64> {
     let mut stdout = io::stdout().lock();
-    let copied_bytes = reader.copy_to(size_bytes, &mut stdout)?;
+    let copied_bytes = match packing {
+        Some(packing) => reader.copy_to(size_bytes, &mut UnpackTo(Unpacker::new(packing), &mut stdout))?,
+        None => reader.copy_to(size_bytes, &mut stdout)?,
+    };
     stdout.flush()?;
     Ok(copied_bytes)
+}
+
+/// Takes packed bytes and writes what they were made of.
+struct UnpackTo<'a, W>(Unpacker, &'a mut W);
+
+impl<W: Write> Write for UnpackTo<'_, W> {
+    fn write(&mut self, packed: &[u8]) -> io::Result<usize> {
+        let Self(unpacker, out) = self;
+        let mut written = Ok(());
+        let pushed = unpacker.push(packed, |plain| {
+            if written.is_ok() {
+                written = out.write_all(plain);
+            }
+            Ok::<(), PackingError>(())
+        });
+        pushed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        written.map(|()| packed.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.1.flush()
+    }
 }
 
 /// Waits for the end of copying; for ever if there is none.
@@ -390,6 +463,8 @@ fn stdout_error(copied: io::Result<u64>) -> Error {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
             Error::new(Code::Failure, "stdout was closed by its reader")
         }
+        // What was packed wrongly says so itself.
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Error::new(Code::Failure, error.to_string()),
         Err(error) => Error::new(Code::Storage, format!("cannot write to stdout: {error}")),
         Ok(copied_bytes) => Error::new(Code::Failure, format!("stdout took only {copied_bytes} bytes")),
     }

@@ -1,15 +1,17 @@
 //! `pleach publish FILE|DIR…`: the description of a content, to be put beside it on a web server.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use pleach_core::content::{HASH_LIST_BYTES_MAX, HashTree, Link, Manifest};
 use pleach_native::store::plain;
 use serde_json::json;
+use tempfile::NamedTempFile;
 
 use crate::args::PublishArgs;
-use crate::describing::{self, describe_size};
+use crate::describing::{self, Prepared, describe_size};
 use crate::exit::{Code, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::source::{tracker_base, tracker_socket};
@@ -19,27 +21,67 @@ use crate::ui::Ui;
 pub(crate) async fn run(args: PublishArgs, ui: &Ui, mut interrupt: Interrupt) -> Result {
     let bases = args.trackers.iter().map(|url| tracker_base(url)).collect::<Result<Vec<_>>>()?;
     let sockets = bases.iter().map(|base| tracker_socket(base)).collect::<Result<Vec<_>>>()?;
-    let prepared = describing::prepare(&args.content, &args.describe, &sockets, ui, &mut interrupt).await?;
-    let manifest = prepared.manifest;
-    if args.out.as_deref() == Some(Path::new("-")) {
+    let to_stdout = args.out.as_deref() == Some(Path::new("-"));
+    let packed = if args.content.packing.is_packed() { Some(begin_packed(&args, to_stdout)?) } else { None };
+    let copy = packed.as_ref().map(|packed| packed.as_file().try_clone()).transpose();
+    let copy = copy.map_err(|error| Error::new(Code::Storage, format!("cannot write: {}", plain(&error))))?;
+    let prepared = describing::prepare(&args.content, &args.describe, &sockets, copy, ui, &mut interrupt).await?;
+    let manifest = &prepared.manifest;
+    if to_stdout {
         let mut stdout = std::io::stdout().lock();
         let written = stdout.write_all(manifest.as_bytes()).and_then(|()| stdout.flush());
         return written.map_err(|error| Error::new(Code::Storage, format!("cannot write to stdout: {error}")));
     }
-    let out = args.out.clone().unwrap_or_else(|| place_of(&args.content.files, manifest.saved_name()));
-    let hashes = hash_list(&prepared.tree, &manifest).map(|list| (list_place(&out), list));
-    let files = hashes.iter().map(|(place, list)| (place, &list[..])).chain([(&out, manifest.as_bytes())]);
-    let files: Vec<_> = files.collect();
-    if !args.force {
-        files.iter().rev().try_for_each(|(place, _)| refuse_existing(place))?;
+    let out = args.out.clone().unwrap_or_else(|| place_of(&args.content.files, prepared.listing.saved_name()));
+    let packed_out = packed.is_some().then(|| out.with_extension("packed"));
+    if packed_out.as_ref() == Some(&out) {
+        return Err(Error::usage("the description can't have the name of the packed bytes").hint("-o NAME.pleach"));
+    }
+    let hashes = hash_list(&prepared.tree, manifest).map(|list| (list_place(&out), list));
+    let hashes_out = hashes.as_ref().map(|(place, _)| place);
+    for place in packed_out.iter().chain([&out]).chain(hashes_out) {
+        check_free(place, args.force)?;
     }
     // The description last: whoever finds it finds the rest.
-    files.iter().try_for_each(|(place, bytes)| write(place, bytes))?;
-    let link = |base: &String| Link::new(base, manifest.id(), Some(manifest.digest())).map(|link| link.to_string());
-    let links = bases.iter().map(link).collect::<std::result::Result<Vec<_>, _>>()?;
-    let hashes = hashes.map(|(place, _)| place);
-    tell(&out, hashes.as_deref(), &manifest, &links, args.json, ui);
+    if let (Some(packed), Some(packed_out)) = (packed, &packed_out) {
+        keep(packed, packed_out)?;
+    }
+    if let Some((place, list)) = &hashes {
+        write(place, list)?;
+    }
+    write(&out, manifest.as_bytes())?;
+    let link = |base: &String| {
+        let link = prepared.with_key(Link::new(base, manifest.id(), Some(manifest.digest()))?)?;
+        Ok(link.to_string())
+    };
+    let links = bases.iter().map(link).collect::<Result<Vec<_>>>()?;
+    let (packed, hashes) = (packed_out.as_deref(), hashes_out.map(PathBuf::as_path));
+    let told = Told { out: &out, packed, hashes, prepared: &prepared, links: &links };
+    told.tell(args.json, ui);
     Ok(())
+}
+
+/// Begins the file of packed bytes, in the folder that it will be in.
+fn begin_packed(args: &PublishArgs, to_stdout: bool) -> Result<NamedTempFile<File>> {
+    if to_stdout {
+        return Err(Error::usage("packed bytes go beside their description, which has no place on stdout")
+            .hint("-o FILE.pleach says where both go"));
+    }
+    let out = args.out.clone().unwrap_or_else(|| place_of(&args.content.files, "packed"));
+    let folder = folder_of(&out);
+    let made = tempfile::Builder::new().prefix(".pleach-").make_in(folder, create_new);
+    made.map_err(|error| Error::new(Code::Storage, format!("cannot write to {}: {}", folder.display(), plain(&error))))
+}
+
+fn folder_of(out: &Path) -> &Path {
+    out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Gives what was written its name, once it is on the disk.
+fn keep(file: NamedTempFile<File>, out: &Path) -> Result {
+    let kept = file.as_file().sync_all().and_then(|()| Ok(file.persist(out)?));
+    let explain = |error| Error::new(Code::Storage, format!("cannot write {}: {}", out.display(), plain(&error)));
+    kept.map(drop).map_err(explain)
 }
 
 /// Beside the one thing that is described, else here.
@@ -68,53 +110,69 @@ fn list_place(out: &Path) -> PathBuf {
     place.into()
 }
 
-fn refuse_existing(out: &Path) -> Result {
-    if out.symlink_metadata().is_err() {
-        return Ok(());
+fn check_free(out: &Path, force: bool) -> Result {
+    if !force && out.symlink_metadata().is_ok() {
+        return Err(Error::new(Code::Storage, format!("{} exists already", out.display()))
+            .hint("--force replaces it, -o NAME writes elsewhere"));
     }
-    Err(Error::new(Code::Storage, format!("{} exists already", out.display()))
-        .hint("--force replaces it, -o NAME writes elsewhere"))
+    Ok(())
 }
 
 /// Writes it whole or not at all: a web server may be about to read it.
 fn write(out: &Path, bytes: &[u8]) -> Result {
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let written = tempfile::Builder::new().prefix(".pleach-").make_in(folder, create_new).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        Ok(file.persist(out)?)
-    });
-    written
-        .map(drop)
-        .map_err(|error| Error::new(Code::Storage, format!("cannot write {}: {}", out.display(), plain(&error))))
+    let made = tempfile::Builder::new().prefix(".pleach-").make_in(folder_of(out), create_new);
+    let written = made.and_then(|mut file| file.write_all(bytes).map(|()| file));
+    let explain = |error| Error::new(Code::Storage, format!("cannot write {}: {}", out.display(), plain(&error)));
+    keep(written.map_err(explain)?, out)
 }
 
 /// With the rights that a new file has: a temporary file is for nobody else, this is for a web server.
-fn create_new(path: &Path) -> std::io::Result<std::fs::File> {
-    std::fs::File::create_new(path)
+fn create_new(path: &Path) -> std::io::Result<File> {
+    File::create_new(path)
 }
 
-/// Where it is, alone on its line, or an object with what pages name too.
-fn tell(out: &Path, hashes: Option<&Path>, manifest: &Manifest, links: &[String], is_json: bool, ui: &Ui) {
-    let size = describe_size(manifest.files().len(), manifest.size_bytes());
-    ui.say(format_args!("{}, {size}: described in {}", manifest.saved_name(), out.display()));
-    if let Some(hashes) = hashes {
-        ui.say(format_args!("its hash list, to be put beside it: {}", hashes.display()));
-    }
-    for link in links {
-        ui.say(format_args!("while somebody seeds it: {link}"));
-    }
-    if is_json {
-        let object = json!({
-            "path": out.to_string_lossy(),
-            "hashes_path": hashes.map(Path::to_string_lossy),
-            "id": manifest.id(),
-            "digest": manifest.digest(),
-            "size_bytes": manifest.size_bytes(),
-            "links": links,
-        });
-        write_line(object);
-    } else {
-        write_line(out.display());
+/// What is told in the end.
+struct Told<'a> {
+    out: &'a Path,
+    packed: Option<&'a Path>,
+    hashes: Option<&'a Path>,
+    prepared: &'a Prepared,
+    links: &'a [String],
+}
+
+impl Told<'_> {
+    /// Where it is, alone on its line, or an object with what pages name too.
+    fn tell(&self, is_json: bool, ui: &Ui) {
+        let Self { out, packed, hashes, prepared, links } = self;
+        let listing = &prepared.listing;
+        let size = describe_size(listing.files().len(), listing.layout().size_bytes());
+        ui.say(format_args!("{}, {size}: described in {}", listing.saved_name(), out.display()));
+        if let Some(packed) = packed {
+            ui.say(format_args!("packed in {}, which is what is to be seeded", packed.display()));
+        }
+        if let Some(hashes) = hashes {
+            ui.say(format_args!("its hash list, to be put beside it: {}", hashes.display()));
+        }
+        for link in *links {
+            ui.say(format_args!("while somebody seeds it: {link}"));
+        }
+        if let Some(key) = prepared.key.as_ref().filter(|_| links.is_empty()) {
+            ui.say(format_args!("the key, for those who get it: {key}"));
+        }
+        if is_json {
+            let object = json!({
+                "path": out.to_string_lossy(),
+                "packed": packed.map(|packed| packed.to_string_lossy()),
+                "hashes_path": hashes.map(Path::to_string_lossy),
+                "key": prepared.key,
+                "id": prepared.manifest.id(),
+                "digest": prepared.manifest.digest(),
+                "size_bytes": prepared.manifest.size_bytes(),
+                "links": links,
+            });
+            write_line(object);
+        } else {
+            write_line(out.display());
+        }
     }
 }

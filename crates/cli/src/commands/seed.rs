@@ -25,7 +25,8 @@ pub(crate) async fn run(args: SeedArgs, ui: &Ui, mut interrupt: Interrupt) -> Re
         })?;
     }
     leave_manifest(&manifest, &link, &mut interrupt).await?;
-    ui.beside_bars(|| tell_link(&link.to_string(), args.seeding.json));
+    let told = prepared.with_key(link.clone())?;
+    ui.beside_bars(|| tell_link(&told.to_string(), args.seeding.json));
     seeding::give(prepared, &args.seeding, &link, ui, interrupt).await
 }
 

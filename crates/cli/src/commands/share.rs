@@ -27,9 +27,9 @@ pub(crate) async fn run(args: ShareArgs, ui: &Ui, mut interrupt: Interrupt) -> R
     published.map_err(|error| Error::new(Code::Failure, error.to_string()))?;
 
     let (id, digest) = (prepared.manifest.id(), Some(prepared.manifest.digest()));
-    let link = Link::new(&host::link_base(args.host.as_deref(), listening)?, id, digest)?;
-    let size = describe_size(prepared.manifest.files().len(), prepared.manifest.size_bytes());
-    ui.say(format_args!("{}, {size}", prepared.manifest.saved_name()));
+    let link = prepared.with_key(Link::new(&host::link_base(args.host.as_deref(), listening)?, id, digest)?)?;
+    let size = describe_size(prepared.listing.files().len(), prepared.listing.layout().size_bytes());
+    ui.say(format_args!("{}, {size}", prepared.listing.saved_name()));
     announce(&link, &args, ui);
 
     let (stop, stopped) = oneshot::channel::<()>();

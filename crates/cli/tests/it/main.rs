@@ -9,6 +9,7 @@ mod help;
 #[cfg(unix)]
 mod kills;
 mod nodes;
+mod packed;
 mod publish;
 mod share_get;
 mod swarm;

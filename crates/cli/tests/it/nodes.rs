@@ -67,7 +67,7 @@ fn node(
 }
 
 fn download(manifest: &Manifest, out: PathBuf) -> Store {
-    let config = DownloadConfig { out, manifest: manifest.clone(), overwrite: false };
+    let config = DownloadConfig { out, manifest: manifest.clone(), unpack: None, overwrite: false };
     Store::Download(Download::open(&config).unwrap().0)
 }
 

@@ -7,8 +7,8 @@
 //!
 //! Opened in a browser it is a page that begins the download. What is behind the `#` never leaves the browser, so the
 //! server can neither see nor exchange it. Its parts are joined by `&` and begin with a letter and a version: `m1` is
-//! the digest by which a manifest is known to be the author's, whoever it came from; `k1` is reserved for the key of
-//! encrypted content. Parts that are not known are ignored.
+//! the digest by which a manifest is known to be the author's, whoever it came from; `k1` is the key of
+//! encrypted content, base64url. Parts that are not known are ignored.
 
 use core::fmt;
 use core::str::FromStr;
@@ -78,9 +78,15 @@ impl Link {
         self.manifest
     }
 
-    /// The key part as it is written, if the link has one. Reserved: nothing is encrypted yet.
+    /// The key of encrypted content as it is written, if the link has one.
     pub fn key(&self) -> Option<&str> {
         self.key.as_deref()
+    }
+
+    /// The same link with a key, which nobody but its recipients may see.
+    pub fn with_key(mut self, key: &str) -> Result<Self, LinkError> {
+        self.key = Some(parse_key(key)?);
+        Ok(self)
     }
 
     /// Where the manifest is: `{base}/{id}.pleach`, with `?m=<digest in hexadecimal>` if the digest is known.

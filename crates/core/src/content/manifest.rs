@@ -15,11 +15,13 @@
 //!   "hashes": ["https://example.org/talk.mp4.pleach-hashes"],
 //!   "active_from_ms": 1924992000000,
 //!   "active_until_ms": 1956528000000,
+//!   "packed": { "sealed": "…" },
 //!   "required": []
 //! }
 //! ```
 //!
-//! The content is the files' bytes one after the other. `pleach`, `id`, `size_bytes` and `files` must be there.
+//! The content is the files' bytes one after the other; `packed` says that it is one file made of others, see
+//! [`Packed`]. `pleach`, `id`, `size_bytes` and `files` must be there.
 //! Segments, if given, cover the content in order. Fields that are not known are passed over, but stay in the bytes
 //! that are kept and passed on; a field that a reader *must* understand is named in `required`, and a reader who does
 //! not know it refuses.
@@ -28,13 +30,15 @@
 //! The author may be hostile too. Every number has a limit, paths can't leave the folder they are saved in or pretend
 //! to be something else, and each refusal says why in words for people.
 
-use std::collections::BTreeSet;
+use core::mem;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::geometry::{Geometry, GeometryError};
 use super::layout::Layout;
+use super::listing::{FileEntry, Listing};
+use super::packed::{Packed, PackedField};
 use super::text;
 use crate::ids::{ContentId, ManifestDigest};
 
@@ -50,8 +54,6 @@ pub const FILES_MAX: usize = 10_000;
 pub const SEGMENTS_MAX: usize = 16_384;
 /// Most trackers, most sources, and most addresses of the hash list.
 pub const URLS_MAX: usize = 16;
-/// Longest media type, in bytes.
-const MEDIA_TYPE_BYTES_MAX: usize = 127;
 /// Most names in `required`.
 const REQUIRED_MAX: usize = 64;
 /// Longest name in `required`, in bytes.
@@ -59,7 +61,7 @@ const REQUIRED_BYTES_MAX: usize = 64;
 /// The last moment that a JavaScript `Date` can tell, in milliseconds since 1970.
 const MOMENT_MS_MAX: u64 = 8_640_000_000_000_000;
 /// What this version acts upon, and may therefore be required.
-const UNDERSTOOD: [&str; 7] = ["id", "size_bytes", "name", "files", "trackers", "sources", "hashes"];
+const UNDERSTOOD: [&str; 8] = ["id", "size_bytes", "name", "files", "trackers", "sources", "hashes", "packed"];
 
 /// A parsed and valid manifest, with the bytes it was parsed from.
 #[derive(Clone)]
@@ -67,19 +69,10 @@ pub struct Manifest {
     bytes: Bytes,
     digest: ManifestDigest,
     geometry: Geometry,
+    listing: Listing,
+    packed: Option<Packed>,
+    /// What the above was not made of.
     fields: Fields,
-}
-
-/// One file of a content.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileEntry {
-    /// Where it goes, relative to the folder the content is saved in: components joined by `/`, valid on any system.
-    pub path: String,
-    /// Its size.
-    pub size_bytes: u64,
-    /// Its media type (RFC 6838), if the author tells.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub media_type: Option<String>,
 }
 
 /// A stretch of the content with a priority of its own.
@@ -115,6 +108,11 @@ struct Fields {
     active_from_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     active_until_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    packed: Option<PackedField>,
+    /// Read as a part of the [`Head`].
+    #[serde(default, skip_deserializing, skip_serializing_if = "Vec::is_empty")]
+    required: Vec<String>,
 }
 
 /// What must be understood before anything else is looked at.
@@ -205,6 +203,9 @@ pub enum ManifestError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// What is said of how it is packed contradicts itself.
+    #[error("the manifest does not say properly how the content is packed: {0}")]
+    Packed(&'static str),
     /// It ends before it begins, or in another age.
     #[error("the time at which the content becomes active is not before the one at which it ends, or either is absurd")]
     Active,
@@ -218,10 +219,13 @@ impl Manifest {
         }
         let head: Head = parse_json(bytes)?;
         head.check()?;
-        let fields: Fields = parse_json(bytes)?;
+        let mut fields: Fields = parse_json(bytes)?;
         let geometry = Geometry::new(fields.size_bytes)?;
         fields.check()?;
-        Ok(Self { bytes: Bytes::copy_from_slice(bytes), digest: ManifestDigest::of(bytes), geometry, fields })
+        let listing = Listing::new(fields.name.take(), mem::take(&mut fields.files), fields.size_bytes)?;
+        let packed = fields.packed.take().map(|packed| packed.check(&listing)).transpose()?;
+        let (bytes, digest) = (Bytes::copy_from_slice(bytes), ManifestDigest::of(bytes));
+        Ok(Self { bytes, digest, geometry, listing, packed, fields })
     }
 
     /// The manifest of one file, without trackers and sources.
@@ -255,61 +259,50 @@ impl Manifest {
         self.fields.size_bytes
     }
 
-    /// What to call it: the name its author gave, else the file's, else that of the folder that all files are in, else
-    /// that of the first file.
+    /// Its files as people see them. Of packed content that is the one file that is transported; what is in it the
+    /// index tells, see [`Manifest::packed`].
+    pub fn listing(&self) -> &Listing {
+        &self.listing
+    }
+
+    /// See [`Listing::name`].
     pub fn name(&self) -> &str {
-        let first = self.files().first().map_or("", |file| file.path.as_str());
-        let file_name = first.rsplit('/').next().unwrap_or(first);
-        match (&self.fields.name, self.files()) {
-            (Some(name), _) => name,
-            (None, [_]) => file_name,
-            (None, _) => self.top_folder().unwrap_or(file_name),
-        }
+        self.listing.name()
     }
 
-    /// Whether it is to be saved as a folder: it has several files, or one that lies in a folder.
+    /// See [`Listing::is_folder`].
     pub fn is_folder(&self) -> bool {
-        !matches!(self.files(), [file] if !file.path.contains('/'))
+        self.listing.is_folder()
     }
 
-    /// What to save it as: a file, or a folder, of this name. A folder without a name of its own is called as the one
-    /// that all its files are in.
+    /// See [`Listing::saved_name`].
     pub fn saved_name(&self) -> &str {
-        let top = self.top_folder().filter(|_| self.fields.name.is_none());
-        top.unwrap_or_else(|| self.name())
+        self.listing.saved_name()
     }
 
-    /// Where the files go below the folder that [`Manifest::saved_name`] names, in order: their paths, without the
-    /// folder that all are in if it gave the whole its name.
+    /// See [`Listing::saved_paths`].
     pub fn saved_paths(&self) -> impl ExactSizeIterator<Item = &str> {
-        let top = self.top_folder().filter(|_| self.fields.name.is_none());
-        let cut_bytes = top.map_or(0, |top| top.len() + 1);
-        self.files().iter().map(move |file| &file.path[cut_bytes..])
+        self.listing.saved_paths()
     }
 
-    /// The folder that all files are in, if they are in one.
-    fn top_folder(&self) -> Option<&str> {
-        let (top, _) = self.files().first()?.path.split_once('/')?;
-        let is_in = |path: &str| path.strip_prefix(top).is_some_and(|rest| rest.starts_with('/'));
-        self.files().iter().all(|file| is_in(&file.path)).then_some(top)
-    }
-
-    /// The media type, if the content is one file and its author told.
+    /// See [`Listing::media_type`].
     pub fn media_type(&self) -> Option<&str> {
-        match self.files() {
-            [file] => file.media_type.as_deref(),
-            _ => None,
-        }
+        self.listing.media_type()
     }
 
     /// The files, in the order in which their bytes make up the content; at least one.
     pub fn files(&self) -> &[FileEntry] {
-        &self.fields.files
+        self.listing.files()
     }
 
     /// Where each file lies in the content.
     pub fn layout(&self) -> Layout {
-        Layout::new(self.files().iter().map(|file| file.size_bytes))
+        self.listing.layout()
+    }
+
+    /// How the content is packed: compressed, encrypted, or both; `None` if its bytes are the files'.
+    pub fn packed(&self) -> Option<&Packed> {
+        self.packed.as_ref()
     }
 
     /// The segments, which cover the content in order. Empty if the author gave none: then the whole is one.
@@ -380,6 +373,8 @@ impl ManifestBuilder {
             hashes: Vec::new(),
             active_from_ms: None,
             active_until_ms: None,
+            packed: None,
+            required: Vec::new(),
         };
         Self { fields }
     }
@@ -434,6 +429,13 @@ impl ManifestBuilder {
         self
     }
 
+    /// Says that the content is packed. Who does not know of that must not take it for what it is not.
+    pub fn packed(mut self, packed: &Packed) -> Self {
+        self.fields.packed = Some(PackedField::of(packed));
+        self.fields.required.push("packed".to_owned());
+        self
+    }
+
     /// Writes the manifest, and reads it as everybody will. One that is too long to be written for people is written
     /// without spaces.
     pub fn build(self) -> Result<Manifest, ManifestError> {
@@ -469,14 +471,10 @@ impl Head {
 
 impl Fields {
     fn check(&self) -> Result<(), ManifestError> {
-        self.check_files()?;
         self.check_segments()?;
         check_urls("trackers", &self.trackers, &["ws", "wss"])?;
         check_urls("sources", &self.sources, &["http", "https"])?;
         check_urls("addresses of the hash list", &self.hashes, &["http", "https"])?;
-        if let Some(name) = &self.name {
-            text::check_component(name).map_err(|reason| path_error(name, reason))?;
-        }
         let (from, until) = (self.active_from_ms, self.active_until_ms);
         let absurd = from.max(until).is_some_and(|moment| moment > MOMENT_MS_MAX);
         if absurd || from.zip(until).is_some_and(|(from, until)| from >= until) {
@@ -484,25 +482,6 @@ impl Fields {
         }
         if self.size_bytes == 0 && self.id.as_bytes() != blake3::hash(b"").as_bytes() {
             return Err(ManifestError::EmptyId);
-        }
-        Ok(())
-    }
-
-    fn check_files(&self) -> Result<(), ManifestError> {
-        check_count("files", self.files.len(), FILES_MAX)?;
-        if self.files.is_empty() {
-            return Err(ManifestError::NoFile);
-        }
-        for file in &self.files {
-            text::check_path(&file.path).map_err(|reason| path_error(&file.path, reason))?;
-            if let Some(media_type) = file.media_type.as_ref().filter(|media_type| !is_media_type(media_type)) {
-                return Err(ManifestError::MediaType(shorten(media_type, MEDIA_TYPE_BYTES_MAX)));
-            }
-        }
-        check_apart(&self.files)?;
-        let files_bytes = self.files.iter().fold(0, |sum: u64, file| sum.saturating_add(file.size_bytes));
-        if files_bytes != self.size_bytes {
-            return Err(ManifestError::Sum { files_bytes, size_bytes: self.size_bytes });
         }
         Ok(())
     }
@@ -523,23 +502,6 @@ impl Fields {
     }
 }
 
-/// No two files may meet in one place, not even on a system that takes upper and lower case for the same.
-fn check_apart(files: &[FileEntry]) -> Result<(), ManifestError> {
-    let mut paths = BTreeSet::new();
-    for file in files {
-        if !paths.insert(file.path.to_lowercase()) {
-            return Err(ManifestError::SamePath(file.path.clone()));
-        }
-    }
-    for path in &paths {
-        let mut folders = path.match_indices('/').map(|(end, _)| &path[..end]);
-        if let Some(folder) = folders.find(|folder| paths.contains(*folder)) {
-            return Err(ManifestError::SamePath(folder.to_owned()));
-        }
-    }
-    Ok(())
-}
-
 fn check_urls(what: &'static str, urls: &[String], schemes: &[&str]) -> Result<(), ManifestError> {
     check_count(what, urls.len(), URLS_MAX)?;
     urls.iter().try_for_each(|url| {
@@ -547,26 +509,12 @@ fn check_urls(what: &'static str, urls: &[String], schemes: &[&str]) -> Result<(
     })
 }
 
-fn check_count(what: &'static str, count: usize, max: usize) -> Result<(), ManifestError> {
+pub(super) fn check_count(what: &'static str, count: usize, max: usize) -> Result<(), ManifestError> {
     if count > max { Err(ManifestError::TooMany { what, count, max }) } else { Ok(()) }
 }
 
-/// `type/subtype`, and perhaps parameters, in printable ASCII: it goes into HTTP headers.
-fn is_media_type(text: &str) -> bool {
-    let is_name =
-        |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b));
-    let essence = text.split(';').next().unwrap_or(text).trim_end_matches(' ');
-    text.len() <= MEDIA_TYPE_BYTES_MAX
-        && text.bytes().all(|b| (b' '..=b'~').contains(&b))
-        && essence.split_once('/').is_some_and(|(kind, subtype)| is_name(kind) && is_name(subtype))
-}
-
-fn path_error(name: &str, reason: &'static str) -> ManifestError {
-    ManifestError::Path { name: shorten(name, 100), reason }
-}
-
 /// The beginning of a text that may be too long to show.
-fn shorten(text: &str, bytes_max: usize) -> String {
+pub(super) fn shorten(text: &str, bytes_max: usize) -> String {
     let cut = crate::content::cut_text(text, bytes_max);
     if cut.len() < text.len() { format!("{cut}…") } else { text.to_owned() }
 }

@@ -8,6 +8,8 @@
 //!   order, and makes the proofs that the next peer needs.
 //! * [`GroupSet`], [`PacketSet`]: what is held.
 //! * [`Manifest`]: the description that an author publishes (`FILE.pleach`).
+//! * [`Listing`]: its files, and under which names they are saved.
+//! * [`Packed`]: how its bytes are made of compressed or encrypted files.
 //! * [`WebPlaces`]: where on the web its bytes are.
 //! * [`PacketOrder`]: which packets its author wants first.
 //! * [`Layout`]: which bytes of the content are in which of its files.
@@ -17,8 +19,10 @@
 mod geometry;
 mod layout;
 mod link;
+mod listing;
 mod manifest;
 mod order;
+mod packed;
 mod packet_set;
 mod segmentation;
 mod text;
@@ -31,11 +35,13 @@ pub use geometry::{
 };
 pub use layout::{FilePart, Layout};
 pub use link::{LINK_BYTES_MAX, Link, LinkError};
+pub use listing::{FileEntry, Listing};
 pub use manifest::{
-    FILES_MAX, FileEntry, MANIFEST_BYTES_MAX, Manifest, ManifestBuilder, ManifestError, SEGMENTS_MAX, Segment,
-    URL_BYTES_MAX, URLS_MAX,
+    FILES_MAX, MANIFEST_BYTES_MAX, Manifest, ManifestBuilder, ManifestError, SEGMENTS_MAX, Segment, URL_BYTES_MAX,
+    URLS_MAX,
 };
 pub use order::PacketOrder;
+pub use packed::{Argon2id, PACKED_PATH, Packed};
 pub use packet_set::{GroupSet, PacketSet};
 pub use segmentation::{Emphasis, Segmentation, SegmentationError, cut_at};
 pub use text::cut_text;

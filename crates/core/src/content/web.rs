@@ -1,13 +1,15 @@
 //! Where on the web a content's bytes and its hash list are: what the manifest says, and what goes without saying.
 //!
-//! A manifest that lies beside what it describes, at `…/NAME.pleach`, means the file at `…/NAME` and the hash list at
-//! `…/NAME.pleach-hashes`. All that comes from there is verified, so that trying costs nothing and a wrong guess is no
+//! A manifest that lies beside what it describes, at `…/NAME.pleach`, means the file at `…/NAME`, or its packed bytes at
+//! `…/NAME.packed`, and the hash list at `…/NAME.pleach-hashes`. All that comes from there is verified, so that trying costs nothing and a wrong guess is no
 //! danger.
 
 use super::manifest::{Manifest, URLS_MAX};
 
 /// What a manifest's own address ends with.
 const MANIFEST_SUFFIX: &str = ".pleach";
+/// What packed bytes end with in its place.
+const PACKED_SUFFIX: &str = ".packed";
 /// What follows the address of the bytes in that of their hash list.
 const HASHES_SUFFIX: &str = ".pleach-hashes";
 
@@ -29,6 +31,7 @@ impl WebPlaces {
         }
         let beside = manifest_url.and_then(beside);
         let sources = match (manifest.sources(), &beside) {
+            ([], Some(beside)) if manifest.packed().is_some() => vec![format!("{beside}{PACKED_SUFFIX}")],
             ([], Some(beside)) => vec![beside.clone()],
             (sources, _) => sources.to_vec(),
         };

@@ -4,6 +4,7 @@
 //! OUT.pleach-part     the bytes, sparse, of the final length from the start: a file, or a folder of files
 //! OUT.pleach-record   which content this is, then the engine's journal of verified hashes; append-only; locked
 //! OUT                 appears only when everything is verified, written and flushed
+//! OUT.pleach-unpacked what packed content is made into before it has its name, see `unpacking`
 //! OUT.pleach-old      what was there before, if it was to be replaced and could not be by a rename alone
 //! ```
 //!
@@ -22,13 +23,14 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use fs4::FileExt;
-use pleach_core::content::{Geometry, Manifest};
+use pleach_core::content::{Geometry, Listing, Manifest};
 use pleach_core::ids::ContentId;
 
 use super::error::{StoreError, io_error};
 use super::files::Files;
 use super::folder::{Expect, open_file};
 use super::part::{Part, remove};
+use super::unpacking::{Unpack, Unpacking};
 
 /// What a record begins with. The content's id and the digest of its files' places follow, 32 bytes each, then the
 /// journal.
@@ -40,9 +42,10 @@ const FILE_NAME_BYTES_MAX: usize = 255;
 
 const PART_SUFFIX: &str = ".pleach-part";
 const RECORD_SUFFIX: &str = ".pleach-record";
+const UNPACKED_SUFFIX: &str = ".pleach-unpacked";
 const OLD_SUFFIX: &str = ".pleach-old";
 /// What the names of partial downloads end with.
-pub(crate) const PARTIAL_SUFFIXES: [&str; 2] = [PART_SUFFIX, RECORD_SUFFIX];
+pub(crate) const PARTIAL_SUFFIXES: [&str; 3] = [PART_SUFFIX, RECORD_SUFFIX, UNPACKED_SUFFIX];
 
 /// What is to be made.
 #[derive(Clone, Debug)]
@@ -51,8 +54,17 @@ pub struct DownloadConfig {
     pub out: PathBuf,
     /// The content, and the files that it is.
     pub manifest: Manifest,
+    /// Of packed content: how the files that get the final name are made of it.
+    pub unpack: Option<Unpack>,
     /// Whether what has the final name, or a partial download of another content, may be replaced.
     pub overwrite: bool,
+}
+
+impl DownloadConfig {
+    /// What gets the final name.
+    fn listing(&self) -> &Listing {
+        self.unpack.as_ref().map_or_else(|| self.manifest.listing(), |unpack| unpack.packing.index().listing())
+    }
 }
 
 /// A partial download, locked by this process.
@@ -61,17 +73,19 @@ pub struct Download {
     pub(super) files: Files<Part>,
     record: File,
     paths: Paths,
+    unpack: Option<Unpack>,
     is_folder: bool,
     overwrite: bool,
     /// Made by this process and never written to: nothing is lost when it is removed again.
     untouched: bool,
 }
 
-#[derive(Debug)]
-struct Paths {
-    out: PathBuf,
-    part: PathBuf,
-    record: PathBuf,
+#[derive(Clone, Debug)]
+pub(super) struct Paths {
+    pub(super) out: PathBuf,
+    pub(super) part: PathBuf,
+    pub(super) record: PathBuf,
+    pub(super) unpacked: PathBuf,
     old: PathBuf,
 }
 
@@ -85,6 +99,7 @@ impl Paths {
             out: out.to_owned(),
             part: beside(PART_SUFFIX),
             record: beside(RECORD_SUFFIX),
+            unpacked: beside(UNPACKED_SUFFIX),
             old: beside(OLD_SUFFIX),
         })
     }
@@ -92,7 +107,7 @@ impl Paths {
 
 /// `NAME.pleach-part`, or, where the name is too long to carry a suffix, `ID.pleach-part`.
 fn partial_name(name: &OsStr, suffix: &str, content: &ContentId) -> OsString {
-    let mut partial = if name.len() + RECORD_SUFFIX.len() > FILE_NAME_BYTES_MAX {
+    let mut partial = if name.len() + UNPACKED_SUFFIX.len() > FILE_NAME_BYTES_MAX {
         OsString::from(content.to_string())
     } else {
         name.to_owned()
@@ -106,7 +121,7 @@ impl Download {
     pub fn open(config: &DownloadConfig) -> Result<(Self, Vec<u8>), StoreError> {
         let paths = Paths::of(&config.out, &config.manifest.id())?;
         check_out(&paths, config)?;
-        check_space(&paths, &config.manifest)?;
+        check_space(&paths, config)?;
         let fresh = !is_there(&paths.record) && !is_there(&paths.part);
         let record = open_record(&paths.record).map_err(io_error("create", &paths.record))?;
         let opened = Self::open_locked(config, &paths, &record);
@@ -116,8 +131,9 @@ impl Download {
             let _ = fs::remove_file(&paths.record);
         }
         let (files, journal) = opened?;
-        let (is_folder, overwrite) = (config.manifest.is_folder(), config.overwrite);
-        Ok((Self { files, record, paths, is_folder, overwrite, untouched: fresh }, journal))
+        let (is_folder, overwrite) = (config.listing().is_folder(), config.overwrite);
+        let unpack = config.unpack.clone();
+        Ok((Self { files, record, paths, unpack, is_folder, overwrite, untouched: fresh }, journal))
     }
 
     fn open_locked(
@@ -140,26 +156,32 @@ impl Download {
             Found::OtherFiles => return Err(StoreError::OtherFiles { path: paths.part.clone() }),
         };
         if let Some(journal) = journal {
-            return Ok((Files::resume(&paths.part, &config.manifest)?, journal));
+            return Ok((Files::resume(&paths.part, config.manifest.listing())?, journal));
         }
         // Files first: a record without its files would only be begun again, files of another record be believed in.
         begin_record(record, None).map_err(io_error("write", &paths.record))?;
-        let files = Files::begin(&paths.part, &config.manifest)?;
+        let files = Files::begin(&paths.part, config.manifest.listing())?;
         begin_record(record, Some(&config.manifest)).map_err(io_error("write", &paths.record))?;
         Ok((files, Vec::new()))
     }
 
     /// Removes the record of a download that has its final name already: what is left when a process ends between the
-    /// two. One that somebody works with, or that has a partial download, stays.
+    /// two, and of packed content perhaps the part too. One that somebody works with, or that has a partial download,
+    /// stays.
     pub fn tidy(config: &DownloadConfig) -> Result<(), StoreError> {
         let paths = Paths::of(&config.out, &config.manifest.id())?;
-        if is_there(&paths.part) || !is_there(&paths.record) {
+        if is_there(&paths.part) && config.unpack.is_none() || !is_there(&paths.record) {
             return Ok(());
         }
         let record = open_file(&paths.record, Expect::There).map_err(io_error("open", &paths.record))?;
         lock(&record, &paths.part)?;
         match read_record(&record, &config.manifest).map_err(io_error("read", &paths.record))? {
-            Found::Journal(_) => fs::remove_file(&paths.record).map_err(io_error("remove", &paths.record)),
+            Found::Journal(_) => {
+                for path in [&paths.part, &paths.unpacked, &paths.record] {
+                    remove(path).map_err(io_error("remove", path))?;
+                }
+                Ok(())
+            }
             Found::Nothing | Found::OtherContent(_) | Found::OtherFiles => Ok(()),
         }
     }
@@ -184,8 +206,28 @@ impl Download {
         self.record.write_all(bytes)
     }
 
+    /// Of packed content, what makes its files; a thread's work, beside which others are fed.
+    pub(super) fn unpacking(&mut self) -> Result<Option<Unpacking>, StoreError> {
+        let Some(unpack) = self.unpack.clone() else { return Ok(None) };
+        let part_bytes = self.files.layout().size_bytes();
+        let part = self.files.with(0, "open", File::try_clone)?;
+        let (paths, overwrite) = (self.paths.clone(), self.overwrite);
+        Ok(Some(Unpacking { unpack, part, part_bytes, paths, overwrite }))
+    }
+
+    /// Asks the thread that unpacks to end.
+    pub(super) fn cancel_unpacking(&self) {
+        if let Some(unpack) = &self.unpack {
+            unpack.cancel();
+        }
+    }
+
     /// Flushes the data, gives it its final name and removes the record. The open handles go on reading it.
     pub(super) fn finish(&mut self) -> Result<(), StoreError> {
+        if let Some(unpacking) = self.unpacking()? {
+            // Nobody can cancel what the store's own thread does.
+            return unpacking.run().unwrap_or(Ok(()));
+        }
         self.files.sync()?;
         self.make_way()?;
         let Paths { out, part, record, .. } = &self.paths;
@@ -200,23 +242,29 @@ impl Download {
 
     /// Sets aside what is to be replaced. A file is replaced by the rename itself, unless by a folder.
     fn make_way(&self) -> Result<(), StoreError> {
-        let Paths { out, old, .. } = &self.paths;
         check_names(&self.paths, self.is_folder, self.overwrite)?;
-        if self.is_folder && is_there(out) {
-            fs::rename(out, old).map_err(io_error("set aside", out))?;
-            tracing::info!(old = %old.display(), "what was there was set aside");
-        }
-        Ok(())
+        set_aside(&self.paths, self.is_folder)
     }
 
     /// Removes what was made and never used, so that a failed attempt leaves no litter.
     pub(super) fn close(mut self) {
-        if self.untouched {
+        let is_unpacked = self.unpack.is_some() && is_there(&self.paths.out) && !is_there(&self.paths.record);
+        if self.untouched || is_unpacked {
             self.files.close();
             let _ = remove(&self.paths.part);
             let _ = fs::remove_file(&self.paths.record);
         }
     }
+}
+
+/// Gives what a folder is to replace another name.
+pub(super) fn set_aside(paths: &Paths, is_folder: bool) -> Result<(), StoreError> {
+    let Paths { out, old, .. } = paths;
+    if is_folder && is_there(out) {
+        fs::rename(out, old).map_err(io_error("set aside", out))?;
+        tracing::info!(old = %old.display(), "what was there was set aside");
+    }
+    Ok(())
 }
 
 /// Whether there is anything of this name, be it a link that leads nowhere.
@@ -232,11 +280,11 @@ fn open_record(path: &Path) -> io::Result<File> {
 }
 
 fn check_out(paths: &Paths, config: &DownloadConfig) -> Result<(), StoreError> {
-    check_names(paths, config.manifest.is_folder(), config.overwrite)
+    check_names(paths, config.listing().is_folder(), config.overwrite)
 }
 
 /// Whether the final name is free, or may be made so.
-fn check_names(paths: &Paths, is_folder: bool, overwrite: bool) -> Result<(), StoreError> {
+pub(super) fn check_names(paths: &Paths, is_folder: bool, overwrite: bool) -> Result<(), StoreError> {
     match fs::symlink_metadata(&paths.out) {
         Ok(metadata) if metadata.is_dir() && !is_folder => Err(StoreError::Directory { path: paths.out.clone() }),
         Ok(_) if !overwrite => Err(StoreError::Exists { path: paths.out.clone() }),
@@ -246,12 +294,14 @@ fn check_names(paths: &Paths, is_folder: bool, overwrite: bool) -> Result<(), St
 }
 
 /// Compares what is still to be written with what the disk has; says nothing where that can't be found out.
-fn check_space(paths: &Paths, manifest: &Manifest) -> Result<(), StoreError> {
+fn check_space(paths: &Paths, config: &DownloadConfig) -> Result<(), StoreError> {
     let directory = match paths.out.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let needed_bytes = manifest.size_bytes().saturating_sub(Files::<Part>::allocated_bytes(&paths.part, manifest));
+    let held_bytes = Files::<Part>::allocated_bytes(&paths.part, config.manifest.listing());
+    let unpacked_bytes = config.unpack.as_ref().map_or(0, |unpack| unpack.packing.index().size_bytes());
+    let needed_bytes = config.manifest.size_bytes().saturating_sub(held_bytes).saturating_add(unpacked_bytes);
     match fs4::available_space(directory) {
         Ok(free_bytes) if free_bytes < needed_bytes => {
             Err(StoreError::NoSpace { path: paths.out.clone(), needed_bytes, free_bytes })
@@ -336,7 +386,7 @@ fn begin_record(mut record: &File, manifest: Option<&Manifest>) -> io::Result<()
 
 /// Makes a rename last through a power cut.
 #[cfg(unix)]
-fn sync_directory(of: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(of: &Path) -> io::Result<()> {
     let directory = match of.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -346,6 +396,6 @@ fn sync_directory(of: &Path) -> io::Result<()> {
 
 /// Directories cannot be flushed here; the file system's journal orders the rename.
 #[cfg(not(unix))]
-fn sync_directory(_of: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(_of: &Path) -> io::Result<()> {
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use pleach_core::ids::ContentId;
+use pleach_packing::PackingError;
 
 /// Why a store could not be opened or finished.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +71,14 @@ pub enum StoreError {
     Changed {
         /// Which.
         path: PathBuf,
+    },
+    /// What was transported is what its author published, but can't be unpacked.
+    #[error("cannot unpack {}: {error}", path.display())]
+    Unpack {
+        /// What was to be made.
+        path: PathBuf,
+        /// Why not.
+        error: PackingError,
     },
     /// Anything else the operating system says.
     #[error("cannot {doing} {}: {}", path.display(), plain(source))]

@@ -19,12 +19,14 @@ mod download;
 mod error;
 mod files;
 mod folder;
+mod packed;
 mod part;
 mod positioned;
 mod scratch;
 mod source;
 #[cfg(test)]
 mod tests;
+mod unpacking;
 
 use std::io;
 use std::thread;
@@ -39,6 +41,8 @@ pub(crate) use error::io_error;
 pub use error::{StoreError, plain};
 pub use scratch::{Scratch, ScratchReader};
 pub use source::{Change, SourceFiles, SourceWatch};
+pub use unpacking::Unpack;
+use unpacking::Unpacking;
 
 /// Requests that wait for the store's thread, and replies that wait for the node.
 pub(crate) const REQUESTS_MAX: usize = 256;
@@ -99,16 +103,39 @@ impl Store {
     }
 
     fn serve(mut self, mut requests: mpsc::Receiver<Request>, replies: &mpsc::Sender<Reply>) {
+        let mut unpacking = None;
         while let Some(request) = requests.blocking_recv() {
-            if let Some(reply) = self.handle(request)
+            if matches!(request, Request::Finish)
+                && let Some(begun) = self.begin_unpacking(replies)
+            {
+                unpacking = Some(begun);
+            } else if let Some(reply) = self.handle(request)
                 && replies.blocking_send(reply).is_err()
             {
                 break;
             }
         }
         if let Self::Download(download) = self {
+            if let Some(unpacking) = unpacking {
+                download.cancel_unpacking();
+                let _ = unpacking.join();
+            }
             download.close();
         }
+    }
+
+    /// Of packed content, makes the files on a thread of its own, which answers when they are there. `None` if there is
+    /// nothing to unpack, or no thread can be had, which is told when it is asked to finish.
+    fn begin_unpacking(&mut self, replies: &mpsc::Sender<Reply>) -> Option<thread::JoinHandle<()>> {
+        let Self::Download(download) = self else { return None };
+        let (unpacking, replies) = (download.unpacking().transpose()?, replies.clone());
+        let work = move || {
+            if let Some(done) = unpacking.map_or_else(|error| Some(Err(error)), Unpacking::run) {
+                // Fails when nobody waits for it any more.
+                let _ = replies.blocking_send(Reply::Finished(done));
+            }
+        };
+        thread::Builder::new().name("pleach-unpack".into()).spawn(work).ok()
     }
 
     fn handle(&mut self, request: Request) -> Option<Reply> {
@@ -142,7 +169,7 @@ impl Store {
 
     fn read(&mut self, offset_bytes: u64, len_bytes: u32) -> Result<Vec<u8>, StoreError> {
         match self {
-            Self::Source(source) => source.files.read(offset_bytes, len_bytes),
+            Self::Source(source) => source.read(offset_bytes, len_bytes),
             Self::Download(download) => download.files.read(offset_bytes, len_bytes),
             Self::Scratch(scratch) => scratch.read(offset_bytes, len_bytes),
         }

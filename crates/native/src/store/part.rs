@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use fs4::FileExt;
-use pleach_core::content::Manifest;
+use pleach_core::content::Listing;
 
 use super::error::{StoreError, io_error};
 use super::files::{Files, Places};
@@ -42,27 +42,27 @@ impl Places for Part {
 
 impl Files<Part> {
     /// Makes all files anew, in place of whatever is there.
-    pub(super) fn begin(path: &Path, manifest: &Manifest) -> Result<Self, StoreError> {
+    pub(super) fn begin(path: &Path, listing: &Listing) -> Result<Self, StoreError> {
         remove(path).map_err(io_error("remove", path))?;
-        let part = if manifest.is_folder() {
-            Part::folder(Folder::create(path).map_err(io_error("create", path))?, manifest)
+        let part = if listing.is_folder() {
+            Part::folder(Folder::create(path).map_err(io_error("create", path))?, listing)
         } else {
             Part::File(path.to_owned())
         };
-        let mut files = Self::new(manifest.layout(), part);
-        (0..manifest.files().len()).try_for_each(|file| files.make(file))?;
+        let mut files = Self::new(listing.layout(), part);
+        (0..listing.files().len()).try_for_each(|file| files.make(file))?;
         Ok(files)
     }
 
     /// Goes on with what an earlier run left. What is missing is made again, and found to be wrong when it is checked.
-    pub(super) fn resume(path: &Path, manifest: &Manifest) -> Result<Self, StoreError> {
-        let part = match manifest.is_folder().then(|| Folder::open(path)) {
-            Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => return Self::begin(path, manifest),
-            Some(folder) => Part::folder(folder.map_err(io_error("open", path))?, manifest),
+    pub(super) fn resume(path: &Path, listing: &Listing) -> Result<Self, StoreError> {
+        let part = match listing.is_folder().then(|| Folder::open(path)) {
+            Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => return Self::begin(path, listing),
+            Some(folder) => Part::folder(folder.map_err(io_error("open", path))?, listing),
             None => Part::File(path.to_owned()),
         };
-        let mut files = Self::new(manifest.layout(), part);
-        (0..manifest.files().len()).try_for_each(|file| files.find(file))?;
+        let mut files = Self::new(listing.layout(), part);
+        (0..listing.files().len()).try_for_each(|file| files.find(file))?;
         Ok(files)
     }
 
@@ -92,10 +92,10 @@ impl Files<Part> {
     }
 
     /// Bytes that the files take up on the disk.
-    pub(super) fn allocated_bytes(path: &Path, manifest: &Manifest) -> u64 {
+    pub(super) fn allocated_bytes(path: &Path, listing: &Listing) -> u64 {
         let allocated = |path: &Path| File::open(path).and_then(|file| file.allocated_size()).unwrap_or(0);
-        if manifest.is_folder() {
-            manifest.saved_paths().map(|name| allocated(&path.join(name))).sum()
+        if listing.is_folder() {
+            listing.saved_paths().map(|name| allocated(&path.join(name))).sum()
         } else {
             allocated(path)
         }
@@ -134,8 +134,8 @@ impl Files<Part> {
 }
 
 impl Part {
-    fn folder(folder: Folder, manifest: &Manifest) -> Self {
-        Self::Folder { folder, paths: manifest.saved_paths().map(str::to_owned).collect() }
+    fn folder(folder: Folder, listing: &Listing) -> Self {
+        Self::Folder { folder, paths: listing.saved_paths().map(str::to_owned).collect() }
     }
 }
 

@@ -11,10 +11,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use pleach_core::content::{HashTree, Layout, PACKET_BYTES};
+use pleach_core::content::{ByteRange, HashTree, Layout, PACKET_BYTES};
+use pleach_packing::Packing;
 
 use super::error::{StoreError, io_error};
 use super::files::{Files, Places};
+use super::packed::PackedReader;
 use super::positioned::read_full_at;
 
 /// Bytes read at once while hashing: large enough that system calls cost nothing beside the hash.
@@ -22,11 +24,12 @@ const HASH_CHUNK_BYTES: usize = 1 << 20;
 /// Files looked at in one look: what takes no time even on a slow disk. A folder of 10,000 is seen in 157 looks.
 const LOOK_FILES_MAX: usize = 64;
 
-/// Regular files, one or many, that are one content.
+/// Regular files, one or many, that are one content, as they are or packed.
 #[derive(Debug)]
 pub struct SourceFiles {
     pub(super) files: Files<SourcePlaces>,
     stamps: Vec<Stamp>,
+    packed: Option<PackedReader>,
 }
 
 /// Where shared files are.
@@ -74,10 +77,29 @@ impl SourceFiles {
         let paths: Arc<[PathBuf]> = paths.into_iter().collect();
         let stamps = paths.iter().map(|path| Stamp::read(path)).collect::<Result<Vec<_>, _>>()?;
         let layout = Layout::new(stamps.iter().map(|stamp| stamp.size_bytes));
-        Ok(Self { files: Files::new(layout, SourcePlaces(paths)), stamps })
+        Ok(Self { files: Files::new(layout, SourcePlaces(paths)), stamps, packed: None })
     }
 
-    /// Where each file lies in the content, by the sizes they had when they were opened.
+    /// The same files, given packed: what is read is encoded when it is asked for, and no second copy is on the disk.
+    pub fn packed(self, packing: Packing) -> Self {
+        Self { packed: Some(PackedReader::new(packing)), ..self }
+    }
+
+    /// Bytes of the content: of the files, or of what they are packed to.
+    pub fn size_bytes(&self) -> u64 {
+        let packed = self.packed.as_ref();
+        packed.map_or_else(|| self.layout().size_bytes(), |packed| packed.packing().index().packed_bytes())
+    }
+
+    /// Reads a stretch of the content. Gives less where it ends before, or a file is not what it was.
+    pub fn read(&mut self, offset_bytes: u64, len_bytes: u32) -> Result<Vec<u8>, StoreError> {
+        match &mut self.packed {
+            Some(packed) => packed.read(&mut self.files, offset_bytes, len_bytes),
+            None => self.files.read(offset_bytes, len_bytes),
+        }
+    }
+
+    /// Where each file lies among the files, by the sizes they had when they were opened.
     pub fn layout(&self) -> &Layout {
         self.files.layout()
     }
@@ -106,7 +128,8 @@ impl SourceFiles {
     /// touched from one that was changed.
     pub fn watch(&self, tree: HashTree) -> SourceWatch {
         let (layout, places) = (self.layout().clone(), self.files.places.clone());
-        SourceWatch { layout, places, stamps: self.stamps.clone(), tree, next: 0 }
+        let packing = self.packed.as_ref().map(PackedReader::packing).cloned();
+        SourceWatch { layout, places, stamps: self.stamps.clone(), packing, tree, next: 0 }
     }
 }
 
@@ -140,6 +163,7 @@ pub struct SourceWatch {
     layout: Layout,
     places: SourcePlaces,
     stamps: Vec<Stamp>,
+    packing: Option<Arc<Packing>>,
     tree: HashTree,
     /// The file that the next look begins with.
     next: usize,
@@ -196,7 +220,9 @@ impl SourceWatch {
 
     /// The files of which the packet that begins at this byte has something.
     pub fn files_at(&self, offset_bytes: u64) -> Vec<usize> {
-        self.layout.parts(offset_bytes, u64::from(PACKET_BYTES)).map(|part| part.file).collect()
+        let packet = ByteRange { start: offset_bytes, end: offset_bytes.saturating_add(u64::from(PACKET_BYTES)) };
+        let plain = self.packing.as_ref().map_or(packet, |packing| packing.index().plain_range(packet));
+        self.layout.parts(plain.start, plain.len()).map(|part| part.file).collect()
     }
 
     /// Reads the packets that a touched file is in. Whether they are what they were; if so, the file's time of change
@@ -214,16 +240,19 @@ impl SourceWatch {
     }
 
     fn is_same(&self, file: usize) -> Result<bool, StoreError> {
-        let range = self.layout.file_range(file);
-        if range.is_empty() {
+        let file_range = self.layout.file_range(file);
+        if file_range.is_empty() {
             return Ok(true);
         }
-        let mut files = Files::new(self.layout.clone(), self.places.clone());
+        let range = self.packing.as_ref().map_or(file_range, |packing| packing.index().packed_range(file_range));
+        let files = Files::new(self.layout.clone(), self.places.clone());
+        let packed = self.packing.clone().map(PackedReader::sharing);
+        let mut source = SourceFiles { files, stamps: self.stamps.clone(), packed };
         let geometry = self.tree.geometry();
         let index = |offset_bytes: u64| (offset_bytes / u64::from(geometry.packet_bytes())) as u32;
         for packet in (index(range.start)..=index(range.end - 1)).filter_map(|index| geometry.packet(index)) {
             let place = geometry.packet_range(packet);
-            let bytes = files.read(place.start, place.len() as u32)?;
+            let bytes = source.read(place.start, place.len() as u32)?;
             if !self.tree.check_packet(packet, &bytes) {
                 return Ok(false);
             }

@@ -4,15 +4,18 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use pleach_core::content::{CONTENT_BYTES_MAX, HashTree, Manifest, ManifestBuilder, TreeBuilder};
+use pleach_core::content::{
+    CONTENT_BYTES_MAX, FileEntry, HashTree, Listing, Manifest, ManifestBuilder, PACKED_PATH, TreeBuilder,
+};
 use pleach_core::ids::{ContentId, ReadId, WriteId};
+use pleach_packing::{Key, Packer};
 
 use super::*;
 
 const SIZE_BYTES: u64 = 200_000;
 
 fn config(out: &Path) -> DownloadConfig {
-    DownloadConfig { out: out.to_owned(), manifest: manifest(7, SIZE_BYTES), overwrite: false }
+    DownloadConfig { out: out.to_owned(), manifest: manifest(7, SIZE_BYTES), unpack: None, overwrite: false }
 }
 
 fn manifest(id: u8, size_bytes: u64) -> Manifest {
@@ -24,7 +27,7 @@ fn folder_config(out: &Path, paths: &[&str]) -> DownloadConfig {
     let builder = ManifestBuilder::new(ContentId::from_bytes([7; 32])).name("folder");
     let size_bytes = |path: &str| if path.ends_with("empty") { 0 } else { 10 };
     let builder = paths.iter().fold(builder, |builder, path| builder.file(path, size_bytes(path), None));
-    DownloadConfig { out: out.to_owned(), manifest: builder.build().unwrap(), overwrite: false }
+    DownloadConfig { out: out.to_owned(), manifest: builder.build().unwrap(), unpack: None, overwrite: false }
 }
 
 /// A source of these files, and its tree.
@@ -443,4 +446,88 @@ async fn scratch_is_read_in_order_while_it_grows() {
     drop(store);
     let copied = tokio::task::spawn_blocking(move || reader.copy_to(9, &mut Vec::new())).await.unwrap();
     assert_eq!(copied.unwrap(), 3, "a store that is closed early ends the copy");
+}
+
+/// Packed content of a folder of two files, the packed bytes, and where it goes.
+fn packed(directory: &Path, size_bytes: u64) -> (DownloadConfig, Vec<u8>) {
+    let entry = |path: &str, size_bytes| FileEntry { path: path.to_owned(), size_bytes, media_type: None };
+    let files = vec![entry("a/one", size_bytes - 10), entry("two", 10)];
+    let listing = Listing::new(Some("folder".into()), files, size_bytes).unwrap();
+    let key = Key::from_bytes([1; 32]);
+    let mut packer = Packer::new(size_bytes, Some(key.clone()), true, 1);
+    let mut packed = Vec::new();
+    packer.push(&plain(size_bytes), |bytes| packed.extend_from_slice(bytes));
+    let packing = packer.finish(listing, |bytes| packed.extend_from_slice(bytes)).unwrap();
+    let id = ContentId::from_bytes(*blake3::hash(&packed).as_bytes());
+    let builder = ManifestBuilder::new(id).file(PACKED_PATH, packed.len() as u64, None);
+    let manifest = builder.packed(&packing.describe(id, Some(&key), None).unwrap()).build().unwrap();
+    let config = DownloadConfig {
+        out: directory.join("folder"),
+        manifest,
+        unpack: Some(Unpack::new(packing)),
+        overwrite: false,
+    };
+    (config, packed)
+}
+
+fn plain(size_bytes: u64) -> Vec<u8> {
+    (0..size_bytes).map(|at| (at * at % 251) as u8).collect()
+}
+
+/// A thread that has written all and was asked to finish.
+fn finishing(config: &DownloadConfig, packed: Vec<u8>) -> StoreThread {
+    let thread = Store::Download(Download::open(config).unwrap().0).spawn().unwrap();
+    let write = Request::Write { write: WriteId(1), offset_bytes: 0, bytes: packed.into() };
+    thread.requests.blocking_send(write).unwrap();
+    thread.requests.blocking_send(Request::Finish).unwrap();
+    thread
+}
+
+#[test]
+fn packed_content_is_unpacked_and_goes_on_being_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let (config, packed) = packed(directory.path(), 600_000);
+    let mut thread = finishing(&config, packed.clone());
+    assert!(matches!(thread.replies.blocking_recv(), Some(Reply::Written(_))));
+    assert!(matches!(thread.replies.blocking_recv(), Some(Reply::Finished(Ok(())))));
+    let both = [fs::read(config.out.join("a/one")).unwrap(), fs::read(config.out.join("two")).unwrap()].concat();
+    assert!(both == plain(600_000));
+    assert_eq!(config.unpack.as_ref().unwrap().done_bytes(), 600_000);
+    let read = Request::Read { read: ReadId(1), offset_bytes: 5, len_bytes: 100 };
+    thread.requests.blocking_send(read).unwrap();
+    match thread.replies.blocking_recv() {
+        Some(Reply::ReadDone { bytes, .. }) => assert_eq!(bytes, packed[5..105]),
+        other => panic!("{other:?}"),
+    }
+    drop(thread.requests);
+    assert!(thread.replies.blocking_recv().is_none());
+    assert_eq!(names(directory.path()), ["folder"]);
+}
+
+#[test]
+fn what_was_packed_wrongly_leaves_no_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let (config, mut packed) = packed(directory.path(), 600_000);
+    packed[100] ^= 1;
+    let mut thread = finishing(&config, packed);
+    assert!(matches!(thread.replies.blocking_recv(), Some(Reply::Written(_))));
+    match thread.replies.blocking_recv() {
+        Some(Reply::Finished(Err(error @ StoreError::Unpack { .. }))) => {
+            assert!(error.to_string().contains("segment 0 can't be unpacked"), "{error}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(names(directory.path()), ["folder.pleach-part", "folder.pleach-record"]);
+}
+
+/// Whatever the moment at which it is stopped, there is all of it or nothing, and the next run goes on.
+#[test]
+fn an_unpacking_that_is_stopped_leaves_all_or_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let (config, packed) = packed(directory.path(), 8_000_000);
+    let mut thread = finishing(&config, packed);
+    drop(thread.requests);
+    while thread.replies.blocking_recv().is_some() {}
+    let left = names(directory.path());
+    assert!(left == ["folder"] || left == ["folder.pleach-part", "folder.pleach-record"], "{left:?}");
 }

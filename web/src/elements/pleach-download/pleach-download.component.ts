@@ -30,6 +30,7 @@ const TEMPLATE = `
       <p class="about" part="about"></p>
     </div>
   </header>
+  <section class="unlock" part="unlock" aria-label="Password" hidden></section>
   <section class="player" part="player" aria-label="Player" hidden></section>
   <div class="meter">
     <div class="figures">
@@ -115,6 +116,8 @@ const TEMPLATE = `
  * @part bar-fill - What is done of it.
  * @part facts - The line of numbers below the bar.
  * @part notice - A message: resumed, warning, problem, saved.
+ * @part unlock - What asks for the password of encrypted content.
+ * @part password - Where it is typed.
  * @part player - What is played or shown.
  * @part files - The list of files of a folder.
  * @part file - One of them.
@@ -230,6 +233,7 @@ export abstract class PleachDownload extends DownloadElement {
     this.#renderActions(view, state);
     this.#renderFiles(state);
     this.#renderMore(view, state);
+    this.renderLock(state);
     this.#picture.show(state);
     const news = before && announcement(before, state, view);
     if (news) this.#say('.live', news);
@@ -258,7 +262,7 @@ export abstract class PleachDownload extends DownloadElement {
     this.#say('.time', view.timeLeft);
     const bar = this.find('.bar');
     bar.classList.toggle('unknown', view.progress === null);
-    bar.classList.toggle('moving', isBusy(state.phase) && state.downBytesPerS === 0 && state.stall === null && state.online);
+    bar.classList.toggle('moving', isBusy(state.phase) && (state.locked === null || state.locked.trying) && state.downBytesPerS === 0 && state.stall === null && state.online);
     bar.style.setProperty('--_progress', (view.progress ?? 0).toFixed(4));
     if (view.progress === null) bar.removeAttribute('aria-valuenow');
     else bar.setAttribute('aria-valuenow', String(Math.floor(view.progress * 100)));

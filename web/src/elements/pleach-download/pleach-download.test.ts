@@ -191,3 +191,45 @@ describe('life', () => {
     expect(download.engine.disposed).toBe(true);
   });
 });
+
+describe('encrypted content with a password', () => {
+  const word = () => text('.unlock-word');
+  const input = () => find('.unlock input') as HTMLInputElement;
+
+  async function lock(): Promise<void> {
+    add({ src: SOURCE, autostart: '' });
+    expect(find('.unlock').hidden).toBe(true);
+    download.engine.say({ type: 'locked', wrong: false });
+    await vi.waitFor(() => expect(input()).not.toBeNull());
+  }
+
+  function submit(password: string): void {
+    input().value = password;
+    find('.unlock form').dispatchEvent(new Event('submit', { cancelable: true }));
+  }
+
+  it('asks for it in place, says that one is wrong, and forgets it when it is right', async () => {
+    await lock();
+    expect(find('.unlock').hidden).toBe(false);
+    expect(text('.headline')).toBe('A password is needed');
+    submit('donkey');
+    expect(download.engine.passwords).toEqual(['donkey']);
+    expect(word()).toBe('Trying the password…');
+    submit('in a hurry');
+    expect(download.engine.passwords).toEqual(['donkey']);
+    download.engine.say({ type: 'locked', wrong: true });
+    expect(word()).toBe('The password is wrong. Try another.');
+    expect(input().getAttribute('aria-invalid')).toBe('true');
+    submit('horse');
+    download.engine.say({ type: 'content', content: { ...FAKE_CONTENT, packed: 'encrypted' } });
+    expect(find('.unlock').hidden).toBe(true);
+    expect(input().value).toBe('');
+    expect(text('.about')).toContain('encrypted');
+  });
+
+  it('hides the question when the download is stopped', async () => {
+    await lock();
+    download.stop();
+    expect(find('.unlock').hidden).toBe(true);
+  });
+});

@@ -18,6 +18,7 @@ const TEMPLATE = `
   <img class="poster" part="poster" alt="" hidden>
   <button class="begin" part="button" type="button" aria-label="Play">${PLAY_ICON}</button>
 </div>
+<section class="unlock" part="unlock" aria-label="Password" hidden></section>
 <p class="word" part="word"></p>
 <p class="hidden live" role="status" aria-live="polite"></p>`;
 
@@ -50,6 +51,8 @@ const TEMPLATE = `
  * @part video - The video.
  * @part poster - The picture before it.
  * @part button - Play, Try again.
+ * @part unlock - What asks for the password of an encrypted video.
+ * @part password - Where it is typed.
  * @part word - What goes on, below the video; empty while it plays.
  *
  * @cssproperty --pleach-accent - Button, focus.
@@ -120,6 +123,7 @@ export abstract class PleachVideo extends DownloadElement {
     if (state.phase === 'opening') this.#close();
     if (canRead(state.phase)) void this.#open(state);
     this.#renderWord(state);
+    this.renderLock(state);
     const news = before && announcement(before, state, view);
     if (news) setText(this.find('.live'), news);
   }

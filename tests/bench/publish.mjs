@@ -1,0 +1,104 @@
+// How fast contents are made: hashed, compressed, encrypted by `pleach publish`, each beside the program that people use
+// for just that (`b3sum`, `zstd`, `age`), by turns on the same file in the same run. The ratio is the figure.
+//
+//   cargo xtask bench publish [--json] [--rounds N] [--mib N]
+//
+// Pleach does more in that time: it hashes what it compresses and encrypts, and makes it last. What is not installed is
+// said to be missing.
+
+import { spawn } from 'node:child_process';
+import { mkdtemp, open, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { pleachBinary } from '../harness/paths.mjs';
+
+const { values: options } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '5' },
+    mib: { type: 'string', default: '512' },
+  },
+});
+const MIB = 1 << 20;
+const rounds = Number(options.rounds);
+const sizeBytes = Number(options.mib) * MIB;
+const say = (line) => process.stderr.write(`${line}\n`);
+
+/** Half of it compresses, a mebibyte by turns, as a folder of documents and pictures does. */
+async function writeFile(file) {
+  const handle = await open(file, 'w');
+  try {
+    const words = Array.from({ length: 4096 }, (_, at) => `${(at * 2654435761) >>> 0} `);
+    for (let at = 0; at < sizeBytes / MIB; at += 1) {
+      const piece = Buffer.alloc(MIB);
+      if (at % 2 === 0) for (let from = 0; from < MIB; from += 65536) crypto.getRandomValues(piece.subarray(from, from + 65536));
+      else for (let from = 0, word = at; from < MIB; word = (word * 31 + 7) % words.length) from += piece.write(words[word], from);
+      await handle.write(piece);
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Seconds that a program takes; `null` if it is not installed. */
+function time(command, args) {
+  return new Promise((resolve, reject) => {
+    const begin = performance.now();
+    const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    let said = '';
+    child.stderr.on('data', (text) => (said += text));
+    child.on('error', (error) => (error.code === 'ENOENT' ? resolve(null) : reject(error)));
+    child.on('close', (code) => {
+      if (code === 0) resolve((performance.now() - begin) / 1000);
+      else if (code !== null && code >= 0) reject(new Error(`${command} failed: ${said}`));
+    });
+  });
+}
+
+/** The public half of an identity that `age-keygen` makes; `null` where there is none. */
+function ageRecipient() {
+  return new Promise((resolve) => {
+    const child = spawn('age-keygen', [], { stdio: ['ignore', 'pipe', 'ignore'] });
+    let said = '';
+    child.stdout.on('data', (text) => (said += text));
+    child.on('error', () => resolve(null));
+    child.on('close', () => resolve(/public key: (\S+)/.exec(said)?.[1] ?? null));
+  });
+}
+
+const median = (numbers) => [...numbers].sort((one, other) => one - other)[numbers.length >> 1];
+
+const folder = await mkdtemp(path.join(os.tmpdir(), 'pleach-bench-'));
+try {
+  const file = path.join(folder, 'sample.bin');
+  await writeFile(file);
+  const out = path.join(folder, 'out');
+  const publish = (...how) => [pleachBinary(), ['publish', file, '-q', '-f', '-o', `${out}.pleach`, ...how]];
+  const recipient = await ageRecipient();
+  const pairs = [
+    { what: 'hash', ours: publish(), name: 'b3sum', theirs: ['b3sum', [file]] },
+    { what: 'compress', ours: publish('--compress'), name: 'zstd', theirs: ['zstd', ['-q', '-f', '-3', '-T0', file, '-o', `${out}.zst`]] },
+    { what: 'encrypt', ours: publish('--encrypt'), name: 'age', theirs: recipient ? ['age', ['-r', recipient, '-o', `${out}.age`, file]] : null },
+  ];
+  const results = [];
+  for (const { what, ours, name, theirs } of pairs) {
+    const times = { ours: [], theirs: [] };
+    for (let round = 0; round < rounds; round += 1) {
+      times.ours.push(await time(...ours));
+      const their = theirs && (await time(...theirs));
+      if (their !== null) times.theirs.push(their);
+    }
+    const gbPerS = (seconds) => sizeBytes / seconds / 1e9;
+    const isThere = times.theirs.length === rounds;
+    const result = { what, gbPerS: gbPerS(median(times.ours)), beside: name, besideGbPerS: isThere ? gbPerS(median(times.theirs)) : null };
+    result.ratio = isThere ? result.gbPerS / result.besideGbPerS : null;
+    results.push(result);
+    const beside = isThere ? `${name} ${result.besideGbPerS.toFixed(2)} GB/s, ratio ${result.ratio.toFixed(2)}` : `${name} is not installed`;
+    say(`${what}: pleach ${result.gbPerS.toFixed(2)} GB/s, ${beside}`);
+  }
+  if (options.json) process.stdout.write(`${JSON.stringify({ sizeBytes, rounds, results })}\n`);
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
