@@ -3,8 +3,8 @@
 //
 //   cargo xtask bench publish [--json] [--rounds N] [--mib N]
 //
-// Pleach does more in that time: it hashes what it compresses and encrypts, and makes it last. What is not installed is
-// said to be missing.
+// Pleach does more in that time: it hashes what it compresses and encrypts. It waits until its files are on the disk, so
+// those of the others are waited for too. What is not installed is said to be missing.
 
 import { spawn } from 'node:child_process';
 import { mkdtemp, open, rm } from 'node:fs/promises';
@@ -42,17 +42,27 @@ async function writeFile(file) {
   }
 }
 
-/** Seconds that a program takes; `null` if it is not installed. */
-function time(command, args) {
+/** Seconds that a program takes, and until the file that it writes is on the disk; `null` if it is not installed. */
+async function time(command, args, written = null) {
+  const begin = performance.now();
+  if (!(await run(command, args))) return null;
+  if (written) {
+    const handle = await open(written, 'r+');
+    await handle.sync().finally(() => handle.close());
+  }
+  return (performance.now() - begin) / 1000;
+}
+
+/** Whether the program is installed; rejects if it failed. */
+function run(command, args) {
   return new Promise((resolve, reject) => {
-    const begin = performance.now();
     const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     child.stderr.on('data', (text) => (said += text));
-    child.on('error', (error) => (error.code === 'ENOENT' ? resolve(null) : reject(error)));
+    child.on('error', (error) => (error.code === 'ENOENT' ? resolve(false) : reject(error)));
     child.on('close', (code) => {
-      if (code === 0) resolve((performance.now() - begin) / 1000);
-      else if (code !== null && code >= 0) reject(new Error(`${command} failed: ${said}`));
+      if (code === 0) resolve(true);
+      else reject(new Error(`${command} failed: ${said}`));
     });
   });
 }
@@ -79,8 +89,8 @@ try {
   const recipient = await ageRecipient();
   const pairs = [
     { what: 'hash', ours: publish(), name: 'b3sum', theirs: ['b3sum', [file]] },
-    { what: 'compress', ours: publish('--compress'), name: 'zstd', theirs: ['zstd', ['-q', '-f', '-3', '-T0', file, '-o', `${out}.zst`]] },
-    { what: 'encrypt', ours: publish('--encrypt'), name: 'age', theirs: recipient ? ['age', ['-r', recipient, '-o', `${out}.age`, file]] : null },
+    { what: 'compress', ours: publish('--compress'), name: 'zstd', theirs: ['zstd', ['-q', '-f', '-3', '-T0', file, '-o', `${out}.zst`], `${out}.zst`] },
+    { what: 'encrypt', ours: publish('--encrypt'), name: 'age', theirs: recipient ? ['age', ['-r', recipient, '-o', `${out}.age`, file], `${out}.age`] : null },
   ];
   const results = [];
   for (const { what, ours, name, theirs } of pairs) {
