@@ -164,6 +164,7 @@ scenario('a manifest and a link are read', options, async (lab) => {
     manifestUrl: `https://example.org/share/${info.id}.pleach`,
     trackerUrl: 'wss://example.org/share/ws',
     manifestDigest: null,
+    key: null,
   });
 });
 

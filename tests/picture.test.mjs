@@ -72,5 +72,6 @@ async function truthfully(forest, ...pages) {
     assert.equal(await marks(page, 'source .held'), 1, 'the source is known by its shape');
   }
   assert.deepEqual(depths, [2, 3], 'source, native, first page, second page');
-  assert.ok((await rows(pages[0])).some(({ relation, up }) => relation === 'you feed it' && up !== '–'), 'the first feeds the second');
+  // What a page sends is counted once it is acknowledged, later than what comes is counted at the far end.
+  await until('the first feeds the second', async () => (await rows(pages[0])).some(({ relation, up }) => relation === 'you feed it' && up !== '–'));
 }

@@ -44,6 +44,7 @@ mod stand_in;
 mod store;
 pub mod topology;
 mod tracker_host;
+mod web_server;
 pub mod world;
 
 pub use content::TrueContent;

@@ -146,9 +146,10 @@ impl Report {
             p95_s: percentile(&took, 95),
             first_packet_p50_s: percentile(&first, 50),
             first_packet_p95_s: percentile(&first, 95),
-            source_copies: source
-                .as_ref()
-                .map_or(0.0, |fate| fate.stats.sent_bytes as f64 / built.rates.size_bytes.max(1) as f64),
+            source_copies: {
+                let sent_bytes = source.as_ref().map_or(0, |fate| fate.stats.sent_bytes);
+                (sent_bytes + world.web_sent_bytes().unwrap_or(0)) as f64 / built.rates.size_bytes.max(1) as f64
+            },
             wasted_bytes_ratio: sum(|fate| fate.stats.wasted_bytes) / received,
             control_bytes_per_payload_byte: (sum(|fate| fate.stats.control_bytes) + totals.bytes_out as f64) / received,
             links_live_max: with_source.iter().map(|fate| fate.links_live_max).max().unwrap_or(0),

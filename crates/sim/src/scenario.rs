@@ -27,6 +27,8 @@ pub enum Lines {
     Mixed,
     /// As [`Lines::Mixed`], but the source has a quarter of the peers' mean uplink.
     SlowSource,
+    /// As [`Lines::Mixed`], but the only source is a plain web server with 100 Mbit/s up.
+    WebServer,
 }
 
 /// What goes wrong.
@@ -79,7 +81,7 @@ pub struct Scenario {
 
 /// All of them.
 #[rustfmt::skip]
-pub const SCENARIOS: [Scenario; 15] = [
+pub const SCENARIOS: [Scenario; 16] = [
     row("equal",           Lines::Equal, Arrival::AtOnce, Fault::None,            "10 Mbit/s both ways for everyone"),
     row("mixed",           Lines::Mixed, Arrival::AtOnce, Fault::None,            "40 % 1/16, 40 % 10/100, 20 % 50/200 Mbit/s; source 20 up"),
     row("leaf-only",       Lines::Mixed, Arrival::AtOnce, Fault::LeafOnly(30),    "mixed; 30 % give nothing"),
@@ -87,6 +89,7 @@ pub const SCENARIOS: [Scenario; 15] = [
     row("oscillating",     Lines::Mixed, Arrival::AtOnce, Fault::Oscillating,     "mixed; each peer's rates halve and double every 20 s"),
     row("churn",           Lines::Mixed, Arrival::AtOnce, Fault::Churn(10),       "mixed; 10 % leave a minute and as many come"),
     row("flash",           Lines::Mixed, Arrival::Flash,  Fault::None,            "mixed; all come within one second"),
+    row("flash-web",       Lines::WebServer, Arrival::Flash, Fault::None,         "flash; the only source is a plain web server, 100 Mbit/s"),
     row("source-leaves",   Lines::Mixed, Arrival::AtOnce, Fault::SourceKilled,    "mixed; the source is killed after one copy"),
     row("leave-when-done", Lines::Mixed, Arrival::AtOnce, Fault::LeaveWhenDone,   "mixed; whoever has everything leaves"),
     row("liars",           Lines::Mixed, Arrival::AtOnce, Fault::Liars(5),        "mixed; 5 % send bad groups"),
@@ -200,6 +203,11 @@ impl Builder<'_> {
                 let mean_up = MIXED_MBIT.iter().map(|(up, _)| up * MBIT_BYTES_PER_S).sum::<u64>() / 5;
                 LineSpec { up_bytes_per_s: mean_up / 4, ..LineSpec::mbit(20, 200, 10) }
             }
+            Lines::WebServer => {
+                let line = LineSpec::mbit(100, 200, 10);
+                self.world.add_web_server(line.up_bytes_per_s);
+                return self.world.add_absent(NodeSpec::source(line));
+            }
         };
         self.world.add(NodeSpec::source(line), Time::ZERO)
     }
@@ -207,7 +215,7 @@ impl Builder<'_> {
     fn draw_line(&mut self, number: u32) -> LineSpec {
         match self.scenario.lines {
             Lines::Equal => LineSpec::mbit(10, 10, 10),
-            Lines::Mixed | Lines::SlowSource => {
+            Lines::Mixed | Lines::SlowSource | Lines::WebServer => {
                 let (up, down) = MIXED_MBIT[number as usize % MIXED_MBIT.len()];
                 let delay_us = self.rng.random_range(2_500..30_000);
                 LineSpec { delay: Duration::from_micros(delay_us), ..LineSpec::mbit(up, down, 0) }

@@ -190,6 +190,8 @@ impl Peer {
     pub(super) fn note_came(&mut self, packet: PacketIndex) {
         let is_whole = self.holdings.has_packet(packet) && !self.holdings.is_writing(packet);
         if is_whole && self.schedule.is_wanted(packet) {
+            // What is used at once, a file that is saved, is there after a restart too.
+            self.save_journal();
             self.event(Event::Came { range: self.geometry.packet_range(packet) });
         }
     }

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 
 use super::{Event, Failure, Input, Output, Peer, PeerConfig, Phase, Start};
-use crate::content::{ByteRange, HashTree, Manifest, TreeBuilder};
+use crate::content::{ByteRange, HashTree, Manifest, PACKET_BYTES, TreeBuilder};
 use crate::ids::{ConnectionId, FetchId, LinkId, PeerId};
 use crate::time::Time;
 use crate::tracker::{self, Tracker, TrackerConfig};
@@ -225,6 +225,13 @@ impl World {
         }
     }
 
+    /// What the application was told of is there after a restart too.
+    fn assert_recorded(&self, node: usize, offset_bytes: u64) {
+        let restored = HashTree::restore(self.tree.geometry(), self.tree.root(), &self.nodes[node].record);
+        let packet = self.tree.geometry().packet((offset_bytes / u64::from(PACKET_BYTES)) as u32).expect("it came");
+        assert!(restored.knows_packet(packet), "{packet:?} came and is not recorded");
+    }
+
     fn carry_out(&mut self, node: usize, output: Output) {
         match output {
             Output::ConnectTracker if self.tracker.is_some() && !self.nodes[node].deaf => {
@@ -265,7 +272,12 @@ impl World {
                 self.give(node, Input::ReadDone { read, bytes });
             }
             Output::AppendRecord(bytes) => self.nodes[node].record.extend_from_slice(&bytes),
-            Output::Event(event) => self.nodes[node].events.push(event),
+            Output::Event(event) => {
+                if let Event::Came { range } = &event {
+                    self.assert_recorded(node, range.start);
+                }
+                self.nodes[node].events.push(event);
+            }
             Output::OpenLink { .. } | Output::UploadManifest => {}
             Output::Fetch { fetch, url, range, .. } => self.serve(node, fetch, &url, range),
             Output::CancelFetch { fetch } => drop(self.web.pending.remove(&(node, fetch))),

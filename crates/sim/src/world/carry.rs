@@ -124,8 +124,16 @@ impl World {
                 }
             }
             Output::Read { read, offset_bytes, len_bytes } => self.read(id, read, offset_bytes, len_bytes),
-            // No simulated peer knows of a web server.
-            Output::Fetch { .. } | Output::CancelFetch { .. } => {}
+            Output::Fetch { fetch, url, range, .. } => {
+                let (line, now) = (self.network.line(id), self.now);
+                let later = self.web.as_mut().and_then(|web| web.ask((id, line), fetch, &url, range, now));
+                self.enter_web(later);
+            }
+            Output::CancelFetch { fetch } => {
+                if let Some(web) = &mut self.web {
+                    web.cancel(id, fetch);
+                }
+            }
             Output::Event(event) => self.event(id, event),
         }
     }

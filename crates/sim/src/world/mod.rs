@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use pleach_core::content::HashTree;
 use pleach_core::ids::{ConnectionId, PeerId};
+use pleach_core::peer::contract::WebSource;
 use pleach_core::peer::{Input, Peer, PeerConfig, Start, Stats};
 use pleach_core::time::Time;
 use pleach_core::tracker::{Event as TrackerEvent, TrackerConfig};
@@ -38,6 +39,7 @@ use crate::record::{Look, Record, Standing};
 use crate::stand_in::Shape;
 use crate::store::{Kept, Store};
 use crate::tracker_host::{FromHost, HostTotals, TRACKER_DELAY, ToHost, TrackerHost};
+use crate::web_server::{CONTENT_URL, HASHES_URL, Later, WebEvent, WebServer};
 use node::{Engine, Node, Stage};
 use script::Waiting;
 
@@ -105,6 +107,7 @@ enum Happening {
     Swing { id: NodeId, is_full: bool, half_period: Duration },
     Talk(NodeId),
     Play(NodeId),
+    Web(WebEvent),
     Look,
 }
 
@@ -158,6 +161,8 @@ pub struct World {
     queue: Queue<Happening>,
     network: Network,
     tracker: TrackerHost,
+    /// A plain web server, if there is one.
+    web: Option<WebServer>,
     nodes: Vec<Node>,
     names: BTreeMap<PeerId, NodeId>,
     next_connection: u64,
@@ -191,6 +196,7 @@ impl World {
         Self {
             network: Network::new(rng.random(), content.clone()),
             tracker,
+            web: None,
             now: Time::ZERO,
             queue,
             nodes: Vec::new(),
@@ -229,6 +235,23 @@ impl World {
         self.awaited += usize::from(node.is_awaited());
         self.nodes.push(node);
         id
+    }
+
+    /// Adds somebody who never comes: a line and nothing else.
+    pub fn add_absent(&mut self, spec: NodeSpec) -> NodeId {
+        let id = self.add_unborn(spec);
+        self.change(id, |node| node.stage = Stage::Gone);
+        id
+    }
+
+    /// Adds a plain web server of which all peers know that start from now on.
+    pub fn add_web_server(&mut self, up_bytes_per_s: u64) {
+        self.web = Some(WebServer::new(up_bytes_per_s, self.content.clone()));
+    }
+
+    /// Bytes of the content that the web server sent.
+    pub fn web_sent_bytes(&self) -> Option<u64> {
+        self.web.as_ref().map(|web| web.sent_bytes)
     }
 
     /// Does something at a moment.
@@ -403,6 +426,7 @@ impl World {
             }
             Happening::Talk(id) => self.talk(id),
             Happening::Play(id) => self.play(id),
+            Happening::Web(event) => self.web_event(event),
             Happening::Look => self.look(),
         }
         self.settle();
@@ -457,6 +481,10 @@ impl World {
         config.store_backlog_bytes_max /= bytes_per_byte as usize;
         if let Some(slots) = self.node(id).spec.slots {
             config.slots = slots;
+        }
+        if self.web.is_some() {
+            config.sources = vec![WebSource { url: CONTENT_URL.to_owned(), bytes_per_s: None }];
+            config.hash_lists = vec![HASHES_URL.to_owned()];
         }
         let seed = self.rng.random();
         let mut store = Store::new(self.content.clone(), kept, self.config.is_checked);
@@ -531,6 +559,9 @@ impl World {
             self.queue.push(now + delay, Happening::ToTracker(ToHost::Gone { connection }));
         }
         self.network.kill(id, now);
+        if let Some(web) = &mut self.web {
+            web.forget(id);
+        }
     }
 
     /// Counts a peer that has a group from now on, or no longer.
@@ -547,6 +578,22 @@ impl World {
 
     fn tracker_delay(&self, id: NodeId) -> Duration {
         self.network.line(id).delay + TRACKER_DELAY
+    }
+
+    fn enter_web(&mut self, later: impl IntoIterator<Item = Later>) {
+        for (at, event) in later {
+            self.queue.push(at, Happening::Web(event));
+        }
+    }
+
+    fn web_event(&mut self, event: WebEvent) {
+        match event {
+            WebEvent::Tell(id, input) => self.due.push_back((id, input)),
+            WebEvent::Send => {
+                let later = self.web.as_mut().map(|web| web.send(self.now)).unwrap_or_default();
+                self.enter_web(later);
+            }
+        }
     }
 
     fn give_tracker(&mut self, what: ToHost) {
