@@ -31,7 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::apart::Apart;
 use super::layout::Shape;
-use super::planner::measuring::Measured;
+use super::planner::measuring::{Measured, forget_reports};
 use super::replica::{Handover, ReplicaGroups, Rewiring};
 use super::telling::{Change, Neighbour};
 use crate::ids::PeerId;
@@ -146,6 +146,7 @@ impl OrderedPlanner {
 
     /// Takes a peer out. The last takes its place; those it fed besides get another feeder.
     pub fn leave(&mut self, peer: PeerId, now: Time) {
+        self.forget_received(peer);
         let Some(member) = self.members.remove(&peer) else { return };
         self.complete.remove(&(!member.is_origin, peer));
         let mut lines: BTreeSet<Line> = self.feeds.children(peer).collect();
@@ -210,12 +211,7 @@ impl OrderedPlanner {
 
     /// What a receiver told before of others is no longer so: it is about to tell anew, or has gone.
     pub fn forget_received(&mut self, by: PeerId) {
-        let told_of = self.members.get_mut(&by).map(|member| member.measured.take_told_of()).unwrap_or_default();
-        for other in told_of {
-            if let Some(member) = self.members.get_mut(&other) {
-                member.measured.forget_report(by);
-            }
-        }
+        forget_reports(&mut self.members, by, |member| &mut member.measured);
     }
 
     /// A peer says whether its uplink is at its limit.

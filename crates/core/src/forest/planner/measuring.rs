@@ -91,16 +91,6 @@ impl Measured {
         }
     }
 
-    /// Whom it told of; nobody from now on.
-    pub(in crate::forest) fn take_told_of(&mut self) -> BTreeSet<PeerId> {
-        core::mem::take(&mut self.told_of)
-    }
-
-    /// What a receiver told is no longer so.
-    pub(in crate::forest) fn forget_report(&mut self, by: PeerId) {
-        self.reports.remove(&by);
-    }
-
     /// The peer says what it sends, in bytes a second, and whether its uplink is at its limit.
     pub(in crate::forest) fn note_limited(&mut self, is_limited: bool, bytes_per_s: u64) {
         self.is_limited = is_limited;
@@ -146,6 +136,20 @@ impl Measured {
         } else {
             self.bytes_per_s = self.bytes_per_s.max(all);
             self.has_more = all > 0;
+        }
+    }
+}
+
+/// What a receiver told of others is no longer so.
+pub(in crate::forest) fn forget_reports<M>(
+    members: &mut BTreeMap<PeerId, M>,
+    by: PeerId,
+    measured: impl Fn(&mut M) -> &mut Measured,
+) {
+    let told_of = members.get_mut(&by).map(|member| core::mem::take(&mut measured(member).told_of)).unwrap_or_default();
+    for other in told_of {
+        if let Some(member) = members.get_mut(&other) {
+            measured(member).reports.remove(&by);
         }
     }
 }
@@ -196,12 +200,7 @@ impl Planner {
 
     /// What a receiver told before of others is no longer so: it is about to tell anew, or has gone.
     pub fn forget_received(&mut self, by: PeerId) {
-        let told_of = self.members.get_mut(&by).map(|member| member.measured.take_told_of()).unwrap_or_default();
-        for other in told_of {
-            if let Some(member) = self.members.get_mut(&other) {
-                member.measured.forget_report(by);
-            }
-        }
+        forget_reports(&mut self.members, by, |member| &mut member.measured);
     }
 
     /// A peer says what it sends, in bytes a second, and whether its uplink is at its limit. To say so is believed: it
