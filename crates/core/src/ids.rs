@@ -94,6 +94,11 @@ hex_id! {
     PeerId, 16
 }
 
+impl PeerId {
+    /// The web servers that have a content, where a plan gives them a place: no peer has a secret whose hash is zeros.
+    pub const WEB: Self = Self([0; Self::LEN_BYTES]);
+}
+
 hex_id! {
     /// What proves to a tracker that a peer which comes again is the same one. Goes to trackers only, never to peers.
     PeerSecret, 16

@@ -19,7 +19,7 @@ fn examples(marker: &str) -> Vec<&'static str> {
 #[test]
 fn messages_to_the_tracker() {
     let examples = examples("to-tracker");
-    assert_eq!(examples.len(), 10);
+    assert_eq!(examples.len(), 11);
     for example in examples {
         let message = ToTracker::decode(example).unwrap_or_else(|error| panic!("{example}: {error}"));
         assert_ne!(message, ToTracker::Unknown, "{example}");
@@ -30,7 +30,7 @@ fn messages_to_the_tracker() {
 #[test]
 fn messages_from_the_tracker() {
     let examples = examples("from-tracker");
-    assert_eq!(examples.len(), 9);
+    assert_eq!(examples.len(), 10);
     for example in examples {
         let message = FromTracker::decode(example).unwrap_or_else(|error| panic!("{example}: {error}"));
         assert_ne!(message, FromTracker::Unknown, "{example}");

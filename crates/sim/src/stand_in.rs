@@ -191,6 +191,7 @@ impl StandIn {
             peer,
             stripes: 1,
             ice_servers: Vec::new(),
+            places_web: false,
             manifest_wanted: false,
             orders: None,
         };

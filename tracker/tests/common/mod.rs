@@ -211,6 +211,7 @@ const PACKETS_TOTAL: u32 = 10;
 
 fn join(swarm: ContentId, n: u8, packets_held: u32) -> Join {
     Join {
+        fetches: false,
         version: VERSION,
         swarm,
         secret: PeerSecret::from_bytes([n; 16]),

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -74,8 +75,13 @@ fn with_a_seeder_the_server_sends_little() {
     let len = 16 << 20;
     let site = Site::new(len, &["--tracker", &tracker.line], well);
     let manifest = site.directory.path().join("talk.mp4.pleach");
-    let _seed = Server::start(&["seed", path(&site.file()), "--manifest", path(&manifest), "--tracker", &tracker.line]);
-    let told = site.get(&[]);
+    let seed = ["seed", path(&site.file()), "--manifest", path(&manifest), "--tracker", &tracker.line];
+    let told = thread::scope(|scope| {
+        let get = scope.spawn(|| site.get(&[]));
+        eventually("the server is asked for the file", || (site.server.requests() > 0).then_some(()));
+        let _seed = Server::start(&seed);
+        get.join().unwrap()
+    });
     println!("the server sent {} of {len} bytes", site.server.sent_bytes());
     assert!(site.server.sent_bytes() < len as u64 * 6 / 10);
     assert_eq!(told["web_bytes"], site.server.sent_bytes());
@@ -159,7 +165,7 @@ fn a_redirect_is_followed() {
     site.get(&["--source", &redirecting.url("there")]);
 }
 
-/// A server that is of no use ends nothing: the seeder brings all, and the reason is said.
+/// A server that is of no use ends nothing: a seeder that comes brings all, and the reason is said.
 fn get_without(why: &str, len: usize, answer: impl FnMut(&Request) -> Answer + Send + 'static) {
     let tracker = Server::start(&["tracker", "--listen", "127.0.0.1:0"]);
     let site = Site::new(len, &["--tracker", &tracker.line], answer);

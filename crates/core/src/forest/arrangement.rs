@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rand_chacha::ChaCha8Rng;
 
 use super::picture::Picture;
-use super::{Change, Named, Neighbour, OrderedPlanner, Planner, PlannerConfig, Standing, Topology};
+use super::{Change, Named, Neighbour, Newcomer, OrderedPlanner, Planner, PlannerConfig, Standing, Topology};
 use crate::ids::PeerId;
 use crate::time::Time;
 use crate::wire::tracker::LinkReport;
@@ -63,20 +63,12 @@ impl Arrangement {
         of_either!(self, planner => planner.next_retry())
     }
 
-    /// Adds a peer that would feed `offered` children in all stripes together. `links` are those it has already; the
-    /// forest keeps them where it can, an ordered preset has a place for each that does not depend on them.
-    pub fn join(
-        &mut self,
-        peer: PeerId,
-        offered: u16,
-        complete: bool,
-        links: &[LinkReport],
-        now: Time,
-        rng: &mut ChaCha8Rng,
-    ) {
+    /// Adds a peer. `links` are those it has already; the forest keeps them where it can, an ordered preset has a place
+    /// for each that does not depend on them, nor on web servers.
+    pub fn join(&mut self, peer: PeerId, newcomer: Newcomer, links: &[LinkReport], now: Time, rng: &mut ChaCha8Rng) {
         match self {
-            Self::Forest(planner) => planner.join(peer, offered, complete, links, now, rng),
-            Self::Ordered(planner) => planner.join(peer, offered, complete, now),
+            Self::Forest(planner) => planner.join(peer, newcomer, links, now, rng),
+            Self::Ordered(planner) => planner.join(peer, newcomer.offered, newcomer.complete, now),
         }
     }
 
@@ -91,8 +83,16 @@ impl Arrangement {
     }
 
     /// The peer's socket broke, or is back. While it is away it keeps its place, but nobody new is put below it.
-    pub fn set_present(&mut self, peer: PeerId, present: bool) {
-        of_either!(self, planner => planner.set_present(peer, present));
+    pub fn set_present(&mut self, peer: PeerId, present: bool, now: Time) {
+        match self {
+            Self::Forest(planner) => planner.set_present(peer, present, now),
+            Self::Ordered(planner) => planner.set_present(peer, present),
+        }
+    }
+
+    /// Whether it tells peers what to fetch from web servers.
+    pub fn places_web(&self) -> bool {
+        matches!(self, Self::Forest(_))
     }
 
     /// One of the two says that they can't connect, or no longer.

@@ -6,6 +6,7 @@
 //! * `ordering`: the epoch's moves: fast peers up, slow ones down
 //! * `picturing`: what is shown to people
 //! * `standing_by`: who feeds a peer if its parent fails
+//! * `web`: the place of web servers that have the content
 
 mod laterals;
 pub(super) mod measuring;
@@ -13,6 +14,7 @@ mod ordering;
 mod picturing;
 mod placing;
 mod standing_by;
+mod web;
 
 use core::cmp::Reverse;
 use core::time::Duration;
@@ -28,6 +30,7 @@ use crate::wire::tracker::{LinkReport, Role, StripeMask};
 use measuring::Measured;
 use standing_by::StandingBy;
 pub use standing_by::{Named, Standing};
+use web::Web;
 
 /// How long a pair that could not connect is not put together again.
 const AVOID: Duration = Duration::from_secs(20);
@@ -56,10 +59,23 @@ pub struct PlannerConfig {
     pub epoch: Duration,
 }
 
+/// What a peer says of itself when it comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Newcomer {
+    /// Most children that it would feed, in all stripes together; 0: it only takes.
+    pub offered: u16,
+    /// Whether it has everything.
+    pub complete: bool,
+    /// Whether it can fetch from web servers.
+    pub fetches: bool,
+}
+
 #[derive(Debug)]
 struct Member {
     /// Most children that it offers, in all stripes together; 0: a leaf by choice.
     offered: u16,
+    /// Whether it can fetch from web servers.
+    fetches: bool,
     /// Children that it is given, in all stripes together.
     slots: u16,
     /// Stripes in which it is interior; a leaf in all others, so that the uplinks of all are in use.
@@ -108,13 +124,14 @@ pub struct Planner {
     epoch_at: Option<Time>,
     telling: Telling,
     standing_by: StandingBy,
+    web: Web,
     retry_at: Option<Time>,
 }
 
 impl Planner {
     /// An empty forest.
     pub fn new(config: PlannerConfig) -> Self {
-        Self {
+        let mut planner = Self {
             config,
             trees: vec![StripeTree::default(); usize::from(config.stripes)],
             members: BTreeMap::new(),
@@ -129,8 +146,11 @@ impl Planner {
             epoch_at: None,
             telling: Telling::default(),
             standing_by: StandingBy::default(),
+            web: Web::default(),
             retry_at: None,
-        }
+        };
+        planner.plant_web();
+        planner
     }
 
     /// Number of peers.
@@ -168,20 +188,14 @@ impl Planner {
         self.retry_at.into_iter().chain(self.epoch_at).min()
     }
 
-    /// Adds a peer and gives it a place in every stripe. It would feed `offered` children in all stripes together.
-    /// `links` are those it already has; they are kept where that makes a tree.
-    pub fn join(
-        &mut self,
-        peer: PeerId,
-        offered: u16,
-        complete: bool,
-        links: &[LinkReport],
-        now: Time,
-        rng: &mut ChaCha8Rng,
-    ) {
+    /// Adds a peer and gives it a place in every stripe. `links` are those it already has; they are kept where that makes
+    /// a tree.
+    pub fn join(&mut self, peer: PeerId, newcomer: Newcomer, links: &[LinkReport], now: Time, rng: &mut ChaCha8Rng) {
         self.leave(peer, now);
+        let Newcomer { offered, complete, fetches } = newcomer;
         let member = Member {
             offered,
+            fetches,
             slots: 0,
             home: StripeMask::NONE,
             children: 0,
@@ -204,6 +218,10 @@ impl Planner {
         for tree in &mut self.trees {
             tree.insert(peer);
         }
+        self.count_origin(complete, false, true);
+        if !complete {
+            self.settle_web(now);
+        }
         self.set_slots(peer, offered.min(u16::from(self.config.fan_out)), now);
         for stripe in 0..self.config.stripes {
             if complete || !self.keep_parent(stripe, peer, links, now) {
@@ -213,8 +231,10 @@ impl Planner {
         self.take_back_children(peer, now);
         self.keep_laterals(peer, links);
         if complete {
+            self.settle_web(now);
             self.place_below_new_root(now);
         }
+        self.settle_provisional(now);
         self.draw_laterals(peer, rng);
         self.schedule_retry(now);
         self.epoch_at.get_or_insert(now + self.config.epoch);
@@ -222,11 +242,13 @@ impl Planner {
 
     /// Takes a peer out and places its children again.
     pub fn leave(&mut self, peer: PeerId, now: Time) {
-        if !self.members.contains_key(&peer) {
-            return;
-        }
+        let Some(member) = self.members.get(&peer) else { return };
+        let (is_origin, was_present) = (member.is_origin, member.present);
         self.forget_received(peer);
         self.complete.remove(&peer);
+        // Before its children look for other places: the servers may have some now.
+        self.count_origin(is_origin, was_present, false);
+        self.settle_web(now);
         for stripe in 0..self.config.stripes {
             self.provisional.remove(&(stripe, peer));
             self.orphans.remove(&(stripe, peer));
@@ -264,16 +286,19 @@ impl Planner {
             self.place(stripe, peer, now);
         }
         self.update(peer);
+        self.settle_web(now);
         self.place_below_new_root(now);
         self.schedule_retry(now);
     }
 
     /// The peer's socket broke, or is back. While it is away it keeps its place, but nobody new is put below it.
-    pub fn set_present(&mut self, peer: PeerId, present: bool) {
-        if let Some(member) = self.members.get_mut(&peer) {
-            member.present = present;
-            self.update(peer);
-        }
+    pub fn set_present(&mut self, peer: PeerId, present: bool, now: Time) {
+        let Some(member) = self.members.get_mut(&peer) else { return };
+        let was_present = core::mem::replace(&mut member.present, present);
+        let is_origin = member.is_origin;
+        self.update(peer);
+        self.count_origin(is_origin, was_present, present);
+        self.settle_web(now);
     }
 
     /// One of the two says that they can't connect, or no longer: the edge goes, and they are kept apart for a while.
@@ -321,7 +346,8 @@ impl Planner {
     /// What has changed since the last call, for each end of each edge, ordered by whom to tell.
     pub fn take_changes(&mut self) -> Vec<Change> {
         let mut telling = core::mem::take(&mut self.telling);
-        let changes = telling.take_changes(|low, high| self.neighbour(low, high));
+        let mut changes = telling.take_changes(|low, high| self.neighbour(low, high));
+        changes.retain(|change| change.peer != PeerId::WEB);
         self.telling = telling;
         changes
     }
@@ -368,6 +394,10 @@ impl Planner {
         let Some(parent) = links.iter().find(is_parent).map(|link| link.peer) else { return false };
         if parent == peer {
             return false;
+        }
+        if parent == PeerId::WEB {
+            let is_free = self.tree(stripe).is_open(parent) && !self.is_barred(peer, parent);
+            return is_free && self.attach(stripe, peer, parent);
         }
         if let Some(above) = self.members.get(&parent) {
             // Whoever names a parent must not get more of it than a place would give: the links are not proven.
@@ -456,6 +486,7 @@ impl Planner {
                 }
             }
         }
+        self.settle_provisional(now);
         self.schedule_retry(now);
     }
 
@@ -486,6 +517,7 @@ impl Planner {
                 assert!(!member.complete || tree.parent(*peer).is_none(), "who has everything needs no parent");
             }
         }
+        self.check_web();
         self.check_counts();
         for (peer, member) in &self.members {
             assert_eq!(self.order[member.order], *peer);

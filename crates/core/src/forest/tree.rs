@@ -143,14 +143,15 @@ impl StripeTree {
         candidates.filter(|&parent| !avoid(parent)).find(|&parent| !self.is_below(parent, peer))
     }
 
-    /// The shallowest leaf at less than `depth` that would give way to an orphan: its parent is not among `avoid`.
-    pub(super) fn best_leaf(&self, peer: PeerId, depth: u32, avoid: impl Fn(PeerId) -> bool) -> Option<PeerId> {
+    /// The shallowest leaf at less than `depth` that would give way to an orphan: it and its parent are not what `avoid`
+    /// says.
+    pub(super) fn best_leaf(&self, peer: PeerId, depth: u32, avoid: impl Fn(PeerId, PeerId) -> bool) -> Option<PeerId> {
         let above = self
             .leaves
             .range(..(depth, PeerId::from_bytes([0; 16])))
             .map(|(_, leaf)| *leaf)
             .filter(|leaf| *leaf != peer);
-        above.take(LEAVES_TRIED).find(|leaf| self.parent(*leaf).is_some_and(|parent| !avoid(parent)))
+        above.take(LEAVES_TRIED).find(|leaf| self.parent(*leaf).is_some_and(|parent| !avoid(*leaf, parent)))
     }
 
     /// Says whether new children may be placed below the peer, whether it is meant to have some, and how busy it is.

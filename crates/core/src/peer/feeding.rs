@@ -15,6 +15,8 @@ use crate::wire::tracker::{Edge, Role, STRIPES_MAX, StripeMask};
 
 /// Neighbours that a tracker may plan for one peer; more are ignored.
 const NEIGHBOURS_MAX: usize = 128;
+/// Who fed a stripe that is to come from web servers now has nothing left to bring of it when nothing came for so long.
+const LAST_MAX: Duration = Duration::from_millis(2_500);
 /// A link that the plan closes stays no longer than this while it still feeds a stripe.
 const CLOSE_MAX: Duration = Duration::from_secs(10);
 
@@ -68,6 +70,11 @@ impl Feeding {
         self.planned.iter().find(|(_, mask)| mask.contains(stripe)).map(|(peer, _)| *peer)
     }
 
+    /// Stripes that the tracker wants this peer to bring from web servers: it stands at their top.
+    pub(super) fn top_of(&self) -> StripeMask {
+        self.planned.get(&PeerId::WEB).copied().unwrap_or_default()
+    }
+
     /// Takes in what a plan says of one neighbour: all its edges. Each stripe has one parent.
     fn plan(&mut self, peer: PeerId, parent_of: StripeMask) {
         for mask in self.planned.values_mut() {
@@ -90,6 +97,7 @@ impl Peer {
 
     /// Opens, changes and closes links as the tracker says.
     pub(super) fn follow_plan(&mut self, open: &[Edge], close: &[PeerId], now: Time) {
+        let was_top_of = self.feeding.top_of();
         for edges in open.chunk_by(|a, b| a.peer == b.peer) {
             let peer = edges[0].peer;
             if peer == self.id {
@@ -116,6 +124,9 @@ impl Peer {
         }
         self.resubscribe(now);
         self.look_at_waiting(now);
+        let top_of = self.feeding.top_of();
+        self.fetching.tell(top_of.without(was_top_of), was_top_of.without(top_of), now);
+        self.fetch_more(now);
     }
 
     /// Gives each stripe its feeder and tells whoever begins or ends to feed. Closes what the plan closed and nobody
@@ -136,9 +147,13 @@ impl Peer {
         }
     }
 
-    /// The planned parent once its link is open; until then whoever feeds the stripe now, and, if that one has failed, who
+    /// Where web servers are to bring the stripe, whoever did so far, as long as there is something left; else the planned parent once its link is open; until then whoever feeds the stripe now, and, if that one has failed, who
     /// stands by.
     fn choose_feeder(&self, stripe: u8, now: Time) -> Option<LinkId> {
+        if self.feeding.top_of().contains(stripe) {
+            let is_bringing = now - self.fetching.left_to_peers_at(stripe) < LAST_MAX;
+            return self.feeding.feeder(stripe).filter(|id| is_bringing && self.can_feed(*id, now));
+        }
         let planned = self.feeding.planned_parent(stripe).and_then(|peer| self.link_to(peer));
         let current = self.feeding.feeder(stripe);
         let working = planned.into_iter().chain(current).find(|id| self.can_feed(*id, now));

@@ -20,21 +20,29 @@ use core::time::Duration;
 use bytes::{Bytes, BytesMut};
 use rand::Rng;
 
+use super::choosing::{FIRST_WAIT, GRACE};
 use super::contract::{PeerConfig, SourceState, SourceStats};
 use super::linking::runs_of;
 use super::source::Source;
 use super::{Life, Output, Peer, Reason};
 use crate::content::{ByteRange, Geometry, HASH_LIST_BYTES_MAX, PacketIndex, URLS_MAX};
-use crate::ids::FetchId;
+use crate::ids::{FetchId, PeerId};
 use crate::time::Time;
 use crate::wire::link::{LinkMessage, RUNS_MAX};
 use crate::wire::range::FetchOutcome;
+use crate::wire::tracker::{STRIPES_MAX, StripeMask, ToTracker};
 
-/// Fetches at a time, and of one place.
-pub(super) const FETCHES_MAX: usize = 4;
-pub(super) const FETCHES_OF_ONE_MAX: usize = 2;
+/// Fetches at a time.
+pub(super) const FETCHES_MAX: usize = 8;
+/// Fetches of one place at a time; more, while together they are no more than so many bytes: single packets of a stripe,
+/// which lie apart, are to come as fast as if they lay side by side.
+const FETCHES_OF_ONE: usize = 2;
+const FETCHES_OF_ONE_MAX: usize = 6;
+const SMALL_FETCHES_BYTES: u64 = 512 * 1024;
 /// Packets of one range: 4 MiB.
 pub(super) const RANGE_PACKETS_MAX: u32 = 64;
+/// Packets that are remembered until they have gone out to others.
+const AHEAD_MAX: usize = 256;
 /// A fetch that brings less than [`DRIP_BYTES`] in so long is given up.
 const DRIP: Duration = Duration::from_secs(10);
 const DRIP_BYTES: u64 = 16 * 1024;
@@ -98,6 +106,14 @@ pub(super) struct Fetching {
     next: u64,
     /// When the swarm was joined.
     pub(super) began: Time,
+    /// Whether the tracker's plans say who fetches what.
+    pub(super) is_told: bool,
+    /// By stripe: when peers brought something of it last, or were given it to bring.
+    left_to_peers_at: [Time; STRIPES_MAX as usize],
+    /// By stripe: since when it says that this peer is to fetch it, or when it said so last.
+    told_at: [Time; STRIPES_MAX as usize],
+    /// Packets that were fetched for others and that nobody has been sent yet, oldest first.
+    ahead: Vec<PacketIndex>,
     /// So many packets more are fetched without waiting for peers.
     pub(super) first_packets: u32,
 }
@@ -116,6 +132,10 @@ impl Fetching {
             fetches: Vec::new(),
             next: 0,
             began: now,
+            is_told: false,
+            told_at: [now; STRIPES_MAX as usize],
+            ahead: Vec::new(),
+            left_to_peers_at: [now; STRIPES_MAX as usize],
             first_packets: super::choosing::FIRST_PACKETS,
         }
     }
@@ -123,6 +143,54 @@ impl Fetching {
     /// Whether a web server may be of use, now or later.
     pub(super) fn is_possible(&self) -> bool {
         self.sources.iter().any(Source::is_fit)
+    }
+
+    /// The swarm is joined now.
+    pub(super) fn begin(&mut self, now: Time) {
+        self.began = now;
+        self.left_to_peers_at = [now; STRIPES_MAX as usize];
+    }
+
+    /// Peers bring something of these stripes, or are to bring it from now on.
+    pub(super) fn leave_to_peers(&mut self, stripes: StripeMask, now: Time) {
+        for (stripe, at) in (0..).zip(&mut self.left_to_peers_at) {
+            if stripes.contains(stripe) {
+                *at = now;
+            }
+        }
+    }
+
+    /// The tracker says that this peer is to fetch these stripes from now on, and no longer those.
+    pub(super) fn tell(&mut self, begun: StripeMask, ended: StripeMask, now: Time) {
+        for (stripe, at) in (0..).zip(&mut self.told_at) {
+            if begun.contains(stripe) {
+                *at = now;
+            }
+        }
+        self.leave_to_peers(ended, now);
+    }
+
+    /// Since when the tracker says that this peer is to fetch a stripe.
+    pub(super) fn told_at(&self, stripe: u8) -> Time {
+        self.told_at[usize::from(stripe)]
+    }
+
+    /// A packet came: others are to get it. Of more than can be ahead, some were not fetched for others.
+    fn note_ahead(&mut self, packet: PacketIndex) {
+        if self.ahead.len() < AHEAD_MAX {
+            self.ahead.push(packet);
+        }
+    }
+
+    /// Packets that were fetched for others and that nobody has been sent; `is_out` says which have gone out.
+    pub(super) fn still_ahead(&mut self, is_out: impl Fn(PacketIndex) -> bool) -> &[PacketIndex] {
+        self.ahead.retain(|packet| !is_out(*packet));
+        &self.ahead
+    }
+
+    /// When peers brought something of a stripe last, or were given it to bring.
+    pub(super) fn left_to_peers_at(&self, stripe: u8) -> Time {
+        self.left_to_peers_at[usize::from(stripe)]
     }
 
     /// Whether a server is about to bring this byte.
@@ -173,7 +241,16 @@ impl Fetching {
     fn idlest(&self, now: Time) -> Option<usize> {
         let ready = self.sources.iter().enumerate().filter(|(_, source)| source.is_ready(now) && source.is_fit());
         let counted = ready.map(|(at, _)| (self.count_of(Place::Source(at)), at));
-        counted.filter(|(count, _)| *count < FETCHES_OF_ONE_MAX).min().map(|(_, at)| at)
+        let has_room = |at: usize, count: usize| {
+            count < FETCHES_OF_ONE || count < FETCHES_OF_ONE_MAX && self.asked_bytes(at) < SMALL_FETCHES_BYTES
+        };
+        counted.filter(|(count, at)| has_room(*at, *count)).min().map(|(_, at)| at)
+    }
+
+    /// What one source is asked for, all together.
+    fn asked_bytes(&self, at: usize) -> u64 {
+        let its = self.fetches.iter().filter(|fetch| fetch.from == Place::Source(at));
+        its.map(|fetch| fetch.range.len()).sum()
     }
 
     fn place_mut(&mut self, from: Place) -> &mut Source {
@@ -203,11 +280,11 @@ impl Peer {
             return;
         }
         if self.holdings.backlog_bytes() < self.config.store_backlog_bytes_max {
-            self.fetch_list(now);
             self.fetch_packets(now);
         }
         let due = self.fetching.due().filter(|due| *due > now);
-        let grace_ends = Some(self.fetching.began + super::choosing::GRACE).filter(|ends| *ends > now);
+        let grace_ends = [FIRST_WAIT, GRACE].map(|wait| self.fetching.began + wait);
+        let grace_ends = grace_ends.into_iter().find(|ends| *ends > now);
         if let Some(at) = due.into_iter().chain(grace_ends).min() {
             self.timers.set_if_sooner(Reason::Fetch, at);
         }
@@ -250,6 +327,9 @@ impl Peer {
             return;
         }
         let mut choice = self.choose_packets(now);
+        if choice.lacks_hashes() {
+            self.fetch_list(now);
+        }
         while let Some(at) = self.fetching.idlest(now).filter(|_| self.fetching.fetches.len() < FETCHES_MAX) {
             let source = &mut self.fetching.sources[at];
             let Some(range) = choice.next_range(source, self.geometry, now) else { break };
@@ -263,6 +343,7 @@ impl Peer {
             choice.take(range, self.geometry);
             self.start_fetch(Place::Source(at), range, now);
             self.decline_fetched(range);
+            self.be_patient_again(range, now);
         }
         self.fetching.first_packets = choice.first_packets();
     }
@@ -363,6 +444,7 @@ impl Peer {
                 return self.drop_source(id, "it has another file: its bytes fail verification".to_owned(), now);
             }
             self.fetching.sources[at].note_good(len_bytes as u64, now);
+            self.fetching.note_ahead(packet);
             self.keep_fetched(packet, bytes, now);
         }
         self.fetching.remove(id);
@@ -399,6 +481,11 @@ impl Peer {
 
     /// What did not come may come from elsewhere.
     fn fetch_failed(&mut self, now: Time) {
+        let is_ready = self.fetching.sources.iter().any(|source| source.is_ready(now));
+        if !is_ready && !self.feeding.top_of().is_empty() && !self.session.is_alone() {
+            // Others may have better luck.
+            self.tell_tracker(&ToTracker::Lost { peer: PeerId::WEB });
+        }
         self.pulling.forget_plan();
         self.pull(now);
         self.fetch_more(now);

@@ -331,7 +331,7 @@ impl Peer {
         self.timers.set(Reason::Maintain, now + MAINTAIN);
         self.note_if_complete(now);
         self.connect_tracker(now);
-        self.fetching.began = now;
+        self.fetching.begin(now);
         self.fetch_more(now);
     }
 

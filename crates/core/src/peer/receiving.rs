@@ -8,7 +8,7 @@ use crate::content::GroupIndex;
 use crate::ids::{LinkId, WriteId};
 use crate::time::Time;
 use crate::wire::link::{Data, LinkMessage};
-use crate::wire::tracker::ToTracker;
+use crate::wire::tracker::{StripeMask, ToTracker};
 
 impl Peer {
     pub(super) fn receive(&mut self, id: LinkId, data: &Data, now: Time) {
@@ -82,6 +82,10 @@ impl Peer {
         self.outputs.push_back(Output::Write { write, offset_bytes, bytes: payload.clone() });
         self.totals.received.add(payload.len() as u64, now);
         self.payload_at = Some(now);
+        if from.is_some() {
+            let stripe = self.stripe_of(packet);
+            self.fetching.leave_to_peers(StripeMask::one(stripe), now);
+        }
         let link = from.and_then(|id| self.links.get(&id));
         if completed || link.is_some_and(|link| link.receiving.outstanding.contains_key(&packet)) {
             self.decline(from, packet);

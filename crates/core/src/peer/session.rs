@@ -8,6 +8,7 @@ use core::time::Duration;
 use rand::Rng;
 
 use super::{Event, Failure, Life, Output, Peer, Reason};
+use crate::ids::PeerId;
 use crate::time::Time;
 use crate::wire::tracker::{
     FromTracker, JOIN_LINKS_MAX, Join, LinkReport, Received, Refusal, Role, STATUS_RECEIVED_MAX, Status, StripeMask,
@@ -102,6 +103,8 @@ impl Peer {
             };
             LinkReport { peer: link.peer, role, stripes }
         });
+        let top_of = Some(self.feeding.top_of()).filter(|stripes| !stripes.is_empty());
+        let web = top_of.map(|stripes| LinkReport { peer: PeerId::WEB, role: Role::Parent, stripes });
         let join = Join {
             version: VERSION,
             swarm: self.config.manifest.id(),
@@ -110,7 +113,8 @@ impl Peer {
             packets_held,
             packets_total: self.geometry.packets(),
             slots: self.config.slots,
-            links: links.take(JOIN_LINKS_MAX).collect(),
+            fetches: self.fetching.is_possible(),
+            links: web.into_iter().chain(links).take(JOIN_LINKS_MAX).collect(),
         };
         self.tell_tracker(&ToTracker::Join(join));
     }
@@ -125,8 +129,9 @@ impl Peer {
             Err(error) => return self.give_up_tracker(format!("it sent something else: {error}"), None, now),
         };
         match message {
-            FromTracker::Welcome { stripes, ice_servers, manifest_wanted, orders, .. } => {
+            FromTracker::Welcome { stripes, ice_servers, manifest_wanted, places_web, orders, .. } => {
                 self.begin_orders(orders);
+                self.fetching.is_told = places_web;
                 self.welcome(stripes, ice_servers, manifest_wanted, now);
             }
             FromTracker::Error { code, message, retry_ms } => self.refused(code, message, retry_ms, now),

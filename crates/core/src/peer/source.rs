@@ -14,6 +14,9 @@ const REST_MIN_MS: u64 = 500;
 /// The longest rest, unless the server itself names a longer one.
 const REST_MAX_MS: u64 = 60_000;
 
+/// What a server of which nothing came yet is taken for.
+const UNTRIED_BYTES_PER_S: u64 = 1_000_000;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Good,
@@ -53,6 +56,11 @@ impl Source {
             meter: Meter::default(),
             most_bytes_per_s: 0,
         }
+    }
+
+    /// What it can bring in a second: the most that it brought so far.
+    pub(super) fn expected_bytes_per_s(&self) -> u64 {
+        if self.most_bytes_per_s > 0 { self.most_bytes_per_s } else { UNTRIED_BYTES_PER_S }
     }
 
     /// Whether it may be asked now.

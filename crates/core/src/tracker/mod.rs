@@ -245,7 +245,7 @@ impl Tracker {
         self.check_room(content, peer)?;
         let config = &self.config;
         let swarm = self.swarms.entry(content).or_insert_with(|| Swarm::new(config));
-        let is_back = swarm.contains(peer);
+        let (is_back, places_web) = (swarm.contains(peer), swarm.places_web());
         if let Some(replaced) = swarm.join(connection, join, now, &mut self.rng) {
             let refused = Refused::new(Refusal::Replaced, "the same peer came again by another socket");
             self.close(replaced, refused);
@@ -261,6 +261,7 @@ impl Tracker {
             stripes: self.config.topology.stripes(self.config.stripes),
             ice_servers: self.config.ice_servers.clone(),
             manifest_wanted,
+            places_web,
             orders,
         };
         self.send(connection, &welcome);

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use super::contract::{SwarmStats, TrackerConfig};
 use super::orders::Post;
 use crate::forest::picture::Picture;
-use crate::forest::{Arrangement, Named, Neighbour, PlannerConfig, Standing};
+use crate::forest::{Arrangement, Named, Neighbour, Newcomer, PlannerConfig, Standing};
 use crate::ids::{ConnectionId, ContentId, PeerId};
 use crate::time::Time;
 use crate::wire::tracker::{Edge, FromTracker, Join, LinkReport, PLAN_EDGES_MAX, Role, Status};
@@ -145,7 +145,7 @@ impl Swarm {
         if let Some(member) = self.members.get_mut(&peer) {
             let replaced = member.connection.replace(connection);
             member.packets_held = join.packets_held;
-            self.planner.set_present(peer, true);
+            self.planner.set_present(peer, true, now);
             if complete {
                 member.complete = true;
                 self.planner.set_complete(peer, now);
@@ -162,7 +162,8 @@ impl Swarm {
             post: None,
         };
         self.members.insert(peer, member);
-        self.planner.join(peer, u16::from(join.slots), complete, &join.links, now, rng);
+        let newcomer = Newcomer { offered: u16::from(join.slots), complete, fetches: join.fetches };
+        self.planner.join(peer, newcomer, &join.links, now, rng);
         None
     }
 
@@ -182,7 +183,7 @@ impl Swarm {
             if let Some(post) = &mut member.post {
                 post.begin(neighbours);
             }
-            self.planner.set_present(peer, false);
+            self.planner.set_present(peer, false, now);
         }
     }
 
@@ -228,6 +229,11 @@ impl Swarm {
         if self.banned.len() > BANNED_MAX {
             self.banned.pop_first();
         }
+    }
+
+    /// Whether its plans say who fetches from web servers.
+    pub(super) fn places_web(&self) -> bool {
+        self.planner.places_web()
     }
 
     pub(super) fn next_retry(&self) -> Option<Time> {

@@ -50,6 +50,7 @@ fn secret(number: u8) -> PeerSecret {
 
 fn join(number: u8, held: u32) -> ToTracker {
     ToTracker::Join(Join {
+        fetches: false,
         version: VERSION,
         swarm: ContentId::from_bytes([1; 32]),
         secret: secret(number),

@@ -84,7 +84,7 @@ impl StripeMask {
 /// One edge of the forest, as one of its two ends is told of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Edge {
-    /// The far end.
+    /// The far end; [`PeerId::WEB`]: no peer, but the web servers that have the content.
     pub peer: PeerId,
     /// What the far end is to me.
     pub role: Role,
@@ -135,6 +135,9 @@ pub struct Join {
     pub packets_total: u32,
     /// How many children it would feed at most, in all stripes together; 0: it only takes.
     pub slots: u8,
+    /// Whether it can fetch from web servers: then it may be given a place below [`PeerId::WEB`].
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub fetches: bool,
     /// Links that are alive, after a broken socket or a restarted tracker; at most [`JOIN_LINKS_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<LinkReport>,
@@ -249,6 +252,9 @@ pub enum FromTracker {
         ice_servers: Vec<String>,
         /// Whether the tracker would like the manifest uploaded, because it does not have it.
         manifest_wanted: bool,
+        /// Whether plans say who fetches from web servers, by an edge to [`PeerId::WEB`] as parent: others wait.
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        places_web: bool,
         /// Whose orders to believe that neighbours carry; absent: nobody's.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         orders: Option<OrderTerms>,

@@ -46,6 +46,11 @@ impl Progress {
         Self { joined_at: now, held_permille: 0, told_at: now, helped_at: None }
     }
 
+    /// What it held when it told last, in thousandths of the whole.
+    pub(super) fn held_permille(&self) -> u16 {
+        self.held_permille
+    }
+
     /// What it holds now if it goes on as it did since it came; peers tell only now and then.
     fn expected_permille(&self, now: Time) -> u64 {
         let (told, passed) =

@@ -219,9 +219,14 @@ impl Planner {
         }
         // Anybody may call itself an origin. The least claim counts, so that one who claims much can't make leaves of all,
         // and who claims little only leaves the judgement to those who receive.
+        let claimed = |member: &Member| Some(member.measured.claimed_bytes_per_s).filter(|claimed| *claimed > 0);
         let origins = self.members.values().filter(|member| member.is_origin);
-        let claims = origins.map(|member| member.measured.claimed_bytes_per_s).filter(|claimed| *claimed > 0);
-        let origin = claims.min().unwrap_or(0);
+        let origin = origins.filter_map(claimed).min().unwrap_or_else(|| {
+            // Where web servers are the origin, what a quarter of those who send say, or more.
+            let mut claims: Vec<u64> = self.members.values().filter_map(claimed).collect();
+            claims.sort_unstable();
+            claims.get(claims.len() * 3 / 4).copied().unwrap_or(0)
+        });
         for peer in self.members.keys().copied().collect::<Vec<_>>() {
             let member = &self.members[&peer];
             let disclaims = member.measured.disclaims(origin, now);

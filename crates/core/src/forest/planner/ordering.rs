@@ -13,7 +13,7 @@ use crate::time::Time;
 const PEERS_A_MOVE: usize = 50;
 const MOVES_MIN: usize = 4;
 /// How much faster one must be to take another's place, in percent.
-const FASTER_PERCENT: u64 = 150;
+pub(super) const FASTER_PERCENT: u64 = 150;
 
 /// An interior peer of one stripe.
 struct Interior {
@@ -48,13 +48,17 @@ impl Planner {
         for one in rising.into_iter().take(moves) {
             let tree = self.tree(stripe);
             let Some(depth) = tree.depth(one.peer).filter(|depth| *depth > one.due) else { continue };
-            if let Some(leaf) = tree.best_leaf(one.peer, depth, |_| false) {
+            if let Some(leaf) = tree.best_leaf(one.peer, depth, |leaf, above| !self.may_succeed(one.peer, leaf, above))
+            {
                 self.take_place(stripe, one.peer, leaf, now);
                 continue;
             }
             let gives_way = |other: &&Interior| {
                 let depth_now = tree.depth(other.peer);
-                depth_now.is_some_and(|other| other < depth)
+                let may_succeed =
+                    tree.parent(other.peer).is_none_or(|above| self.may_succeed(one.peer, other.peer, above));
+                may_succeed
+                    && depth_now.is_some_and(|other| other < depth)
                     && one.worth > 0
                     && one.worth * 100 >= other.worth * FASTER_PERCENT
             };
@@ -92,7 +96,7 @@ impl Planner {
 
     /// Children that a peer is given in one stripe.
     fn room_in(&self, stripe: u8, peer: PeerId) -> usize {
-        let member = &self.members[&peer];
+        let Some(member) = self.members.get(&peer) else { return 1 };
         let stripes = u16::from(self.config.stripes);
         let homes = member.home.0.count_ones() as u16;
         let shares = if member.complete { stripes } else { homes.max(1) };

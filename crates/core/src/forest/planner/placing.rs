@@ -33,7 +33,7 @@ impl Planner {
             return self.trees[usize::from(stripe)].make_root(peer);
         }
         let parent = self.find_slot(stripe, peer, now);
-        if is_interior && self.displace_leaf(stripe, peer, parent, now) {
+        if is_interior && (self.displace_stranger(stripe, peer, now) || self.displace_leaf(stripe, peer, parent, now)) {
             return;
         }
         match parent.or_else(|| self.overflow_slot(stripe, peer, now)) {
@@ -51,7 +51,7 @@ impl Planner {
         self.update(peer);
     }
 
-    fn is_avoided(&self, peer: PeerId, other: PeerId, now: Time) -> bool {
+    pub(super) fn is_avoided(&self, peer: PeerId, other: PeerId, now: Time) -> bool {
         self.members.get(&peer).and_then(|member| member.avoid.get(&other)).is_some_and(|until| *until > now)
     }
 
@@ -59,7 +59,8 @@ impl Planner {
     /// depth.
     fn find_slot(&self, stripe: u8, peer: PeerId, now: Time) -> Option<PeerId> {
         let tree = self.tree(stripe);
-        let best = tree.best_slot(peer, |other| self.is_avoided(peer, other, now))?;
+        let is_unfit = |other| self.is_avoided(peer, other, now) || self.is_barred(peer, other);
+        let best = tree.best_slot(peer, is_unfit)?;
         let depth = tree.depth(best)?;
         if self.members[&peer].links.len() * 2 < usize::from(self.config.links_max) {
             // Several connections carry more than one, as long as there are not too many.
@@ -87,7 +88,9 @@ impl Planner {
     fn displace_leaf(&mut self, stripe: u8, peer: PeerId, slot: Option<PeerId>, now: Time) -> bool {
         let tree = self.tree(stripe);
         let depth = slot.and_then(|slot| tree.depth(slot)).map_or(u32::MAX, |depth| depth + 1);
-        let leaf = tree.best_leaf(peer, depth, |parent| self.is_avoided(peer, parent, now));
+        let leaf = tree.best_leaf(peer, depth, |leaf, parent| {
+            self.is_avoided(peer, parent, now) || !self.may_succeed(peer, leaf, parent)
+        });
         let Some((leaf, parent)) = leaf.and_then(|leaf| Some((leaf, tree.parent(leaf)?))) else { return false };
         self.detach(stripe, leaf);
         let is_placed = self.attach(stripe, peer, parent);
@@ -113,7 +116,8 @@ impl Planner {
     /// Whether the stripe has a root other than the peer itself.
     fn has_root(&self, stripe: u8, peer: PeerId) -> bool {
         let of_stripe = (stripe, PeerId::from_bytes([0; 16]))..=(stripe, PeerId::from_bytes([u8::MAX; 16]));
-        self.complete.iter().any(|other| self.members[other].present && *other != peer)
+        self.tree(stripe).child_count(PeerId::WEB) > 0
+            || self.complete.iter().any(|other| self.members[other].present && *other != peer)
             || self.provisional.range(of_stripe).any(|(_, other)| *other != peer)
     }
 
@@ -136,7 +140,7 @@ impl Planner {
 
     /// Whether `parent`, if it had a slot, could feed a peer this stripe.
     fn may_adopt(&self, stripe: u8, peer: PeerId, parent: PeerId, now: Time) -> bool {
-        let (tree, above) = (self.tree(stripe), &self.members[&parent]);
+        let (tree, Some(above)) = (self.tree(stripe), self.members.get(&parent)) else { return false };
         let has_room = above.links.contains_key(&peer) || self.has_room_for_link(above);
         let is_fit = parent != peer && above.present && has_room && !self.is_avoided(peer, parent, now);
         is_fit && tree.is_anchored(parent) && !tree.is_below(parent, peer)
@@ -191,6 +195,9 @@ impl Planner {
             above.children += 1;
         }
         self.count_edge(peer, parent, true);
+        if parent == PeerId::WEB {
+            self.update_web(stripe);
+        }
         true
     }
 
@@ -202,6 +209,9 @@ impl Planner {
                 above.children -= 1;
             }
             self.count_edge(peer, parent, false);
+            if parent == PeerId::WEB {
+                self.update_web(stripe);
+            }
         }
     }
 
@@ -217,7 +227,10 @@ impl Planner {
             let tree = &self.trees[usize::from(stripe)];
             let is_here = match complete {
                 true => tree.child_count(peer) < per_stripe,
-                false => home.contains(stripe) || self.provisional.contains(&(stripe, peer)),
+                false => {
+                    let is_top = tree.parent(peer) == Some(PeerId::WEB) || self.provisional.contains(&(stripe, peer));
+                    home.contains(stripe) || is_top
+                }
             };
             let is_interior = member.slots > 0 && (complete || home.contains(stripe));
             self.trees[usize::from(stripe)].set_slot(peer, is_open && is_here, is_interior, load);

@@ -64,6 +64,7 @@ impl Lab {
             stripes: STRIPES,
             ice_servers: Vec::new(),
             manifest_wanted: false,
+            places_web: false,
             orders: None,
         };
         lab.give(Input::TrackerMessage(welcome.encode()));

@@ -383,14 +383,13 @@ fn without_the_tracker_everything_comes_from_the_server() {
 }
 
 #[test]
-fn with_a_seeder_only_the_first_packets_come_from_the_server() {
+fn with_a_seeder_nothing_comes_from_the_server() {
     let mut world = World::new(6_000_000);
     world.seeder();
     let peer = add_reader(&mut world, None);
     world.run_s(5);
     assert!(world.has_all(peer));
-    let served = served_bytes(&world);
-    assert!(served > 0 && served <= 8 * PACKET, "{served} bytes");
+    assert_eq!(served_bytes(&world), 0);
 }
 
 #[test]
@@ -407,12 +406,12 @@ fn without_the_server_everything_comes_from_peers() {
 fn a_server_of_another_file_costs_its_bytes_and_nothing_else() {
     let mut world = World::new(6_000_000);
     world.web.content.fill(9);
-    let seeder = world.seeder();
-    world.give(seeder, Input::UploadLimit { bytes_per_s: Some(500_000) });
     let peer = add_reader(&mut world, None);
+    world.run_s(2);
+    assert_eq!(world.nodes[peer].peer.stats(world.now).sources[0].state, SourceState::Unfit);
+    world.seeder();
     world.run_s(30);
     assert!(world.has_all(peer));
-    assert_eq!(world.nodes[peer].peer.stats(world.now).sources[0].state, SourceState::Unfit);
 }
 
 #[test]
@@ -501,6 +500,19 @@ fn neighbours_do_not_fetch_the_same() {
         println!("{count} peers: the server sent {served} bytes");
         assert!(served < 7_500_000, "{served} bytes for {count} peers");
     }
+}
+
+/// Row D3, by the tracker: each stripe is fetched by one, for all.
+#[test]
+fn a_crowd_costs_the_server_little_more_than_one_copy() {
+    let (mut world, readers) = readers(20, 6_000_000);
+    world.run_s(60);
+    for reader in readers {
+        assert!(world.has_all(reader), "{:?}", world.nodes[reader].peer.stats(world.now));
+    }
+    let served = served_bytes(&world);
+    println!("20 peers: the server sent {served} bytes");
+    assert!(served < 7_200_000, "{served} bytes");
 }
 
 #[test]

@@ -1,19 +1,21 @@
 //! What is shown of a forest: all of a small one, the telling part of a large one, and nobody by name.
 
 use super::{Life, peer};
+use crate::forest::Newcomer;
 use crate::forest::picture::{PEERS_MAX, Picture};
 use crate::ids::PeerId;
 
 fn many(number: u16) -> PeerId {
     let [high, low] = number.wrapping_mul(40_503).to_be_bytes();
     let [a, b] = number.to_be_bytes();
-    PeerId::from_bytes([high, low, a, b, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+    PeerId::from_bytes([high, low, a, b, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])
 }
 
 fn swarm_of(peers: u16, origins: u16) -> Life {
     let mut life = Life::new();
     for number in 0..peers {
-        life.planner.join(many(number), 4, number < origins, &[], life.now, &mut life.rng);
+        let newcomer = Newcomer { offered: 4, complete: number < origins, fetches: false };
+        life.planner.join(many(number), newcomer, &[], life.now, &mut life.rng);
     }
     life.planner.take_changes();
     life

@@ -1,0 +1,107 @@
+//! Row D3: who goes to the web server, and that the others wait for it.
+
+use super::{CONFIG, Life, peer};
+use crate::forest::Newcomer;
+use crate::ids::PeerId;
+use crate::time::Time;
+use crate::wire::tracker::StripeMask;
+
+const FETCHES: Newcomer = Newcomer { offered: 4, complete: false, fetches: true };
+const ORIGIN: Newcomer = Newcomer { offered: 4, complete: true, fetches: true };
+const ALL: StripeMask = StripeMask::all(CONFIG.stripes);
+
+impl Life {
+    fn top_of(&self, number: u8) -> StripeMask {
+        self.parents(number).get(&PeerId::WEB).copied().unwrap_or_default()
+    }
+
+    fn tops(&self) -> usize {
+        self.planner.members.keys().filter(|peer| self.planner.neighbour(**peer, PeerId::WEB).is_some()).count()
+    }
+}
+
+#[test]
+fn the_first_fetches_all_and_the_next_take_their_share() {
+    let mut life = Life::new();
+    life.come(1, FETCHES);
+    assert_eq!(life.top_of(1), ALL);
+    for number in 2..=20 {
+        life.come(number, FETCHES);
+    }
+    let tops: Vec<StripeMask> = (1..=20).map(|number| life.top_of(number)).filter(|mask| !mask.is_empty()).collect();
+    let all = tops.iter().copied().fold(StripeMask::NONE, StripeMask::union);
+    assert_eq!((all, tops.len()), (ALL, usize::from(CONFIG.stripes)), "each stripe has a top of its own");
+    life.epochs(3);
+    assert!((1..=20).all(|number| life.has_all_parents(number)));
+}
+
+#[test]
+fn while_an_origin_is_there_nobody_fetches() {
+    let mut life = Life::new();
+    for number in 1..=6 {
+        life.come(number, FETCHES);
+    }
+    life.come(7, ORIGIN);
+    assert_eq!(life.tops(), 0);
+    life.epochs(3);
+    assert!((1..=6).all(|number| life.has_all_parents(number)));
+    life.planner.leave(peer(7), life.now);
+    life.settle();
+    let all = (1..=6).map(|number| life.top_of(number)).fold(StripeMask::NONE, StripeMask::union);
+    assert_eq!(all, ALL, "the servers are the source again");
+}
+
+#[test]
+fn where_enough_have_everything_newcomers_are_fed_by_them() {
+    let mut life = Life::new();
+    for number in 1..=3 {
+        life.come(number, FETCHES);
+    }
+    for number in 1..=3 {
+        life.planner.set_complete(peer(number), life.now);
+    }
+    life.settle();
+    life.come(4, FETCHES);
+    assert_eq!(life.tops(), 0);
+    assert!(life.has_all_parents(4));
+}
+
+#[test]
+fn who_cannot_fetch_stands_below_who_can() {
+    let mut life = Life::new();
+    life.come(1, Newcomer { fetches: false, ..FETCHES });
+    assert_eq!(life.top_of(1), StripeMask::NONE);
+    life.come(2, FETCHES);
+    assert_eq!(life.top_of(2), ALL);
+    life.epochs(3);
+    assert!(life.has_all_parents(1), "it was a root that had nothing: {:?}", life.parents(1));
+}
+
+#[test]
+fn who_does_not_get_through_gives_its_place_to_others() {
+    let mut life = Life::new();
+    life.come(1, FETCHES);
+    life.come(2, FETCHES);
+    let before = life.top_of(1);
+    assert!(!before.is_empty());
+    life.planner.lost(peer(1), PeerId::WEB, life.now);
+    life.settle();
+    assert_eq!((life.top_of(1), life.top_of(2)), (StripeMask::NONE, ALL));
+}
+
+#[test]
+fn a_newcomer_that_lacks_what_others_have_fetched_does_not_fetch_it_again() {
+    let mut life = Life::new();
+    life.come(1, FETCHES);
+    life.now = Time::from_millis(5_000);
+    life.planner.note_held(peer(1), 400, life.now);
+    for number in 2..=12 {
+        life.come(number, FETCHES);
+    }
+    assert_eq!(life.top_of(1), ALL);
+    // One that can feed nobody gives way to anybody.
+    life.planner.set_slots(peer(1), 0, life.now);
+    life.epochs(5);
+    let left = life.top_of(1);
+    assert!((2..=12).any(|number| !life.top_of(number).is_empty()), "it still fetches {left:?}");
+}
