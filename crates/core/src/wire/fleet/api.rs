@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::request::{SOURCE_BYTES_MAX, SOURCES_MAX, TITLE_BYTES_MAX};
-use super::{FleetError, FleetName, decode_json};
+use super::request::{SOURCE_BYTES_MAX, SOURCES_MAX};
+use super::{FleetError, FleetName, decode_json, is_title};
 use crate::ids::{AgentId, ContentId, ManifestDigest, RequestId};
 
 /// Longest order, in bytes.
@@ -51,7 +51,7 @@ impl DeliveryOrder {
             order.sources.len() <= SOURCES_MAX && order.sources.iter().all(|source| source.len() <= SOURCE_BYTES_MAX);
         match () {
             () if order.names.len() > NAMES_MAX => Err(FleetError::Limit("names")),
-            () if order.title.len() > TITLE_BYTES_MAX => Err(FleetError::Limit("title")),
+            () if !is_title(&order.title) => Err(FleetError::Limit("title")),
             () if !sources_fit => Err(FleetError::Limit("sources")),
             () => Ok(order),
         }

@@ -267,8 +267,14 @@ pub(crate) fn encode_json<T: Serialize>(message: &T) -> String {
     serde_json::to_string(message).expect("messages are plain data")
 }
 
-/// A reason as it goes over the wire: what is too long is cut between two characters.
+/// A reason as it is told: what is too long is cut between two characters, and what could move a terminal's cursor is a
+/// space.
 pub fn cut_reason(reason: &str) -> String {
     let end = (0..=reason.len().min(REASON_BYTES_MAX)).rev().find(|end| reason.is_char_boundary(*end));
-    reason[..end.unwrap_or(0)].to_owned()
+    reason[..end.unwrap_or(0)].chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// Whether a text can be the name of what is delivered.
+fn is_title(text: &str) -> bool {
+    text.len() <= request::TITLE_BYTES_MAX && !text.chars().any(char::is_control)
 }

@@ -15,7 +15,7 @@ use core::net::SocketAddr;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{Card, FleetError, FleetName, REQUEST_BYTES_MAX, decode_json, encode_json};
+use super::{Card, FleetError, FleetName, REQUEST_BYTES_MAX, decode_json, encode_json, is_title};
 use crate::ids::{AgentId, ContentId, ManifestDigest, RequestId, Signature, TrackerKey};
 use crate::wire::order::{OrderKey, is_signed_by};
 
@@ -117,7 +117,7 @@ impl Signable for Terms {
         let sources_fit =
             self.sources.len() <= SOURCES_MAX && self.sources.iter().all(|source| source.len() <= SOURCE_BYTES_MAX);
         match () {
-            () if self.title.len() > TITLE_BYTES_MAX => Err(FleetError::Limit("title")),
+            () if !is_title(&self.title) => Err(FleetError::Limit("title")),
             () if !sources_fit => Err(FleetError::Limit("sources")),
             () if !(1..=FAN_OUT_MAX).contains(&self.fan_out) => Err(FleetError::Limit("fan_out")),
             () => Ok(()),

@@ -141,6 +141,7 @@ fn names_are_short_and_plain() {
 #[test]
 fn a_reason_is_cut_between_characters() {
     assert_eq!(cut_reason("short"), "short");
+    assert_eq!(cut_reason("a\u{1b}[2Jb\n"), "a [2Jb ");
     let cut = cut_reason(&"ü".repeat(REASON_BYTES_MAX));
     assert_eq!(cut, "ü".repeat(REASON_BYTES_MAX / 2));
 }
