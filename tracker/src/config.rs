@@ -36,6 +36,7 @@ use confique::env::parse::list_by_comma;
 use confique::{Config, Layer};
 use pleach_core::forest::Topology;
 use pleach_core::tracker::TrackerConfig;
+use pleach_core::wire::fleet::request::FAN_OUT_MAX;
 use pleach_core::wire::tracker::STRIPES_MAX;
 
 /// What one source of settings says: [`ServerConfig`] with every field optional. Flatten it into a command line.
@@ -101,6 +102,11 @@ pub struct ServerConfig {
     #[config(env = "PLEACH_LEDGER")]
     #[config(layer_attr(arg(long, value_name = "FILE")))]
     pub ledger: Option<PathBuf>,
+
+    /// Machines that the tracker tells of a delivery, and each machine of its share of the others, 1 to 8.
+    #[config(default = 4, env = "PLEACH_FLEET_FAN_OUT")]
+    #[config(layer_attr(arg(long, value_name = "COUNT", hide_short_help = true)))]
+    pub fleet_fan_out: u8,
 
     /// Sites whose pages may use this tracker, as `https://example.org`; all if empty. The tracker's own page always
     /// may, and so may programs that are not browsers.
@@ -313,6 +319,9 @@ impl ServerConfig {
         if self.fleet_token_file.is_none() && self.ledger.as_deref().is_some_and(|ledger| ledger != NO_LEDGER) {
             return refuse("ledger", "there is only a fleet's to keep: say fleet_token_file too");
         }
+        if !(1..=FAN_OUT_MAX).contains(&self.fleet_fan_out) {
+            return refuse("fleet_fan_out", &format!("must be 1 to {FAN_OUT_MAX}"));
+        }
         if self.ice_servers.len() > ICE_SERVERS_MAX {
             return refuse("ice_servers", "at most 8");
         }
@@ -515,7 +524,9 @@ mod tests {
 
     #[test]
     fn values_that_cannot_work_are_refused_by_key() {
-        let cases: [(&[&str], &str); 12] = [
+        let cases: [(&[&str], &str); 14] = [
+            (&["--ledger", "x"], "ledger"),
+            (&["--fleet-fan-out", "9"], "fleet_fan_out"),
             (&["--stripes", "17"], "stripes"),
             (&["--stripes", "0"], "stripes"),
             (&["--fan-out-max", "0"], "fan_out_max"),

@@ -244,7 +244,8 @@ fn begin_fleet(config: &ServerConfig, signing_seed: Option<SigningSeed>) -> Resu
         Some(path) => Ledger::open(&path).map(|(ledger, kept)| (Some(ledger), kept))?,
         None => (None, Snapshot::default()),
     };
-    Ok(Some(FleetStart { config: DispatcherConfig::new(token, signing_seed), kept, ledger, seed: random()? }))
+    let dispatcher = DispatcherConfig { fan_out: config.fleet_fan_out, ..DispatcherConfig::new(token, signing_seed) };
+    Ok(Some(FleetStart { config: dispatcher, kept, ledger, seed: random()? }))
 }
 
 fn new_app(

@@ -69,13 +69,16 @@ impl FromStr for ListenAt {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-It stays until Ctrl-C or SIGTERM, and comes back to the tracker by itself. Who it is, and what it was
-told to get, it keeps in --state: after any end the same command goes on where it was. While a
-delivery is under way its data lies in DIR/NAME.pleach-part; NAME appears when all of it is verified.
+It stays until Ctrl-C or SIGTERM, and comes back to the tracker by itself. Who it is, and
+what it was told to get, it keeps in --state: after any end the same command goes on where it
+was. While a delivery is under way its data lies in DIR/NAME.pleach-part; NAME appears when all
+of it is verified.
 
 Examples:
-  pleach agent --tracker https://tracker.example --token-file token --name till-7 --group tills --into /srv/media
-  pleach agent --tracker http://10.0.0.1:8080 --token-file token --name lab-3 --group lab --into . --listen none")]
+  pleach agent --tracker https://tracker.example --token-file token \\
+      --name till-7 --group tills --into /srv/media
+  pleach agent --tracker http://10.0.0.1:8080 --token-file token \\
+      --name lab-3 --group lab --into . --listen none")]
 pub(crate) struct AgentArgs {
     #[command(flatten)]
     pub(crate) fleet: FleetArgs,
@@ -98,7 +101,7 @@ pub(crate) struct AgentArgs {
     /// Let a delivery replace a file of its name. A folder that would be replaced is kept, as NAME.pleach-old.
     #[arg(long, env = "PLEACH_REPLACE", value_parser = BoolishValueParser::new())]
     pub(crate) replace: bool,
-    /// A delivery has failed when nothing of it came for so long.
+    /// A delivery has failed when nothing of it came for so long; 0 waits for ever.
     #[arg(long, env = "PLEACH_TIMEOUT", value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub(crate) timeout: Duration,
     /// Give a delivery to others for so long once it is here.
@@ -114,16 +117,17 @@ pub(crate) struct AgentArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-It gives the files until every machine has them or has failed, says who failed and why, and ends with
-code 7 then. A machine that was away gets it when it is back, from others or from --source, until
---active-until. The delivery's id is printed on stdout, alone on its line.
+It gives the files until every machine has them or has failed, says who failed and why, and
+ends with code 7 then. A machine that was away gets it when it is back, from others or from
+--source, until --active-until [default: in seven days]. The delivery's id is printed on stdout,
+alone on its line. Where the fleet is can be said once: PLEACH_TRACKER and PLEACH_TOKEN_FILE.
 
 Examples:
   pleach deliver film.mp4 --group tills --tracker https://tracker.example --token-file token
-  pleach deliver Photos --group lab --target lab-3 --target lab-4 --tracker http://10.0.0.1:8080 --token-file token
-  pleach deliver film.mp4 --group tills --source https://site.example/film.mp4 --no-seed --tracker URL --token-file token
-  pleach deliver --retry --tracker https://tracker.example --token-file token
-  pleach deliver film.mp4 --retry 5f0c… --tracker https://tracker.example --token-file token")]
+  pleach deliver Photos --group lab --target lab-3 --target lab-4
+  pleach deliver film.mp4 --group tills --source https://site.example/film.mp4 --no-seed
+  pleach deliver --retry
+  pleach deliver film.mp4 --retry 5f0c…")]
 pub(crate) struct DeliverArgs {
     /// Files and folders; several come out as one folder. With --retry they need not be named if machines that have
     /// them, or a web server, can give them.

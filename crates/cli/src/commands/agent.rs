@@ -1,6 +1,7 @@
 //! `pleach agent`: a machine that takes deliveries.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use indicatif::HumanBytes;
 use pleach_core::fleet::{AgentConfig, AgentEvent};
@@ -23,6 +24,8 @@ const IDENTITY: &str = "identity";
 const JOBS_MAX: usize = 4;
 /// Deliveries that are remembered.
 const REMEMBERED_MAX: usize = 1_000;
+/// Patience of `--timeout 0`: no end that anybody lives to see.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 /// Events that wait to be told.
 const EVENTS_MAX: usize = 64;
 
@@ -47,7 +50,7 @@ pub(crate) async fn run(args: AgentArgs, ui: &Ui, mut interrupt: Interrupt) -> R
         state,
         listen: args.listen.0,
         replace: args.replace,
-        patience: args.timeout,
+        patience: if args.timeout.is_zero() { FOR_EVER } else { args.timeout },
         linger: args.linger,
         upload_bytes_per_s: args.upload_limit.map(|limit| limit.as_u64()),
     };

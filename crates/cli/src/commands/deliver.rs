@@ -95,7 +95,7 @@ fn order(args: &DeliverArgs, manifest: &Manifest, group: &FleetName) -> Result<D
         manifest: manifest.digest(),
         size_bytes: manifest.size_bytes(),
         title: manifest.saved_name().to_owned(),
-        sources: Vec::new(),
+        sources: args.describe.sources.clone(),
         active_from_ms: args.describe.active_from.map(Moment::as_ms),
         active_until_ms: args.describe.active_until.map(Moment::as_ms),
         away_ms_max: u64::try_from(args.away.as_millis()).unwrap_or(u64::MAX),

@@ -4,6 +4,7 @@
 mod common;
 mod disk;
 mod failures;
+mod fleet;
 mod folders;
 mod help;
 #[cfg(unix)]
