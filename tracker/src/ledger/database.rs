@@ -78,7 +78,7 @@ impl Database {
 
     fn rows<T>(&self, query: &str, read: fn(&Row<'_>) -> rusqlite::Result<T>) -> rusqlite::Result<Vec<T>> {
         let mut statement = self.0.prepare(query)?;
-        statement.query_map([], |row| read(row))?.collect()
+        statement.query_map([], read)?.collect()
     }
 
     /// Writes all of these or none.

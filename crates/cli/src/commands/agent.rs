@@ -1,6 +1,6 @@
 //! `pleach agent`: a machine that takes deliveries.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use indicatif::HumanBytes;
@@ -149,6 +149,6 @@ impl Teller {
     }
 }
 
-fn lossy(path: &PathBuf) -> String {
+fn lossy(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }

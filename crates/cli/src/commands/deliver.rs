@@ -147,7 +147,8 @@ async fn until_settled(mut delivery: Delivery<'_>, mut view: View, ui: &Ui, inte
                 trouble = None;
                 view.show(&delivery.status);
             }
-            Err(error) if error.is_temporary() => {
+            // A tracker that has forgotten all knows no machine before they come back.
+            Err(error) if error.is_temporary() || (error.is_not_found() && delivery.order.is_some()) => {
                 let reason = error.to_string();
                 if trouble.as_ref() != Some(&reason) {
                     ui.say(format_args!("{reason}; trying again"));

@@ -5,6 +5,7 @@ mod common;
 mod disk;
 mod failures;
 mod fleet;
+mod fleet_lines;
 mod folders;
 mod help;
 #[cfg(unix)]

@@ -4,6 +4,7 @@
 //! * [`api`]: orders and reports, over HTTP.
 
 pub mod api;
+mod contract;
 mod job;
 mod journal;
 mod listener;

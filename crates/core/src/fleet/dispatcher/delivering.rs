@@ -1,17 +1,17 @@
-//! Deliveries: who is a target, who is told by whom, what they acknowledge, and what is done about those who don't.
+//! Deliveries: what is ordered, who is a target, and who is told by whom.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
 
 use super::contract::{DispatcherEvent, DispatcherOutput, Refused, RefusedWhy};
-use super::{Dispatcher, blend, ms};
+use super::{Dispatcher, ms};
 use crate::fleet::records::{Change, DeliveryRecord, TargetRecord};
 use crate::fleet::shares::deal;
 use crate::ids::{AgentId, RequestId};
 use crate::time::Time;
-use crate::wire::fleet::api::{AgentRecord, DeliveryOrder, DeliveryStatus, FailureRecord, TargetState};
+use crate::wire::fleet::api::{AgentRecord, DeliveryOrder, DeliveryStatus, TargetState};
 use crate::wire::fleet::request::{Entry, FAN_OUT_MAX, Signed, SignedTarget, TARGETS_MAX, Terms, TransportRequest};
-use crate::wire::fleet::{Card, FleetName, ToAgent, cut_reason};
+use crate::wire::fleet::{Card, FleetName, ToAgent};
 
 /// How long a delivery is open that has no end of its own.
 const OPEN_MS: u64 = 7 * 24 * 3600 * 1_000;
@@ -19,10 +19,8 @@ const OPEN_MS: u64 = 7 * 24 * 3600 * 1_000;
 const WATCHED_TARGETS_MAX: usize = 16;
 /// How often targets tell how far they are, if there are few and if there are many.
 const PROGRESS_MS: (u32, u32) = (500, 5_000);
-/// A target that was told so often and has not said a word is given up.
-const TOLD_MAX: u32 = 5;
 /// From the second time on a target is told by the tracker itself, whoever else could.
-const BY_RELAY_MAX: u32 = 1;
+pub(super) const BY_RELAY_MAX: u32 = 1;
 /// Those who have everything are asked to give it again at most so often.
 const FEED_EVERY: Duration = Duration::from_secs(20);
 /// So many of them are asked.
@@ -34,10 +32,10 @@ pub(super) struct Target {
     pub(super) record: TargetRecord,
     pub(super) have_bytes: u64,
     /// When it was told last, by whatever way, and how often.
-    told: Option<Time>,
-    times_told: u32,
+    pub(super) told: Option<Time>,
+    pub(super) times_told: u32,
     /// Since when it is not connected, as far as this delivery is concerned.
-    away_since: Time,
+    pub(super) away_since: Time,
 }
 
 /// A delivery under way, or done.
@@ -69,7 +67,7 @@ impl Delivery {
         self.order.active_until_ms.unwrap_or(self.created_ms.saturating_add(OPEN_MS))
     }
 
-    fn is_over(&self, now: Time) -> bool {
+    pub(super) fn is_over(&self, now: Time) -> bool {
         self.until_ms() <= ms(now)
     }
 
@@ -78,7 +76,7 @@ impl Delivery {
         self.order.group == card.group && (self.order.names.is_empty() || self.order.names.contains(&card.name))
     }
 
-    fn is_settled(&self) -> bool {
+    pub(super) fn is_settled(&self) -> bool {
         self.targets.values().all(|target| target.record.state.is_settled())
     }
 }
@@ -237,7 +235,7 @@ impl Dispatcher {
 
     /// Sends requests to those of these who are connected: to the best, with shares of the others; by the socket to those
     /// who take none of others, or were told before in vain.
-    fn tell(&mut self, id: RequestId, agents: &[AgentId], now: Time) {
+    pub(super) fn tell(&mut self, id: RequestId, agents: &[AgentId], now: Time) {
         let Some(delivery) = self.deliveries.get_mut(&id) else { return };
         let online = agents.iter().filter(|agent| self.online.contains_key(*agent));
         let mut ranked: Vec<&AgentRecord> = online.filter_map(|agent| self.agents.get(agent)).collect();
@@ -321,151 +319,10 @@ impl Dispatcher {
         }
     }
 
-    /// A machine is gone; its time runs from now on.
-    pub(super) fn went_away(&mut self, agent: AgentId, now: Time) {
-        for id in &self.open {
-            let target = self.deliveries.get_mut(id).and_then(|delivery| delivery.targets.get_mut(&agent));
-            if let Some(target) = target {
-                target.away_since = now;
-            }
-        }
-    }
-
-    /// The acknowledgement of connection.
-    pub(super) fn got(&mut self, id: RequestId, round: u32, agent: AgentId) {
-        let Some(delivery) = self.deliveries.get_mut(&id).filter(|delivery| delivery.round == round) else { return };
-        let Some(target) = delivery.targets.get_mut(&agent) else { return };
-        if target.record.state == TargetState::Waiting {
-            target.record.state = TargetState::Getting;
-            self.keep_target(id, agent);
-        }
-    }
-
-    pub(super) fn progress(&mut self, id: RequestId, agent: AgentId, have_bytes: u64) {
-        let Some(delivery) = self.deliveries.get_mut(&id) else { return };
-        let size_bytes = delivery.order.size_bytes;
-        if let Some(target) = delivery.targets.get_mut(&agent) {
-            target.have_bytes = have_bytes.min(size_bytes);
-        }
-    }
-
-    /// The acknowledgement of the last packet.
-    pub(super) fn done(&mut self, id: RequestId, agent: AgentId, received_bytes: u64, time_ms: u64) {
-        let Some(delivery) = self.deliveries.get_mut(&id) else { return };
-        let size_bytes = delivery.order.size_bytes;
-        let Some(target) = delivery.targets.get_mut(&agent) else { return };
-        if target.record.state == TargetState::Done {
-            return;
-        }
-        (target.record.state, target.record.reason, target.have_bytes) = (TargetState::Done, None, size_bytes);
-        let name = target.record.name.clone();
-        self.keep_target(id, agent);
-        if let Some(record) = self.agents.get_mut(&agent) {
-            record.done = record.done.saturating_add(1);
-            let bytes_per_s = received_bytes.min(size_bytes).saturating_mul(1_000).checked_div(time_ms);
-            if let Some(bytes_per_s) = bytes_per_s.filter(|rate| *rate > 0) {
-                record.bytes_per_s = Some(blend(record.bytes_per_s, bytes_per_s));
-            }
-            self.keep_agent(agent);
-        }
-        self.outputs.push_back(DispatcherOutput::Event(DispatcherEvent::Delivered { request: id, name }));
-        self.close_if_settled(id);
-    }
-
-    /// A target did not get it. What it says of an earlier round counts no more.
-    pub(super) fn failed(&mut self, id: RequestId, round: Option<u32>, agent: AgentId, reason: String, now: Time) {
-        let Some(delivery) = self.deliveries.get_mut(&id) else { return };
-        if round.is_some_and(|round| round != delivery.round) {
-            return;
-        }
-        let Some(target) = delivery.targets.get_mut(&agent) else { return };
-        if target.record.state.is_settled() {
-            return;
-        }
-        let reason = cut_reason(&reason);
-        (target.record.state, target.record.reason) = (TargetState::Failed, Some(reason.clone()));
-        let name = target.record.name.clone();
-        self.keep_target(id, agent);
-        if let Some(record) = self.agents.get_mut(&agent) {
-            record.failed = record.failed.saturating_add(1);
-            self.keep_agent(agent);
-        }
-        let at_ms = ms(now);
-        self.keep_failure(FailureRecord { at_ms, request: id, agent, name: name.clone(), reason: reason.clone() });
-        self.outputs.push_back(DispatcherOutput::Event(DispatcherEvent::Failed { request: id, name, reason }));
-        self.close_if_settled(id);
-    }
-
-    /// Relays could not reach these: they are told by the socket.
-    pub(super) fn unreached(&mut self, id: RequestId, agents: &[AgentId], now: Time) {
-        let Some(delivery) = self.deliveries.get_mut(&id) else { return };
-        let mut waiting = Vec::new();
-        for agent in agents {
-            let Some(target) = delivery.targets.get_mut(agent) else { continue };
-            // Who was told by the socket already needs no other's word for it.
-            if target.record.state == TargetState::Waiting && target.times_told <= BY_RELAY_MAX {
-                target.times_told = BY_RELAY_MAX;
-                waiting.push(*agent);
-            }
-        }
-        self.tell(id, &waiting, now);
-    }
-
-    /// Looks after those from whom nothing comes.
-    pub(super) fn sweep_deliveries(&mut self, now: Time) {
-        for id in self.open.iter().copied().collect::<Vec<_>>() {
-            let (silent, failed) = self.look_over(id, now);
-            self.tell(id, &silent, now);
-            for (agent, reason) in failed {
-                self.failed(id, None, agent, reason, now);
-            }
-        }
-    }
-
-    /// Who is to be told once more, and who has failed and why.
-    fn look_over(&self, id: RequestId, now: Time) -> (Vec<AgentId>, Vec<(AgentId, String)>) {
-        let (mut silent, mut failed) = (Vec::new(), Vec::new());
-        let Some(delivery) = self.deliveries.get(&id) else { return (silent, failed) };
-        let waits = Duration::from_millis(self.config.acknowledge_ms_max);
-        let away_max = Duration::from_millis(delivery.order.away_ms_max);
-        for (agent, target) in delivery.targets.iter().filter(|(_, target)| !target.record.state.is_settled()) {
-            let is_online = self.online.contains_key(agent);
-            let is_silent = target.record.state == TargetState::Waiting && is_online;
-            if delivery.is_over(now) {
-                failed.push((*agent, "the delivery's time is over".to_owned()));
-            } else if !is_online && now - target.away_since >= away_max {
-                failed.push((*agent, away_reason(target, delivery.order.size_bytes)));
-            } else if is_silent && target.told.is_none_or(|told| now - told >= waits) {
-                if target.times_told < TOLD_MAX {
-                    silent.push(*agent);
-                } else {
-                    failed.push((*agent, "it is connected, and does not answer".to_owned()));
-                }
-            }
-        }
-        (silent, failed)
-    }
-
-    fn close_if_settled(&mut self, id: RequestId) {
-        if self.deliveries.get(&id).is_some_and(Delivery::is_settled) {
-            self.open.remove(&id);
-        }
-    }
-
-    fn keep_target(&mut self, request: RequestId, agent: AgentId) {
+    pub(super) fn keep_target(&mut self, request: RequestId, agent: AgentId) {
         let target = self.deliveries.get(&request).and_then(|delivery| delivery.targets.get(&agent));
         if let Some(target) = target.map(|target| target.record.clone()) {
             self.keep(Change::Target { request, agent, target });
-        }
-    }
-}
-
-fn away_reason(target: &Target, size_bytes: u64) -> String {
-    match (target.record.state, target.have_bytes) {
-        (TargetState::Waiting, _) => "it is not connected".to_owned(),
-        (_, have_bytes) => {
-            let percent = u128::from(have_bytes) * 100 / u128::from(size_bytes.max(1));
-            format!("it went away at {percent} %")
         }
     }
 }

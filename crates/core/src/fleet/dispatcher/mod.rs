@@ -1,10 +1,11 @@
 //! The dispatcher: the tracker's side of a fleet. See the [module above](super).
 //!
 //! This file has the sockets: who enlists and who is refused, heartbeats, and what comes from whom. `delivering` has the
-//! deliveries.
+//! deliveries, `following` what becomes of them.
 
 mod contract;
 mod delivering;
+mod following;
 mod telling;
 
 use core::net::SocketAddr;
