@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use url::Url;
@@ -157,6 +158,7 @@ fn explain(error: &WsError) -> String {
         WsError::Io(error) => plain_io(error),
         WsError::Http(response) => format!("the tracker answered {}", response.status()),
         WsError::ConnectionClosed | WsError::AlreadyClosed => "the tracker closed the connection".into(),
+        WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => "the connection was cut".into(),
         other => other.to_string(),
     }
 }

@@ -64,6 +64,7 @@ fn delivery(number: u8, round: u32) -> Change {
     Change::Delivery { order: order(number), created_ms: 11, round }
 }
 
+/// [001] B1: the network information database survives.
 #[test]
 fn what_was_kept_is_there_after_a_restart() {
     let (_folder, path) = begin();

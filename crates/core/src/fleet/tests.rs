@@ -572,6 +572,7 @@ fn a_delivery_begins_at_its_time_and_in_its_turn() {
     assert_eq!(world.machines[0].started.len(), 3);
 }
 
+/// [001] B1: the network information database, ranked.
 #[test]
 fn machines_are_ranked_by_what_they_got_and_how_often_they_failed() {
     let mut world = World::new(3);

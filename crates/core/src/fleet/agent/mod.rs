@@ -144,7 +144,7 @@ impl Agent {
         let Socket::Up { heard, .. } = &mut self.socket else { return };
         *heard = now;
         match ToAgent::decode(text) {
-            Ok(ToAgent::Hello { version, nonce }) => self.hello(version, nonce, now),
+            Ok(ToAgent::Hello { version, nonce }) => self.hello(version, nonce),
             Ok(ToAgent::Enlisted { key, proof }) => {
                 let Socket::Up { nonce: Some(nonce), is_enlisted, .. } = &mut self.socket else { return };
                 if !is_same_proof(&self.config.token.tracker_proof(nonce, &key), &proof) {
@@ -172,7 +172,7 @@ impl Agent {
         }
     }
 
-    fn hello(&mut self, version: u16, nonce: FleetNonce, _now: Time) {
+    fn hello(&mut self, version: u16, nonce: FleetNonce) {
         if version != VERSION {
             return self.give_up("this tracker speaks another version");
         }
