@@ -36,6 +36,7 @@ use confique::env::parse::list_by_comma;
 use confique::{Config, Layer};
 use pleach_core::forest::Topology;
 use pleach_core::tracker::TrackerConfig;
+use pleach_core::wire::fleet::request::FAN_OUT_MAX;
 use pleach_core::wire::tracker::STRIPES_MAX;
 
 /// What one source of settings says: [`ServerConfig`] with every field optional. Flatten it into a command line.
@@ -43,6 +44,8 @@ pub type ServerOptions = <ServerConfig as Config>::Layer;
 
 /// A longest list of ICE servers that peers understand.
 const ICE_SERVERS_MAX: usize = 8;
+/// What `ledger` says where nothing is to be kept.
+const NO_LEDGER: &str = "none";
 /// Links that a peer makes; it does not follow a plan beyond.
 const PEER_LINKS_MAX: u8 = 64;
 
@@ -87,6 +90,23 @@ pub struct ServerConfig {
     #[config(env = "PLEACH_SIGNING_KEY")]
     #[config(layer_attr(arg(long, value_name = "FILE")))]
     pub signing_key: Option<PathBuf>,
+
+    /// File of the token of the fleet: 64 hexadecimal digits; made if it is not there. Machines (`pleach agent`) and who
+    /// delivers to them need the same. Without it this tracker runs no fleet.
+    #[config(env = "PLEACH_FLEET_TOKEN_FILE")]
+    #[config(layer_attr(arg(long, value_name = "FILE")))]
+    pub fleet_token_file: Option<PathBuf>,
+
+    /// File of what is known of the fleet's machines and deliveries, kept over restarts, or `none`. If not said, it is
+    /// beside the token, with its name and `.ledger`.
+    #[config(env = "PLEACH_LEDGER")]
+    #[config(layer_attr(arg(long, value_name = "FILE")))]
+    pub ledger: Option<PathBuf>,
+
+    /// Machines that the tracker tells of a delivery, and each machine of its share of the others, 1 to 8.
+    #[config(default = 4, env = "PLEACH_FLEET_FAN_OUT")]
+    #[config(layer_attr(arg(long, value_name = "COUNT", hide_short_help = true)))]
+    pub fleet_fan_out: u8,
 
     /// Sites whose pages may use this tracker, as `https://example.org`; all if empty. The tracker's own page always
     /// may, and so may programs that are not browsers.
@@ -296,6 +316,12 @@ impl ServerConfig {
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             return refuse("tls_cert", "a certificate and its key (tls_key) go together");
         }
+        if self.fleet_token_file.is_none() && self.ledger.as_deref().is_some_and(|ledger| ledger != NO_LEDGER) {
+            return refuse("ledger", "there is only a fleet's to keep: say fleet_token_file too");
+        }
+        if !(1..=FAN_OUT_MAX).contains(&self.fleet_fan_out) {
+            return refuse("fleet_fan_out", &format!("must be 1 to {FAN_OUT_MAX}"));
+        }
         if self.ice_servers.len() > ICE_SERVERS_MAX {
             return refuse("ice_servers", "at most 8");
         }
@@ -335,6 +361,19 @@ impl ServerConfig {
             return refuse("silence_ms_max", "must be longer than heartbeat_ms");
         }
         Ok(())
+    }
+
+    /// Where the ledger is, if there is one.
+    pub(crate) fn ledger_path(&self) -> Option<PathBuf> {
+        match (&self.ledger, &self.fleet_token_file) {
+            (Some(ledger), _) => (ledger != NO_LEDGER).then(|| ledger.clone()),
+            (None, Some(token)) => {
+                let mut path = token.as_os_str().to_owned();
+                path.push(".ledger");
+                Some(path.into())
+            }
+            (None, None) => None,
+        }
     }
 
     /// The part that the state machine wants; `stun_port` is that of the STUN inside, where there is one.
@@ -485,7 +524,9 @@ mod tests {
 
     #[test]
     fn values_that_cannot_work_are_refused_by_key() {
-        let cases: [(&[&str], &str); 12] = [
+        let cases: [(&[&str], &str); 14] = [
+            (&["--ledger", "x"], "ledger"),
+            (&["--fleet-fan-out", "9"], "fleet_fan_out"),
             (&["--stripes", "17"], "stripes"),
             (&["--stripes", "0"], "stripes"),
             (&["--fan-out-max", "0"], "fan_out_max"),

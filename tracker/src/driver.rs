@@ -1,4 +1,5 @@
-//! The driver: the one task that owns the state machine, [`Tracker`], and the manifests it is told of.
+//! The driver: the one task that owns the state machines, [`Tracker`] and that of the [fleet](crate::fleet), and the
+//! manifests that the first is told of.
 //!
 //! Sockets and requests speak to it by one bounded channel of [`Command`]s, and it to each socket by a bounded queue;
 //! nobody shares a lock on the tracker. It never waits for a socket: what does not fit into a socket's queue closes
@@ -24,6 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::fleet::{Ask, Fleet};
 use crate::manifests::{Inserted, Manifests, ManifestsFull};
 use crate::metrics::{Counters, Stats, count};
 use crate::pictures::Pictures;
@@ -41,7 +43,7 @@ const STATS_AGE_MAX: Duration = Duration::from_secs(1);
 /// What the driver is told and asked.
 pub(crate) enum Command {
     /// A socket is open; its messages go into the queue, and the queue's end closes it.
-    Connected { connection: ConnectionId, queue: mpsc::Sender<String> },
+    Connected { connection: ConnectionId, line: Line, queue: mpsc::Sender<String> },
     /// A text frame came.
     Message { connection: ConnectionId, text: String },
     /// A socket is gone.
@@ -56,8 +58,19 @@ pub(crate) enum Command {
     },
     /// Give the picture of a swarm's forest, as JSON; nothing if nobody is there.
     Picture { content: ContentId, reply: oneshot::Sender<Option<Bytes>> },
+    /// Whatever concerns the fleet. Dropped without an answer where there is none.
+    Fleet(Ask),
     /// Give a snapshot.
     Stats { reply: oneshot::Sender<Arc<Stats>> },
+}
+
+/// Who is at the far end of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// A peer of a swarm.
+    Peer,
+    /// A machine of the fleet.
+    Agent,
 }
 
 /// What is kept of a valid manifest.
@@ -111,6 +124,7 @@ impl DriverHandle {
 /// Owner of the state machine; see the [module](self).
 pub(crate) struct Driver {
     tracker: Tracker,
+    fleet: Option<Fleet>,
     manifests: Manifests,
     /// Sockets that are open as the tracker knows them; dropping a queue closes its socket.
     queues: HashMap<ConnectionId, mpsc::Sender<String>>,
@@ -125,12 +139,14 @@ impl Driver {
     /// `new_tracker` makes the state machine, given the time.
     pub(crate) fn new(
         new_tracker: impl FnOnce(Time) -> Tracker,
+        fleet: Option<Fleet>,
         manifests_bytes_max: usize,
         counters: Arc<Counters>,
     ) -> (Self, DriverHandle) {
         let (handle, commands) = mpsc::channel(COMMANDS_MAX);
         let driver = Self {
             tracker: new_tracker(Time::ZERO),
+            fleet,
             manifests: Manifests::new(manifests_bytes_max),
             queues: HashMap::new(),
             commands,
@@ -147,6 +163,7 @@ impl Driver {
         let mut batch = Vec::with_capacity(COMMANDS_PER_TURN_MAX);
         loop {
             let due = self.tracker.poll_timeout().map(|(time, _)| self.instant(time));
+            let fleet_due = self.fleet.as_ref().and_then(Fleet::due);
             tokio::select! {
                 biased;
                 // 1. A stop.
@@ -154,11 +171,15 @@ impl Driver {
                 // 2. What is said and asked; a bounded number.
                 count = self.commands.recv_many(&mut batch, COMMANDS_PER_TURN_MAX) => if count == 0 { return },
                 // 3. The next timer.
-                () = sleep_until(due) => {}
+                () = sleep_until(due.into_iter().chain(fleet_due).min()) => {}
             }
             // Whatever woke it, a timer that is due goes first, so that a flood of commands cannot starve it.
             if due.is_some_and(|due| due <= Instant::now()) {
                 self.tracker.handle_timeout(self.now());
+                self.drain();
+            }
+            if let Some(fleet) = self.fleet.as_mut().filter(|_| fleet_due.is_some_and(|due| due <= Instant::now())) {
+                fleet.handle_timeout();
                 self.drain();
             }
             for command in batch.drain(..) {
@@ -169,17 +190,34 @@ impl Driver {
 
     fn handle(&mut self, command: Command) {
         match command {
-            Command::Connected { connection, queue } => {
+            Command::Connected { connection, line, queue } => {
                 self.queues.insert(connection, queue);
-                self.input(Input::Connected(connection));
+                match self.fleet.as_mut().filter(|_| line == Line::Agent) {
+                    Some(fleet) => fleet.connected(connection),
+                    None => self.tracker.handle_input(Input::Connected(connection), self.now()),
+                }
+                self.drain();
             }
             // Of a socket that was closed from here, more may be on its way.
             Command::Message { connection, text } => {
                 if self.queues.contains_key(&connection) {
-                    self.input(Input::Message { connection, text });
+                    match self.fleet_of(connection) {
+                        Some(fleet) => fleet.message(connection, text),
+                        None => self.tracker.handle_input(Input::Message { connection, text }, self.now()),
+                    }
+                    self.drain();
                 }
             }
-            Command::Disconnected { connection } => self.disconnect(connection),
+            Command::Disconnected { connection } => {
+                self.lose(connection);
+                self.drain();
+            }
+            Command::Fleet(ask) => {
+                if let Some(fleet) = &mut self.fleet {
+                    fleet.ask(ask);
+                    self.drain();
+                }
+            }
             // Whoever asked and went away wants no reply.
             Command::Publish { manifest, pinned, reply } => drop(reply.send(self.publish(manifest, pinned))),
             Command::Fetch { content, digest, reply } => drop(reply.send(self.manifests.get(content, digest))),
@@ -215,9 +253,19 @@ impl Driver {
         }
     }
 
-    fn disconnect(&mut self, connection: ConnectionId) {
-        if self.queues.remove(&connection).is_some() {
-            self.input(Input::Disconnected(connection));
+    /// The fleet, if the socket is one of it.
+    fn fleet_of(&mut self, connection: ConnectionId) -> Option<&mut Fleet> {
+        self.fleet.as_mut().filter(|fleet| fleet.has(connection))
+    }
+
+    /// A socket is gone; says so to whose it is.
+    fn lose(&mut self, connection: ConnectionId) {
+        if self.queues.remove(&connection).is_none() {
+            return;
+        }
+        match self.fleet_of(connection) {
+            Some(fleet) => fleet.disconnected(connection),
+            None => self.tracker.handle_input(Input::Disconnected(connection), self.now()),
         }
     }
 
@@ -227,11 +275,16 @@ impl Driver {
         self.drain();
     }
 
-    /// Does what the tracker wants done. Sockets that could not take their message are gone afterwards.
+    /// What a machine wants done next.
+    fn next_output(&mut self) -> Option<Output> {
+        self.tracker.poll_output().or_else(|| self.fleet.as_mut()?.poll_output())
+    }
+
+    /// Does what the machines want done. Sockets that could not take their message are gone afterwards.
     fn drain(&mut self) {
         let mut too_slow = Vec::new();
         loop {
-            while let Some(output) = self.tracker.poll_output() {
+            while let Some(output) = self.next_output() {
                 match output {
                     Output::Send { connection, text } => {
                         if !self.send(connection, text) {
@@ -242,16 +295,14 @@ impl Driver {
                     Output::Event(event) => log(&event),
                 }
             }
-            // The tracker hears of a loss only between two drains, as its contract has it. A loss can lead to another
+            // A machine hears of a loss only between two drains, as its contract has it. A loss can lead to another
             // message and that to another loss; each takes one socket away, so this ends.
             let Some(connection) = too_slow.pop() else {
                 return;
             };
             tracing::debug!(?connection, "closed: takes no messages");
             count(&self.counters.sockets_slow);
-            if self.queues.remove(&connection).is_some() {
-                self.tracker.handle_input(Input::Disconnected(connection), self.now());
-            }
+            self.lose(connection);
         }
     }
 

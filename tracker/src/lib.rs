@@ -7,8 +7,9 @@
 //!
 //! ```text
 //! TCP ─► server ─► routes ─┬─► socket ───────┐
-//!        limits            ├─► manifests ────┼─► driver ─► Tracker (pleach-core)
-//!        TLS               ├─► pictures ─────┤
+//!        limits            ├─► manifests ────┼─► driver ─┬─► Tracker (pleach-core)
+//!        TLS               ├─► pictures ─────┤           └─► fleet: Dispatcher (pleach-core) ─► ledger
+//!                          ├─► fleet ────────┤
 //!                          ├─► health, stats ┘
 //!                          └─► assets
 //! UDP ─► stun
@@ -35,19 +36,22 @@
 mod assets;
 pub mod config;
 mod driver;
+mod fleet;
+mod ledger;
 mod limits;
 mod manifests;
 mod metrics;
 mod pictures;
 mod routes;
+pub mod secret_file;
 mod server;
-mod signing_key;
 mod socket;
 mod stun;
 mod tls;
 
 pub use config::{ConfigError, ServerConfig, ServerOptions};
 pub use driver::{Published, Stopped};
+pub use ledger::LedgerError;
 pub use manifests::ManifestsFull;
 pub use metrics::Stats;
 pub use server::{Error, PublishError, Server, ServerHandle};

@@ -8,6 +8,7 @@
 //! | `PUT /CONTENT-ID.pleach` | gives the server a manifest |
 //! | `GET /swarms/CONTENT-ID/forest.json` | who feeds whom there, see [`crate::pictures`] |
 //! | `GET /health`, `/stats.json`, `/metrics` | for operators, see [`crate::metrics`] |
+//! | `GET /fleet`, `/fleet/…` | machines of the fleet, and those who deliver to them, see [`crate::fleet`] |
 //! | `GET /~pleach/…` | nothing: in a page its service worker answers it, from the content that is open there |
 //! | any other | a file of the page |
 
@@ -21,10 +22,11 @@ use axum::extract::{DefaultBodyLimit, FromRequest, Path, Query, Request, State};
 use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Extension, Json, Router, middleware};
 use pleach_core::content::{MANIFEST_BYTES_MAX, Manifest};
 use pleach_core::ids::{ConnectionId, ContentId, ManifestDigest};
+use pleach_core::wire::fleet::token::FleetToken;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -36,7 +38,7 @@ use crate::driver::{Command, DriverHandle, Stopped, Upload};
 use crate::limits::{Gauge, Rate};
 use crate::metrics::{Counters, count, prometheus};
 use crate::server::Client;
-use crate::{assets, pictures, socket};
+use crate::{assets, fleet, pictures, socket};
 
 /// How long a request may take, its body included; a slower one is answered with 408.
 const REQUEST_MAX: Duration = Duration::from_secs(30);
@@ -54,6 +56,8 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wa
 pub(crate) struct App {
     pub(crate) config: ServerConfig,
     pub(crate) driver: DriverHandle,
+    /// What whoever concerns the fleet must know; none: there is no fleet.
+    pub(crate) fleet_token: Option<FleetToken>,
     pub(crate) counters: Arc<Counters>,
     /// TCP connections open.
     pub(crate) connections: Arc<Gauge>,
@@ -102,6 +106,11 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .max_age(CORS_MAX_AGE);
     Router::new()
         .route("/ws", get(socket::open))
+        .route("/fleet", get(socket::open_agent))
+        .route("/fleet/deliveries", post(fleet::routes::deliver))
+        .route("/fleet/deliveries/{request}", get(fleet::routes::status))
+        .route("/fleet/retry", post(fleet::routes::retry))
+        .route("/fleet/report", get(fleet::routes::report))
         .route("/health", get(health))
         .route("/stats.json", get(stats))
         .route("/metrics", get(metrics))

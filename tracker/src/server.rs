@@ -20,7 +20,9 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use pleach_core::content::{MANIFEST_BYTES_MAX, Manifest, ManifestError};
-use pleach_core::tracker::Tracker;
+use pleach_core::fleet::{DispatcherConfig, Snapshot};
+use pleach_core::tracker::{SigningSeed, Tracker};
+use pleach_core::wire::fleet::token::FleetToken;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -32,12 +34,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{ConfigError, ServerConfig};
 use crate::driver::{Command, Driver, DriverHandle, Published, Stopped, Upload};
+use crate::fleet::{Fleet, FleetStart};
+use crate::ledger::{Ledger, LedgerError};
 use crate::limits::{Address, FORGET_EVERY, Gauge, Place, Rate};
 use crate::manifests::ManifestsFull;
 use crate::metrics::{Counters, Stats, count};
 use crate::routes::{App, router};
-use crate::signing_key;
-use crate::{assets, stun, tls};
+use crate::{assets, secret_file, stun, tls};
 
 /// A TLS handshake takes no longer; else the connection is closed.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
@@ -74,6 +77,12 @@ pub enum Error {
     /// The file of the signing key could not be used.
     #[error("signing key: {0}")]
     SigningKey(String),
+    /// The file of the fleet's token could not be used.
+    #[error("fleet token: {0}")]
+    FleetToken(String),
+    /// The ledger could not be opened.
+    #[error("ledger: {0}")]
+    Ledger(#[from] LedgerError),
     /// The system gave no random numbers.
     #[error("the system gives no random numbers: {0}")]
     Random(String),
@@ -149,19 +158,22 @@ impl Server {
             tracing::warn!("the page is not built in: `cargo xtask build`, then build the tracker again");
         }
 
-        let mut seed = [0; 32];
-        OsRng.try_fill_bytes(&mut seed).map_err(|error| Error::Random(error.to_string()))?;
+        let seed = random()?;
         let mut tracker_config = config.tracker(stun_addr.map(|addr| addr.port()));
         if let Some(path) = &config.signing_key {
-            tracker_config.signing_seed = Some(signing_key::load_or_make(path).map_err(Error::SigningKey)?);
+            let seed = secret_file::load_or_make(path).map_err(Error::SigningKey)?;
+            tracker_config.signing_seed = Some(SigningSeed(seed));
         }
+        let fleet = begin_fleet(&config, tracker_config.signing_seed)?;
+        let fleet_token = fleet.as_ref().map(|fleet| fleet.config.token);
         let counters = Arc::new(Counters::default());
         let (driver, handle) = Driver::new(
             |now| Tracker::new(tracker_config, seed, now),
+            fleet.map(Fleet::new),
             config.manifests_bytes_max,
             Arc::clone(&counters),
         );
-        let app = Arc::new(new_app(config, handle, counters));
+        let app = Arc::new(new_app(config, handle, fleet_token, counters));
         app.tasks.spawn(driver.run(app.stop.clone()));
         Ok(Self {
             _stop: app.stop.clone().drop_guard(),
@@ -217,9 +229,34 @@ impl Server {
     }
 }
 
-fn new_app(config: ServerConfig, driver: DriverHandle, counters: Arc<Counters>) -> App {
+fn random() -> Result<[u8; 32], Error> {
+    let mut seed = [0; 32];
+    OsRng.try_fill_bytes(&mut seed).map_err(|error| Error::Random(error.to_string()))?;
+    Ok(seed)
+}
+
+/// What the fleet begins with, if there is one: its token, and what the ledger has kept.
+fn begin_fleet(config: &ServerConfig, signing_seed: Option<SigningSeed>) -> Result<Option<FleetStart>, Error> {
+    let Some(path) = &config.fleet_token_file else { return Ok(None) };
+    let token = FleetToken::from_bytes(secret_file::load_or_make(path).map_err(Error::FleetToken)?);
+    let signing_seed = signing_seed.map_or_else(|| random().map(SigningSeed), Ok)?;
+    let (ledger, kept) = match config.ledger_path() {
+        Some(path) => Ledger::open(&path).map(|(ledger, kept)| (Some(ledger), kept))?,
+        None => (None, Snapshot::default()),
+    };
+    let dispatcher = DispatcherConfig { fan_out: config.fleet_fan_out, ..DispatcherConfig::new(token, signing_seed) };
+    Ok(Some(FleetStart { config: dispatcher, kept, ledger, seed: random()? }))
+}
+
+fn new_app(
+    config: ServerConfig,
+    driver: DriverHandle,
+    fleet_token: Option<FleetToken>,
+    counters: Arc<Counters>,
+) -> App {
     App {
         driver,
+        fleet_token,
         counters,
         connections: Gauge::new(config.connections_max, config.connections_per_address_max),
         sockets: Gauge::new(config.sockets_max, config.sockets_per_address_max),

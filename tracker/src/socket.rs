@@ -13,12 +13,14 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use pleach_core::ids::ConnectionId;
+use pleach_core::wire::fleet::REQUEST_BYTES_MAX;
 use pleach_core::wire::tracker::{FromTracker, MESSAGE_BYTES_MAX, Refusal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::driver::{Command, DriverHandle, QUEUE_MESSAGES_MAX};
+use crate::driver::{Command, DriverHandle, Line, QUEUE_MESSAGES_MAX};
+use crate::fleet::routes::no_fleet;
 use crate::limits::{Full, Place};
 use crate::metrics::count;
 use crate::routes::{App, ErrorJson};
@@ -40,7 +42,24 @@ pub(crate) async fn open(
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let place = match admit(&app, &client, &headers) {
+    open_line(app, client, &headers, upgrade, Line::Peer)
+}
+
+/// `GET /fleet`.
+pub(crate) async fn open_agent(
+    State(app): State<Arc<App>>,
+    Extension(client): Extension<Client>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    if app.fleet_token.is_none() {
+        return no_fleet().into_response();
+    }
+    open_line(app, client, &headers, upgrade, Line::Agent)
+}
+
+fn open_line(app: Arc<App>, client: Client, headers: &HeaderMap, upgrade: WebSocketUpgrade, line: Line) -> Response {
+    let place = match admit(&app, &client, headers) {
         Ok(place) => place,
         Err(refusal) => {
             count(&app.counters.sockets_refused);
@@ -50,6 +69,7 @@ pub(crate) async fn open(
     count(&app.counters.sockets);
     let socket = Socket {
         connection: app.next_connection(),
+        line,
         driver: app.driver.clone(),
         write_max: Duration::from_millis(app.config.write_ms_max),
         app: Arc::clone(&app),
@@ -61,7 +81,10 @@ pub(crate) async fn open(
         .max_frame_size(MESSAGE_BYTES_MAX)
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)
-        .max_write_buffer_size(WRITE_BUFFER_BYTES_MAX)
+        .max_write_buffer_size(match line {
+            Line::Peer => WRITE_BUFFER_BYTES_MAX,
+            Line::Agent => 2 * REQUEST_BYTES_MAX,
+        })
         .on_upgrade(move |websocket| async move {
             let cut: CancellationToken = socket.app.cut.clone();
             cut.run_until_cancelled(socket.run(websocket)).await;
@@ -86,6 +109,7 @@ fn admit(app: &App, client: &Client, headers: &HeaderMap) -> Result<Place, Error
 
 struct Socket {
     connection: ConnectionId,
+    line: Line,
     driver: DriverHandle,
     write_max: Duration,
     app: Arc<App>,
@@ -106,7 +130,7 @@ enum End {
 impl Socket {
     async fn run(self, mut websocket: WebSocket) {
         let (queue, mut queued) = mpsc::channel(QUEUE_MESSAGES_MAX);
-        let connected = Command::Connected { connection: self.connection, queue };
+        let connected = Command::Connected { connection: self.connection, line: self.line, queue };
         let end = match self.driver.tell(connected).await {
             Ok(()) => self.exchange(&mut websocket, &mut queued).await,
             Err(_) => End::Closed,

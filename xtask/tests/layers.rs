@@ -36,6 +36,8 @@ fn allowed_modules() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("forest", &["time", "ids", "content", "wire"]),
         ("peer", &["time", "ids", "content", "wire", "forest"]),
         ("tracker", &["time", "ids", "content", "wire", "forest"]),
+        // Of the forest the arithmetic of shares, of the tracker how sockets are bounded and keys are kept.
+        ("fleet", &["time", "ids", "content", "wire", "forest", "tracker"]),
     ])
 }
 

@@ -13,6 +13,7 @@ use pleach_tracker::ServerOptions;
 use url::Url;
 
 use crate::describing::Stretch;
+use crate::fleet_args::{AgentArgs, DeliverArgs, ReportArgs};
 use crate::moment::Moment;
 
 /// Children that a node would feed, in all stripes together; a tracker gives it as many as it was seen to feed.
@@ -27,6 +28,7 @@ Examples:
   pleach tracker --listen 0.0.0.0:8080  run a meeting point for many files
   pleach seed talk.mp4 --tracker https://tracker.example
   pleach publish talk.mp4 --tracker https://tracker.example --source https://site.example/talk.mp4
+  pleach deliver talk.mp4 --group office --tracker https://tracker.example --token-file token
 
 Every flag can also be set in the environment, as PLEACH_ and its name: PLEACH_LISTEN, PLEACH_UPLOAD_LIMIT …
 RUST_LOG sets what is logged, finer than -v does. NO_COLOR turns colours off.
@@ -35,7 +37,8 @@ Exit codes:
   0  done                                  4  storage: disk full, not writable, file in the way
   1  failure                               5  a file changed while it was shared
   2  wrong arguments                       6  encrypted, and key or password missing or wrong
-  3  not found, or not to be had in time 130  interrupted (Ctrl-C)
+  3  not found, or not to be had in time   7  some machines did not get a delivery
+                                         130  interrupted (Ctrl-C)
                                          143  ended by the system (SIGTERM)";
 
 /// Share files and folders of any size from your machine: those who get them pass them on to each other.
@@ -73,6 +76,12 @@ pub(crate) enum Command {
     Tracker(Box<TrackerArgs>),
     /// Show what a link or a .pleach file is about, without getting it.
     Inspect(InspectArgs),
+    /// Make this machine one of a fleet: it takes deliveries into a folder.
+    Agent(Box<AgentArgs>),
+    /// Deliver files or folders to the machines of a fleet.
+    Deliver(Box<DeliverArgs>),
+    /// Show a fleet's machines, deliveries and failures.
+    Report(ReportArgs),
 }
 
 #[derive(Debug, Args)]
@@ -436,7 +445,7 @@ fn priority(text: &str) -> Result<Priority, String> {
     Ok(Priority { range, priority })
 }
 
-fn bytes_per_s(text: &str) -> Result<ByteSize, String> {
+pub(crate) fn bytes_per_s(text: &str) -> Result<ByteSize, String> {
     size(text).map(ByteSize)
 }
 
@@ -449,7 +458,7 @@ fn web_address(text: &str) -> Result<String, String> {
 }
 
 /// Who is there to give would be of no use with 0.
-fn some_bytes_per_s(text: &str) -> Result<ByteSize, String> {
+pub(crate) fn some_bytes_per_s(text: &str) -> Result<ByteSize, String> {
     match bytes_per_s(text)? {
         ByteSize(0) => Err("with 0 nobody gets anything".to_owned()),
         limit => Ok(limit),
@@ -460,7 +469,7 @@ fn size(text: &str) -> Result<u64, String> {
     text.parse::<ByteSize>().map(|size| size.as_u64()).map_err(|_| format!("{text:?} is no size such as 500kB or 1MiB"))
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }

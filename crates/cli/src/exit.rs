@@ -25,6 +25,8 @@ pub(crate) enum Code {
     Changed = 5,
     /// The content is encrypted, and the key or password is missing or wrong.
     Locked = 6,
+    /// Some machines of a fleet did not get a delivery.
+    Undelivered = 7,
     /// Ctrl-C.
     Interrupted = 130,
     /// The system asked to end (SIGTERM).

@@ -9,8 +9,10 @@
 
 mod args;
 mod commands;
+mod delivery_view;
 mod describing;
 mod exit;
+mod fleet_args;
 mod host;
 mod interrupt;
 mod logging;
@@ -62,6 +64,9 @@ fn run(command: Command, ui: &Ui) -> Result {
             Command::Publish(args) => commands::publish::run(args, ui, interrupt).await,
             Command::Tracker(args) => commands::tracker::run(*args, ui, interrupt).await,
             Command::Inspect(args) => commands::inspect::run(args, ui).await,
+            Command::Agent(args) => commands::agent::run(*args, ui, interrupt).await,
+            Command::Deliver(args) => commands::deliver::run(*args, ui, interrupt).await,
+            Command::Report(args) => commands::report::run(args, interrupt).await,
         }
     });
     runtime.shutdown_timeout(SHUTDOWN_WAIT_MAX);

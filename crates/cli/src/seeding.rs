@@ -61,11 +61,23 @@ pub(crate) async fn give(
         waited = moment::wait_until_active(&prepared.manifest, Duration::MAX, ui) => waited?,
         _ = interrupt.wait() => return Ok(()),
     }
-    Seeder::start(prepared, args, tracker_urls(link)?)?.serve(ui, interrupt).await
+    let seeding = Seeding {
+        slots: args.slots,
+        upload_bytes_per_s: args.upload_limit.map(|limit| limit.as_u64()),
+        telling: Telling::new(args.json),
+    };
+    Seeder::start(prepared, seeding, tracker_urls(link)?)?.serve(ui, interrupt).await
+}
+
+/// How a content is given.
+pub(crate) struct Seeding {
+    pub(crate) slots: u8,
+    pub(crate) upload_bytes_per_s: Option<u64>,
+    pub(crate) telling: Telling,
 }
 
 /// A node that gives the whole of a content.
-struct Seeder {
+pub(crate) struct Seeder {
     node: NodeHandle,
     events: Events,
     watch: SourceWatch,
@@ -76,7 +88,7 @@ struct Seeder {
 
 impl Seeder {
     /// Starts to give.
-    fn start(prepared: Prepared, args: &SeedingArgs, tracker: TrackerUrls) -> Result<Self> {
+    pub(crate) fn start(prepared: Prepared, seeding: Seeding, tracker: TrackerUrls) -> Result<Self> {
         let name = prepared.listing.saved_name().to_owned();
         let until = moment::end_of(&prepared.manifest);
         let watch = prepared.source.watch(prepared.tree.clone());
@@ -87,12 +99,32 @@ impl Seeder {
             tracker: Some(tracker),
             web: WebPlaces::default(),
             source_bytes_per_s: None,
-            slots: args.slots,
-            upload_bytes_per_s: args.upload_limit.map(|limit| limit.as_u64()),
+            slots: seeding.slots,
+            upload_bytes_per_s: seeding.upload_bytes_per_s,
             link: LinkConfig::default(),
             output_filter: None,
         })?;
-        Ok(Self { node, events, watch, name, until, telling: Telling::new(args.json) })
+        Ok(Self { node, events, watch, name, until, telling: seeding.telling })
+    }
+
+    /// Until it can't go on giving, and why.
+    pub(crate) async fn trouble(&mut self) -> Error {
+        let mut tick = interval(LOOK_INTERVAL);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                over = moment::wait_until_over(self.until) => return over,
+                event = self.events.next() => if event.is_none() {
+                    return Error::new(Code::Failure, "the files can't be given any more");
+                },
+                _ = tick.tick() => if let Err(error) = self.look_at_files().await { return error },
+            }
+        }
+    }
+
+    /// Ends giving; tells why it could not go on, if it could not.
+    pub(crate) async fn stop(self) -> Result {
+        self.node.stop().await.map_err(|failure| why(&self.watch, failure))
     }
 
     /// Gives until interrupted or the content's time is over, which are good ends, or until it can't go on. Tells what was done.

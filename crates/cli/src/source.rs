@@ -152,7 +152,7 @@ pub(crate) fn tracker_socket(base: &str) -> Result<String> {
     Ok(Link::new(base, id, None)?.tracker_url())
 }
 
-fn parse_url(text: &str) -> Result<Url> {
+pub(crate) fn parse_url(text: &str) -> Result<Url> {
     Url::parse(text).map_err(|error| Error::usage(format!("{text}: {error}")))
 }
 

@@ -176,6 +176,11 @@ pub(crate) fn peers(count: usize) -> String {
     if count == 1 { "1 peer".into() } else { format!("{count} peers") }
 }
 
+/// `1 machine`, `2 machines`.
+pub(crate) fn machines(count: usize) -> String {
+    if count == 1 { "1 machine".into() } else { format!("{count} machines") }
+}
+
 /// `10.00 MiB/s`.
 pub(crate) fn speed(bytes_per_s: u64) -> String {
     format!("{}/s", HumanBytes(bytes_per_s))

@@ -130,6 +130,26 @@ hex_id! {
     WordTag, 16
 }
 
+hex_id! {
+    /// A machine of a fleet: its public Ed25519 key, so that nobody else can be it.
+    AgentId, 32
+}
+
+hex_id! {
+    /// A delivery to a fleet, and each transport request of it. Drawn by who orders it.
+    RequestId, 16
+}
+
+hex_id! {
+    /// What a tracker draws for one socket of an agent: what was signed for another is no longer good.
+    FleetNonce, 16
+}
+
+hex_id! {
+    /// Shows that somebody knows the fleet's token, without telling it.
+    FleetProof, 32
+}
+
 impl PeerSecret {
     /// The public name that belongs to this secret.
     pub fn peer_id(&self) -> PeerId {

@@ -3,11 +3,11 @@
 //! Pleach moves content from one source to very many browsers and machines that carry it to each other.
 //! This crate is everything of it that decides: what the content is and how it is verified ([`content`]), what is
 //! said on the wire ([`wire`]), where each peer stands in the forest ([`forest`]), and the two state machines that do
-//! the work, [`peer::Peer`] and [`tracker::Tracker`].
+//! the work, [`peer::Peer`] and [`tracker::Tracker`]; and two more for [`fleet`]s of machines.
 //!
 //! # The one contract
 //!
-//! The crate is sans-IO: no sockets, clock, threads, async or global randomness. Both machines are driven alike:
+//! The crate is sans-IO: no sockets, clock, threads, async or global randomness. All machines are driven alike:
 //!
 //! ```text
 //! handle_input(input, now)      something happened outside
@@ -27,6 +27,7 @@
 #![warn(missing_docs)]
 
 pub mod content;
+pub mod fleet;
 pub mod forest;
 pub mod ids;
 pub mod peer;

@@ -46,6 +46,11 @@ fn tracker_messages() {
 }
 
 #[test]
+fn fleet_messages() {
+    replay("fleet_messages", targets::fleet_messages);
+}
+
+#[test]
 fn link_messages() {
     replay("link_messages", targets::link_messages);
 }

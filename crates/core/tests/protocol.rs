@@ -4,6 +4,8 @@ use bytes::Bytes;
 use pleach_core::content::{Geometry, Manifest};
 use pleach_core::forest::picture::{Picture, Standing};
 use pleach_core::ids::PeerId;
+use pleach_core::wire::fleet::api::DeliveryOrder;
+use pleach_core::wire::fleet::{FromAgent, ToAgent};
 use pleach_core::wire::link::LinkMessage;
 use pleach_core::wire::tracker::{FromTracker, ToTracker};
 
@@ -25,6 +27,50 @@ fn messages_to_the_tracker() {
         assert_ne!(message, ToTracker::Unknown, "{example}");
         assert_eq!(message.encode(), example);
     }
+}
+
+#[test]
+fn messages_from_an_agent() {
+    let examples = examples("from-agent");
+    assert_eq!(examples.len(), 8);
+    for example in examples {
+        let message = FromAgent::decode(example).unwrap_or_else(|error| panic!("{example}: {error}"));
+        assert_ne!(message, FromAgent::Unknown, "{example}");
+        assert_eq!(message.encode(), example);
+        if let FromAgent::Enlist(enlist) = message {
+            let agent = example.split("agent\\\":\\\"").nth(1).unwrap();
+            let agent: pleach_core::ids::AgentId = agent[..64].parse().unwrap();
+            assert_eq!(enlist.card.open(agent.as_bytes()).unwrap().agent, agent, "it is rightly signed");
+        }
+    }
+}
+
+#[test]
+fn messages_to_an_agent() {
+    let examples = examples("to-agent");
+    assert_eq!(examples.len(), 6);
+    let mut key = None;
+    for example in examples {
+        let message = ToAgent::decode(example).unwrap_or_else(|error| panic!("{example}: {error}"));
+        assert_ne!(message, ToAgent::Unknown, "{example}");
+        assert_eq!(message.encode(), example);
+        match message {
+            ToAgent::Enlisted { key: told, .. } => key = Some(told),
+            ToAgent::Request { request } => {
+                let open = request.open(&key.unwrap()).unwrap();
+                assert_eq!((open.terms.title.as_str(), open.targets.len()), ("talk.mp4", 1));
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn orders() {
+    let examples = examples("order");
+    assert_eq!(examples.len(), 1);
+    let order = DeliveryOrder::decode(examples[0]).unwrap();
+    assert_eq!(serde_json::to_string(&order).unwrap(), examples[0]);
 }
 
 #[test]

@@ -1,9 +1,11 @@
-//! Manifests over HTTP: `GET` and `PUT` of `/<content id>.pleach` at a tracker or any web server.
+//! Manifests over HTTP: `GET` and `PUT` of `/<content id>.pleach` at a tracker or any web server; and what fleets say over
+//! it.
 //!
 //! A manifest is small and decides everything after it, so the client is strict: a limit on bytes and time, few
 //! redirects, and errors that say what to check. Proxies are not used, because the socket and the links of the same
 //! transfer could not use them either.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use pleach_core::content::MANIFEST_BYTES_MAX;
@@ -17,6 +19,8 @@ use crate::tls::{self, TlsError};
 const CONNECT_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Longest wait for all of a manifest.
 const REQUEST_WAIT_MAX: Duration = Duration::from_secs(30);
+/// Longest wait for another agent to take a transport request.
+const AGENT_WAIT_MAX: Duration = Duration::from_secs(3);
 /// Most redirects that are followed.
 const REDIRECTS_MAX: usize = 5;
 
@@ -51,7 +55,7 @@ pub enum HttpError {
         /// What.
         status: StatusCode,
     },
-    /// More than [`MANIFEST_BYTES_MAX`].
+    /// More than [`MANIFEST_BYTES_MAX`], or than another answer may have.
     #[error("{host} sent more than a manifest may have ({MANIFEST_BYTES_MAX} bytes): this is no Pleach link")]
     TooLarge {
         /// Who.
@@ -91,7 +95,7 @@ impl HttpError {
 pub async fn get_manifest(url: &Url, digest: Option<&ManifestDigest>) -> Result<Vec<u8>, HttpError> {
     let host = host_of(url);
     let response = client(url)?.get(url.clone()).send().await.map_err(|error| explain(&host, &error))?;
-    let bytes = body(check_status(response, &host)?, &host).await?;
+    let bytes = body(check_status(response, &host)?, &host, MANIFEST_BYTES_MAX).await?;
     match digest {
         Some(digest) if ManifestDigest::of(&bytes) != *digest => Err(HttpError::Digest { host }),
         _ => Ok(bytes),
@@ -106,7 +110,17 @@ pub async fn put_manifest(url: &Url, manifest: Vec<u8>) -> Result<(), HttpError>
     check_status(response, &host).map(drop)
 }
 
-fn client(url: &Url) -> Result<Client, HttpError> {
+/// Sends a transport request to another agent, once: who can't be reached at once is told by another way.
+pub(crate) async fn post_to_agent(address: SocketAddr, path: &str, request: String) -> Result<(), HttpError> {
+    let host = address.to_string();
+    let url = Url::parse(&format!("http://{address}{path}"));
+    let url = url.map_err(|error| HttpError::Unreachable { host: host.clone(), reason: error.to_string() })?;
+    let request = client(&url)?.post(url).timeout(AGENT_WAIT_MAX).body(request);
+    let response = request.send().await.map_err(|error| explain(&host, &error))?;
+    check_status(response, &host).map(drop)
+}
+
+pub(crate) fn client(url: &Url) -> Result<Client, HttpError> {
     let builder = Client::builder()
         .user_agent(crate::AGENT)
         .connect_timeout(CONNECT_WAIT_MAX)
@@ -128,10 +142,11 @@ fn check_status(response: Response, host: &str) -> Result<Response, HttpError> {
     }
 }
 
-async fn body(mut response: Response, host: &str) -> Result<Vec<u8>, HttpError> {
+/// The whole of an answer, unless it is longer than it may be.
+pub(crate) async fn body(mut response: Response, host: &str, bytes_max: usize) -> Result<Vec<u8>, HttpError> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| explain(host, &error))? {
-        if bytes.len() + chunk.len() > MANIFEST_BYTES_MAX {
+        if bytes.len() + chunk.len() > bytes_max {
             return Err(HttpError::TooLarge { host: host.into() });
         }
         bytes.extend_from_slice(&chunk);
@@ -139,7 +154,7 @@ async fn body(mut response: Response, host: &str) -> Result<Vec<u8>, HttpError> 
     Ok(bytes)
 }
 
-fn explain(host: &str, error: &reqwest::Error) -> HttpError {
+pub(crate) fn explain(host: &str, error: &reqwest::Error) -> HttpError {
     let host = host.to_owned();
     if error.is_timeout() {
         HttpError::Timeout { host }
@@ -162,7 +177,7 @@ pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
 }
 
 /// Host and port as in the address, for messages.
-fn host_of(url: &Url) -> String {
+pub(crate) fn host_of(url: &Url) -> String {
     let host = url.host_str().unwrap_or("?");
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }

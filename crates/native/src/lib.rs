@@ -6,10 +6,12 @@
 //! * [`gather`]: the files that people share.
 //! * [`media`]: where films and sound can be cut.
 //! * [`http`]: manifests over HTTP.
+//! * [`fleet`]: a machine that takes deliveries, and ordering them.
 //!
 //! The socket to the tracker and TLS are inside.
 
 mod first_packet;
+pub mod fleet;
 pub mod gather;
 pub mod http;
 pub mod link;

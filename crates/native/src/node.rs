@@ -35,6 +35,7 @@ use pleach_core::ids::{FetchId, LinkId};
 use pleach_core::peer::Peer;
 use pleach_core::peer::contract::{Event, Failure, Input, Output, PeerConfig, Start, Stats, WebSource};
 use pleach_core::time::Time;
+use pleach_core::wire::tracker::MESSAGE_BYTES_MAX as TRACKER_BYTES_MAX;
 use rand::TryRngCore;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinHandle;
@@ -538,7 +539,8 @@ impl Driver {
         let Some(urls) = &self.tracker_urls else { return };
         self.tracker_generation += 1;
         let events = self.tracker_events.clone();
-        self.tracker = Some(TrackerSocket::open(urls.socket.clone(), self.tracker_generation, events));
+        self.tracker =
+            Some(TrackerSocket::open(urls.socket.clone(), self.tracker_generation, TRACKER_BYTES_MAX, events));
     }
 
     fn disconnect_tracker(&mut self) {

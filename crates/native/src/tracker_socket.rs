@@ -12,7 +12,6 @@ use std::io;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use pleach_core::wire::tracker::MESSAGE_BYTES_MAX;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -20,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use url::Url;
@@ -60,11 +60,11 @@ pub(crate) struct TrackerSocket {
 pub(crate) struct Stuck;
 
 impl TrackerSocket {
-    /// Begins to open a socket. Its events come with `generation`.
-    pub(crate) fn open(url: Url, generation: u64, events: mpsc::Sender<(u64, TrackerEvent)>) -> Self {
+    /// Begins to open a socket, which takes messages of at most `bytes_max`. Its events come with `generation`.
+    pub(crate) fn open(url: Url, generation: u64, bytes_max: usize, events: mpsc::Sender<(u64, TrackerEvent)>) -> Self {
         let (frames, to_send) = mpsc::channel(FRAMES_OUT_MAX);
         let task = tokio::spawn(async move {
-            let reason = match timeout(CONNECT_WAIT_MAX, connect(&url)).await {
+            let reason = match timeout(CONNECT_WAIT_MAX, connect(&url, bytes_max)).await {
                 Ok(Ok(socket)) => serve(socket, to_send, generation, &events).await,
                 Ok(Err(error)) => Some(error),
                 Err(_) => Some("no answer in time".into()),
@@ -132,7 +132,7 @@ async fn serve(
 trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
-async fn connect(url: &Url) -> Result<WebSocketStream<Box<dyn Transport>>, String> {
+async fn connect(url: &Url, bytes_max: usize) -> Result<WebSocketStream<Box<dyn Transport>>, String> {
     let host = url.host_str().ok_or("the tracker's address has no host")?;
     let port = url.port_or_known_default().ok_or("the tracker's address has no port")?;
     // `Url` keeps the brackets of an IPv6 address, which the resolver does not take.
@@ -148,8 +148,7 @@ async fn connect(url: &Url) -> Result<WebSocketStream<Box<dyn Transport>>, Strin
     } else {
         Box::new(tcp)
     };
-    let config =
-        WebSocketConfig::default().max_message_size(Some(MESSAGE_BYTES_MAX)).max_frame_size(Some(MESSAGE_BYTES_MAX));
+    let config = WebSocketConfig::default().max_message_size(Some(bytes_max)).max_frame_size(Some(bytes_max));
     let upgraded = tokio_tungstenite::client_async_with_config(url.as_str(), transport, Some(config)).await;
     upgraded.map(|(socket, _response)| socket).map_err(|error| explain(&error))
 }
@@ -159,6 +158,7 @@ fn explain(error: &WsError) -> String {
         WsError::Io(error) => plain_io(error),
         WsError::Http(response) => format!("the tracker answered {}", response.status()),
         WsError::ConnectionClosed | WsError::AlreadyClosed => "the tracker closed the connection".into(),
+        WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => "the connection was cut".into(),
         other => other.to_string(),
     }
 }

@@ -4,7 +4,7 @@ use super::common::{expect_exit, finish, pleach, text};
 
 #[test]
 fn every_command_explains_itself() {
-    for command in ["share", "get", "seed", "publish", "tracker", "inspect"] {
+    for command in ["share", "get", "seed", "publish", "tracker", "inspect", "agent", "deliver", "report"] {
         let help = text(&expect_exit(0, &[command, "--help"]).stdout);
         assert!(help.contains("Usage:"), "{command}: {help}");
         assert!(help.contains("--quiet"), "{command}: {help}");

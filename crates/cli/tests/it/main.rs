@@ -4,6 +4,8 @@
 mod common;
 mod disk;
 mod failures;
+mod fleet;
+mod fleet_lines;
 mod folders;
 mod help;
 #[cfg(unix)]

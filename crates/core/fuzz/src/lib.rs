@@ -6,6 +6,10 @@ use bytes::Bytes;
 use pleach_core::content::{
     GROUPS_PER_PACKET, Geometry, GroupIndex, HashTree, KnownNodes, Link, Manifest, PacketIndex, ProofNode, TreeBuilder,
 };
+use pleach_core::ids::TrackerKey;
+use pleach_core::wire::fleet::api::DeliveryOrder;
+use pleach_core::wire::fleet::request::TransportRequest;
+use pleach_core::wire::fleet::{FromAgent, REQUEST_BYTES_MAX, ToAgent};
 use pleach_core::wire::link::LinkMessage;
 use pleach_core::wire::tracker::{FromTracker, MESSAGE_BYTES_MAX, ToTracker};
 
@@ -58,6 +62,33 @@ pub fn tracker_messages(data: &[u8]) {
         let again = message.encode();
         assert!(again.len() > MESSAGE_BYTES_MAX || FromTracker::decode(&again).is_ok_and(|same| same == message));
     }
+}
+
+/// `data` is a text frame of an agent or of its tracker, a transport request of another agent, or an order.
+pub fn fleet_messages(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else { return };
+    if let Ok(message) = FromAgent::decode(text) {
+        let again = message.encode();
+        assert!(again.len() > MESSAGE_BYTES_MAX || FromAgent::decode(&again).is_ok_and(|same| same == message));
+    }
+    if let Ok(message) = ToAgent::decode(text) {
+        let again = message.encode();
+        assert!(again.len() > REQUEST_BYTES_MAX || ToAgent::decode(&again).is_ok_and(|same| same == message));
+        if let ToAgent::Request { request } = message {
+            transport_request(request);
+        }
+    }
+    if let Ok(request) = TransportRequest::decode(text) {
+        transport_request(request);
+    }
+    if let Ok(order) = DeliveryOrder::decode(text) {
+        assert!(!order.title.chars().any(char::is_control));
+    }
+}
+
+/// Nobody knows the key that this one belongs to, so nothing may pass.
+fn transport_request(request: TransportRequest) {
+    assert!(request.open(&TrackerKey::from_bytes([0x5a; 32])).is_err());
 }
 
 /// `data` is the size of a content (four bytes, in KiB), and a message about it.

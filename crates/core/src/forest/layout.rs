@@ -68,6 +68,11 @@ impl Layout {
         (0..fan_out).map(move |number| first_child.saturating_add(step.saturating_mul(number)))
     }
 
+    /// The position directly below the source that a position is at or below: whose share it belongs to.
+    pub fn branch(self, position: usize) -> usize {
+        core::iter::successors(Some(position), |above| self.parent(*above)).last().unwrap_or(position)
+    }
+
     /// Steps from the source: 1 for what is directly below it. In O(log n) for a fan-out of 2 or more.
     pub fn level(self, position: usize) -> usize {
         if self.fan_out() == 1 {

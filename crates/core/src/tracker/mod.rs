@@ -12,7 +12,7 @@
 
 pub mod contract;
 mod orders;
-mod rate_limit;
+pub(crate) mod rate_limit;
 mod swarm;
 
 use core::time::Duration;

@@ -4,7 +4,7 @@ use crate::time::Time;
 
 /// A bucket of whole messages that fills at a steady rate.
 #[derive(Clone, Debug)]
-pub(super) struct RateLimit {
+pub(crate) struct RateLimit {
     per_s: u64,
     burst: u64,
     /// Micro-messages in the bucket: a message is a million.
@@ -14,13 +14,13 @@ pub(super) struct RateLimit {
 
 impl RateLimit {
     /// A full bucket: `per_s` messages a second, and as many at once as `burst_s` seconds give.
-    pub(super) fn new(per_s: u32, burst_s: u32, now: Time) -> Self {
+    pub(crate) fn new(per_s: u32, burst_s: u32, now: Time) -> Self {
         let burst = u64::from(per_s) * u64::from(burst_s);
         Self { per_s: u64::from(per_s), burst, micros: burst * 1_000_000, filled_at: now }
     }
 
     /// Takes one message; false if there is none left.
-    pub(super) fn take(&mut self, now: Time) -> bool {
+    pub(crate) fn take(&mut self, now: Time) -> bool {
         let elapsed_micros = (now - self.filled_at).as_micros() as u64;
         self.filled_at = self.filled_at.max(now);
         let filled = self.micros.saturating_add(elapsed_micros.saturating_mul(self.per_s));

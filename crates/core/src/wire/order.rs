@@ -83,17 +83,27 @@ impl OrderKey {
 
     /// Signs an order.
     pub fn sign(&self, swarm: ContentId, session: OrderSession, to: PeerId, serial: u32, text: String) -> Order {
-        let signature = self.0.sk.sign(signed_bytes(swarm, session, to, serial, &text), None);
-        Order { to, serial, order: text, signature: Signature::from_bytes(*signature) }
+        let signature = self.sign_bytes(&signed_bytes(swarm, session, to, serial, &text));
+        Order { to, serial, order: text, signature }
     }
+
+    /// Signs bytes, which begin with what they are, so that they are never taken for anything else.
+    pub(super) fn sign_bytes(&self, bytes: &[u8]) -> Signature {
+        Signature::from_bytes(*self.0.sk.sign(bytes, None))
+    }
+}
+
+/// Whether the owner of an Ed25519 key signed these bytes.
+pub(super) fn is_signed_by(key: &[u8; 32], bytes: &[u8], signature: &Signature) -> bool {
+    let signature = ed25519_compact::Signature::new(*signature.as_bytes());
+    PublicKey::new(*key).verify(bytes, &signature).is_ok()
 }
 
 impl Order {
     /// Whether the tracker of these terms made it for its receiver in this swarm.
     pub fn is_signed(&self, swarm: ContentId, terms: &OrderTerms) -> bool {
         let signed = signed_bytes(swarm, terms.session, self.to, self.serial, &self.order);
-        let signature = ed25519_compact::Signature::new(*self.signature.as_bytes());
-        PublicKey::new(*terms.key.as_bytes()).verify(signed, &signature).is_ok()
+        is_signed_by(terms.key.as_bytes(), &signed, &self.signature)
     }
 }
 

@@ -229,6 +229,8 @@ pub enum Refusal {
     Full,
     /// The peer was found to send bad bytes.
     Banned,
+    /// It may not take part: a key or a token is not right.
+    Denied,
     /// The same peer came again by another socket, which took this one's place.
     Replaced,
     /// A reason of a later protocol.

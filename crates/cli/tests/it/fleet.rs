@@ -1,0 +1,333 @@
+//! Fleets of real processes: a tracker with a ledger, machines, deliveries; and what goes wrong with each of them.
+#![cfg(unix)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use rustix::process::Signal;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::common::{Running, Server, eventually, expect_exit, finish, path, pleach, sample, text, wait_for_part};
+
+/// A tracker with a fleet, and a folder for all that belongs to it.
+struct Fleet {
+    folder: TempDir,
+    tracker: Option<Server>,
+    address: String,
+}
+
+impl Fleet {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut fleet = Self { folder, tracker: None, address: "127.0.0.1:0".into() };
+        fleet.start_tracker();
+        fleet
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn token(&self) -> String {
+        path(&self.path("token")).to_owned()
+    }
+
+    /// On the port that it had before, if it had one.
+    fn start_tracker(&mut self) {
+        let token = self.token();
+        let tracker = Server::start(&["tracker", "--listen", &self.address, "--fleet-token-file", &token]);
+        self.address = tracker.line.strip_prefix("http://").unwrap().to_owned();
+        self.tracker = Some(tracker);
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Arguments with where the fleet is.
+    fn args<'a>(&self, args: &[&'a str], mine: &'a [String; 4]) -> Vec<&'a str> {
+        args.iter().copied().chain(mine.iter().map(String::as_str)).collect()
+    }
+
+    fn mine(&self) -> [String; 4] {
+        ["--tracker".into(), self.url(), "--token-file".into(), self.token()]
+    }
+
+    fn agent_command(&self, name: &str, more: &[&str]) -> Command {
+        let (mine, into) = (self.mine(), self.path(name));
+        let fixed = ["agent", "--json", "--name", name, "--group", "office", "--into", path(&into)];
+        pleach(&self.args(&[&fixed, more].concat(), &mine))
+    }
+
+    /// A machine that is enlisted, on the loopback.
+    fn agent(&self, name: &str, more: &[&str]) -> Server {
+        let more =
+            if more.contains(&"--listen") { more.to_vec() } else { [&["--listen", "127.0.0.1:0"], more].concat() };
+        let agent = Server::of(self.agent_command(name, &more));
+        assert!(agent.line.contains("enlisted"), "{}", agent.line);
+        agent
+    }
+
+    fn file(&self, len: usize) -> PathBuf {
+        let file = self.path("film.bin");
+        fs::write(&file, sample(len)).unwrap();
+        file
+    }
+
+    fn deliver_command(&self, args: &[&str]) -> Command {
+        pleach(&self.args(&[&["deliver"], args].concat(), &self.mine()))
+    }
+
+    /// Delivers to the group, to the end.
+    fn deliver(&self, file: &Path, more: &[&str]) -> Output {
+        finish(self.deliver_command(&[&[path(file), "--group", "office"], more].concat()))
+    }
+
+    fn report(&self) -> Value {
+        let output = finish(pleach(&self.args(&["report", "--json"], &self.mine())));
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    fn delivered(&self, name: &str) -> PathBuf {
+        self.path(name).join("film.bin")
+    }
+
+    fn assert_has(&self, name: &str, len: usize) {
+        assert!(fs::read(self.delivered(name)).unwrap() == sample(len), "{name} has another file");
+    }
+
+    fn wait_until_has(&self, name: &str, len: usize) {
+        eventually("it is there", || self.delivered(name).exists().then_some(()));
+        self.assert_has(name, len);
+    }
+}
+
+fn insist(code: i32, output: &Output) -> String {
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    said
+}
+
+/// [001] B2, B3: told by relays and by the socket, acknowledged, and reported.
+#[test]
+fn all_machines_get_it_whether_others_can_reach_them_or_not() {
+    const LEN: usize = 3_000_001;
+    let fleet = Fleet::start();
+    let names = ["one", "two", "three", "four", "five", "six"];
+    let _agents: Vec<Server> = names
+        .iter()
+        .map(|name| match *name {
+            "three" => fleet.agent(name, &["--listen", "none"]),
+            _ => fleet.agent(name, &[]),
+        })
+        .collect();
+    let output = fleet.deliver(&fleet.file(LEN), &[]);
+    let said = insist(0, &output);
+    assert!(said.contains("6 of 6 machines have it"), "{said}");
+    names.iter().for_each(|name| fleet.assert_has(name, LEN));
+
+    let report = fleet.report();
+    assert_eq!(report["agents"].as_array().unwrap().len(), 6);
+    assert!(report["agents"].as_array().unwrap().iter().all(|agent| agent["done"] == 1 && agent["connected"] == true));
+    assert_eq!(report["deliveries"][0]["id"], text(&output.stdout).trim());
+    assert_eq!((&report["deliveries"][0]["done"], &report["failures"]), (&6.into(), &Value::Array(vec![])));
+    let shown = text(&finish(pleach(&fleet.args(&["report"], &fleet.mine()))).stdout);
+    assert!(shown.contains("film.bin") && shown.contains("6 of 6") && shown.contains("three"), "{shown}");
+}
+
+#[test]
+fn some_are_named_and_what_is_not_there_is_told() {
+    const LEN: usize = 100_000;
+    let fleet = Fleet::start();
+    let _agents = ["one", "two"].map(|name| fleet.agent(name, &[]));
+    let file = fleet.file(LEN);
+    let output = fleet.deliver(&file, &["--target", "two", "--json"]);
+    insist(0, &output);
+    let lines: Vec<Value> =
+        text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect("each line is an object")).collect();
+    assert_eq!(lines.first().unwrap()["event"], "delivery");
+    let end = lines.last().unwrap();
+    assert_eq!((&end["event"], &end["delivery"]["targets"][0]["state"]), (&"end".into(), &"done".into()));
+    fleet.assert_has("two", LEN);
+    assert!(!fleet.delivered("one").exists());
+
+    let said = insist(3, &fleet.deliver(&file, &["--target", "three"]));
+    assert!(said.contains("no machine of group office is called three"), "{said}");
+    let attic = fleet.deliver_command(&[path(&file), "--group", "attic"]);
+    let said = insist(3, &finish(attic));
+    assert!(said.contains("no machine of group attic"), "{said}");
+    let said = insist(3, &finish(fleet.deliver_command(&["--retry"])));
+    assert!(said.contains("nothing has failed"), "{said}");
+}
+
+#[test]
+fn one_that_is_killed_in_the_middle_goes_on_when_it_is_started_again() {
+    const LEN: usize = 10_000_000;
+    let fleet = Fleet::start();
+    let _others = ["one", "two"].map(|name| fleet.agent(name, &["--upload-limit", "1MB"]));
+    let killed = fleet.agent("three", &[]);
+    let file = fleet.file(LEN);
+    let limited = ["--group", "office", "--upload-limit", "6MB"];
+    let deliver = Running::spawn(fleet.deliver_command(&[&[path(&file)], &limited[..]].concat()));
+    wait_for_part(&fleet.delivered("three"), 1_000_000);
+    killed.process.signal(Signal::KILL);
+    drop(killed);
+    assert!(!fleet.delivered("three").exists(), "it was killed in the middle");
+    let _again = fleet.agent("three", &[]);
+    insist(0, &deliver.output());
+    ["one", "two", "three"].iter().for_each(|name| fleet.assert_has(name, LEN));
+}
+
+#[test]
+fn a_tracker_that_is_killed_in_the_middle_goes_on_from_its_ledger() {
+    const LEN: usize = 10_000_000;
+    let mut fleet = Fleet::start();
+    let _agents = ["one", "two"].map(|name| fleet.agent(name, &[]));
+    let file = fleet.file(LEN);
+    let limited = [path(&file), "--group", "office", "--upload-limit", "4MB"];
+    let deliver = Running::spawn(fleet.deliver_command(&limited));
+    wait_for_part(&fleet.delivered("one"), 1_000_000);
+    let tracker = fleet.tracker.take().unwrap();
+    tracker.process.signal(Signal::KILL);
+    drop(tracker);
+    fleet.start_tracker();
+    let output = deliver.output();
+    let said = insist(0, &output);
+    assert!(said.contains("2 of 2 machines have it"), "{said}");
+    ["one", "two"].iter().for_each(|name| fleet.assert_has(name, LEN));
+    let report = fleet.report();
+    assert_eq!(report["deliveries"][0]["id"], text(&output.stdout).trim());
+    assert_eq!(report["deliveries"][0]["done"], 2);
+}
+
+/// [001] B3: "repeated in the next transfer".
+#[test]
+fn what_failed_is_said_and_a_retry_completes_it_from_other_machines() {
+    const LEN: usize = 2_000_000;
+    let fleet = Fleet::start();
+    let _agents = ["one", "two", "three"].map(|name| fleet.agent(name, &[]));
+    let in_the_way = fleet.delivered("two");
+    fs::write(&in_the_way, "another film").unwrap();
+    let output = fleet.deliver(&fleet.file(LEN), &[]);
+    let said = insist(7, &output);
+    assert!(said.contains("1 of 3 machines did not get film.bin"), "{said}");
+    assert!(said.contains("two: ") && said.contains("film.bin exists already"), "{said}");
+    assert_eq!(fs::read_to_string(&in_the_way).unwrap(), "another film", "nothing is replaced that was not to be");
+    ["one", "three"].iter().for_each(|name| fleet.assert_has(name, LEN));
+    let report = fleet.report();
+    assert!(report["failures"][0]["reason"].as_str().unwrap().contains("exists already"), "{report}");
+
+    fs::remove_file(&in_the_way).unwrap();
+    // Nobody gives it now but the machines that have it.
+    let retried = finish(fleet.deliver_command(&["--retry"]));
+    let said = insist(0, &retried);
+    assert_eq!(text(&retried.stdout), text(&output.stdout), "the same delivery");
+    assert!(said.contains("3 of 3 machines have it"), "{said}");
+    fleet.assert_has("two", LEN);
+}
+
+/// [001] B5.
+#[test]
+fn one_that_was_away_and_one_that_is_new_get_it_without_being_asked_again() {
+    const LEN: usize = 1_000_000;
+    let fleet = Fleet::start();
+    let _here = fleet.agent("here", &[]);
+    let away = fleet.agent("away", &[]);
+    away.process.signal(Signal::TERM);
+    let (status, said) = away.end();
+    assert!(status.success(), "{said}");
+    assert!(said.ends_with("stopped\n"), "{said}");
+    let said = insist(7, &fleet.deliver(&fleet.file(LEN), &["--away", "1"]));
+    assert!(said.contains("away: it is not connected"), "{said}");
+    fleet.assert_has("here", LEN);
+
+    let _back = fleet.agent("away", &[]);
+    let _newcomer = fleet.agent("newcomer", &[]);
+    fleet.wait_until_has("away", LEN);
+    fleet.wait_until_has("newcomer", LEN);
+    eventually("the report says so", || {
+        let report = fleet.report();
+        (report["deliveries"][0]["done"] == 3).then_some(())
+    });
+}
+
+/// [001] B5: who ordered it has gone, and who has it has not been giving it since it was killed.
+#[test]
+fn one_that_ends_while_it_gives_to_others_gives_again_when_it_is_wanted() {
+    const LEN: usize = 1_000_000;
+    let fleet = Fleet::start();
+    let first = fleet.agent("first", &[]);
+    insist(0, &fleet.deliver(&fleet.file(LEN), &[]));
+    first.process.signal(Signal::KILL);
+    drop(first);
+    let _first = fleet.agent("first", &[]);
+    let _second = fleet.agent("second", &[]);
+    fleet.wait_until_has("second", LEN);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_of_one_is_said_and_concerns_nobody_else() {
+    const LEN: usize = 4 << 20;
+    let fleet = Fleet::start();
+    let _others = ["one", "two"].map(|name| fleet.agent(name, &[]));
+    let (full, state) = (fleet.path("full"), fleet.path("state-of-full"));
+    fs::create_dir(&full).unwrap();
+    let mut tried = Command::new("unshare");
+    let script = "mount -t tmpfs -o size=1m none \"$0\"";
+    tried.args(["--mount", "--map-root-user", "sh", "-ec", script]).arg(&full).stderr(Stdio::null());
+    if !tried.status().is_ok_and(|status| status.success()) {
+        eprintln!("skipped: this system allows no mounts in a namespace of its own");
+        return;
+    }
+    let agent = fleet.agent_command("full", &["--listen", "127.0.0.1:0", "--state", path(&state)]);
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--map-root-user", "sh", "-ec", &format!("{script}; exec \"$@\"")]).arg(&full);
+    command.arg(agent.get_program()).args(agent.get_args());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let _full = Server::of(command);
+
+    let said = insist(7, &fleet.deliver(&fleet.file(LEN), &[]));
+    assert!(said.contains("full: not enough space for"), "{said}");
+    ["one", "two"].iter().for_each(|name| fleet.assert_has(name, LEN));
+    assert_eq!(fleet.report()["failures"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn who_has_another_token_or_none_is_turned_away() {
+    let fleet = Fleet::start();
+    let other = fleet.path("other-token");
+    fs::write(&other, format!("{}\n", "ab".repeat(32))).unwrap();
+    let (url, into) = (fleet.url(), fleet.path("thief"));
+    let agent = ["agent", "--name", "thief", "--group", "office", "--into", path(&into), "--tracker", &url];
+    let said = text(&expect_exit(1, &[&agent[..], &["--token-file", path(&other)]].concat()).stderr);
+    assert!(said.contains("the tracker refused: the token is not that of this tracker's fleet"), "{said}");
+    let said = text(&expect_exit(2, &agent).stderr);
+    assert!(said.contains("the fleet's token is missing"), "{said}");
+    let report = ["report", "--tracker", &url, "--token-file", path(&other)];
+    assert!(text(&expect_exit(1, &report).stderr).contains("the token is not that"));
+
+    let plain = Server::start(&["tracker", "--listen", "127.0.0.1:0"]);
+    let report = ["report", "--tracker", &plain.line, "--token-file", path(&other)];
+    let said = text(&expect_exit(1, &report).stderr);
+    assert!(said.contains("runs no fleet") && said.contains("--fleet-token-file"), "{said}");
+}
+
+#[test]
+fn a_ledger_that_is_none_is_told_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let (token, notes) = (folder.path().join("token"), folder.path().join("notes"));
+    fs::write(&notes, "these are notes\n".repeat(50)).unwrap();
+    let tracker = ["tracker", "--listen", "127.0.0.1:0", "--ledger", path(&notes)];
+    let said = text(&expect_exit(1, &[&tracker[..], &["--fleet-token-file", path(&token)]].concat()).stderr);
+    assert!(said.contains("is no ledger of Pleach"), "{said}");
+    let said = text(&expect_exit(2, &tracker).stderr);
+    assert!(said.contains("fleet_token_file"), "{said}");
+
+    let none = ["tracker", "--listen", "127.0.0.1:0", "--ledger", "none", "--fleet-token-file", path(&token)];
+    let _tracker = Server::start(&none);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "the token and the notes");
+}

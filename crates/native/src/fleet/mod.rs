@@ -1,0 +1,11 @@
+//! Fleets on an operating system: a machine that takes deliveries, and what those need who order them.
+//!
+//! * [`service`]: an agent, which drives the engine's [`Agent`](pleach_core::fleet::Agent).
+//! * [`api`]: orders and reports, over HTTP.
+
+pub mod api;
+mod contract;
+mod job;
+mod journal;
+mod listener;
+pub mod service;
