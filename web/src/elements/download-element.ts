@@ -9,6 +9,7 @@ import { relationOf } from '../forest/scene.js';
 import { isBusy, isComplete, type DownloadPhase, type DownloadState, type LinkedPeer, type UploadSetting } from '../store/state.js';
 import { createDownloadStore, type DownloadStore } from '../store/store.js';
 import { describeProblem } from '../store/words.js';
+import { parseQuota } from './quota.js';
 
 /** The state of the download changed. */
 export type PleachStateChangeEvent = CustomEvent<{ readonly state: DownloadPhase; readonly previous: DownloadPhase }>;
@@ -150,7 +151,11 @@ export abstract class DownloadElement extends HTMLElement {
   /** Begins, goes on after a stop, or tries again after a failure. */
   start(): void {
     if (this.src === '') return;
-    this.ensureStore().dispatch({ type: 'start', source: new URL(this.src, document.baseURI).href });
+    this.ensureStore().dispatch({
+      type: 'start',
+      source: new URL(this.src, document.baseURI).href,
+      quotaBytes: parseQuota(this.getAttribute('quota')),
+    });
   }
 
   /** Leaves the swarm; what is verified stays. */

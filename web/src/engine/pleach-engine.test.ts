@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { PackedContent } from '../packing/packed-content.js';
 import type { ManifestInfo, PeerEvent, PeerOptions } from '../../pkg/pleach_browser.js';
+import { takeUnlocked } from '../packing/unlocked.js';
 import { StoreError, type ContentStore } from '../storage/store.js';
 import { PleachEngine, type EngineModule, type EngineParts } from './pleach-engine.js';
 import type { EngineEvent } from './port.js';
@@ -44,6 +45,7 @@ function fakeStore(change: Partial<ContentStore> = {}): ContentStore {
     write: async () => {},
     read: async () => new Uint8Array(),
     appendRecord: () => {},
+    noteHeld: vi.fn(),
     file: async () => new Blob(['12345']),
     spool: () => Promise.reject(new Error('not used')),
     close: vi.fn(async () => {}),
@@ -88,7 +90,7 @@ function parts(change: Partial<EngineParts> = {}): EngineParts {
 
 function open(change: Partial<EngineParts> = {}, source = LINK): PleachEngine {
   const engine = new PleachEngine(parts(change));
-  engine.open(source, { uploadBytesPerS: 7, onEvent: (event) => events.push(event) });
+  engine.open(source, { uploadBytesPerS: 7, quotaBytes: 9, onEvent: (event) => events.push(event) });
   return engine;
 }
 
@@ -332,6 +334,7 @@ describe('packed content', () => {
     info: INDEX,
     segmentAt: async () => ({ segment: 0, start: 0, end: 3, packedStart: 0, packedEnd: 5 }),
     decode: async (_segment, bytes) => bytes.slice(1, 4),
+    isClosed: false,
     close: vi.fn(),
   };
   const named = (name: string): Error => Object.assign(new Error(name), { name });
@@ -371,6 +374,16 @@ describe('packed content', () => {
     engine.unlock('horse');
     await settled();
     expect(events.at(-1)).toMatchObject({ type: 'content', content: { name: 'plans.txt' } });
+    engine.dispose();
+    // The next attempt finds it open, whose store is told no name.
+    FakePeer.made = [];
+    const openStore = vi.fn(async () => ({ store, record: undefined }));
+    const again = open({ loadModule: load('password'), openPacked: () => Promise.reject(named('WrongPassword')), openStore });
+    await settled();
+    expect(events.filter(({ type }) => type === 'locked')).toHaveLength(2);
+    expect(openStore).toHaveBeenCalledExactlyOnceWith({ content: ID, sizeBytes: 5, name: '', quotaBytes: 9 });
+    again.dispose();
+    expect(takeUnlocked(INFO.digest)).toBe(packed);
   });
 
   it('waits for no password after a stop', async () => {

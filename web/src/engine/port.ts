@@ -159,6 +159,8 @@ export type EngineEvent =
 export interface OpenOptions {
   /** Payload bytes a second to give at most: 0 gives nothing, `null` knows no limit. */
   readonly uploadBytesPerS: number | null;
+  /** Most bytes that this site keeps on the device, of all contents together; `null`: half of what the browser grants. */
+  readonly quotaBytes: number | null;
   /** Hears everything, in order, never before `open` has returned. */
   readonly onEvent: (event: EngineEvent) => void;
 }

@@ -24,8 +24,8 @@ import {
 
 /** What a person, or a page on behalf of one, may ask for. */
 export type DownloadCommand =
-  /** Begin, go on after a stop, or try again after a failure. */
-  | { readonly type: 'start'; readonly source: string }
+  /** Begin, go on after a stop, or try again after a failure. `quotaBytes`: see `OpenOptions`. */
+  | { readonly type: 'start'; readonly source: string; readonly quotaBytes?: number | null }
   /** Leave the swarm; what is verified stays. */
   | { readonly type: 'stop' }
   /**
@@ -102,14 +102,14 @@ export function createDownloadStore({ createEngine, upload, now = () => performa
     setTicking(state.sharing);
   }
 
-  function start(source: string): void {
+  function start(source: string, quotaBytes: number | null): void {
     if (!canStart(state.phase)) return;
     disposeEngine();
     const started = createEngine();
     engine = started;
     apply({ type: 'start', source, nowMs: now() });
     setTicking(true);
-    started.open(source, { uploadBytesPerS: uploadBytesPerS(state.upload), onEvent: (event) => hear(started, event) });
+    started.open(source, { uploadBytesPerS: uploadBytesPerS(state.upload), quotaBytes, onEvent: (event) => hear(started, event) });
   }
 
   function stop(): void {
@@ -184,7 +184,7 @@ export function createDownloadStore({ createEngine, upload, now = () => performa
     dispatch(command) {
       switch (command.type) {
         case 'start':
-          return start(command.source);
+          return start(command.source, command.quotaBytes ?? null);
         case 'stop':
           return stop();
         case 'save':
