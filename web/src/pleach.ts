@@ -15,6 +15,7 @@ export { PleachKeptElement } from './elements/pleach-kept/pleach-kept.js';
 export { listKept, removeKept, type KeptContent } from './storage/kept.js';
 export type {
   PleachCompleteEvent,
+  PleachDescriptorEvent,
   PleachErrorEvent,
   PleachEventMap,
   PleachPeersEvent,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use indicatif::HumanBytes;
 use pleach_core::content::{
     ByteRange, Emphasis, FileEntry, HashTree, Link, Listing, Manifest, ManifestBuilder, ManifestError, PACKED_PATH,
-    Segmentation, TreeBuilder, cut_at,
+    Segmentation, TreeBuilder, cut_at, dealt,
 };
 use pleach_core::ids::ContentId;
 use pleach_native::gather::{GatherError, Gathered, Skipped, gather};
@@ -205,6 +205,8 @@ fn describe_with(
     };
     let segments = segments.map_err(|error| Error::usage(error.to_string()))?;
     let builder = segments.into_iter().fold(builder, ManifestBuilder::segment);
+    let descriptors = describe.descriptors.map(|count| dealt(size_bytes, count.into())).unwrap_or_default();
+    let builder = descriptors.into_iter().fold(builder, ManifestBuilder::descriptor);
     Ok(builder
         .active_from_ms(describe.active_from.map(|moment| moment.as_ms()))
         .active_until_ms(describe.active_until.map(|moment| moment.as_ms())))
@@ -305,10 +307,8 @@ async fn hash(source: SourceFiles, plan: Option<Plan>, name: &str, ui: &Ui) -> R
 
 /// Hashes the files, counting bytes.
 fn hash_blocking(source: &SourceFiles, hashed_bytes: &AtomicU64) -> Result<HashTree> {
-    let mut builder = TreeBuilder::new();
-    source.read_all(|piece| {
-        builder.push(piece);
-        hashed_bytes.fetch_add(piece.len() as u64, Ordering::Relaxed);
+    let builder = source.hash_all(|bytes| {
+        hashed_bytes.fetch_add(bytes, Ordering::Relaxed);
     })?;
     let (_geometry, tree) = builder.finish().map_err(|error| Error::new(Code::Failure, error.to_string()))?;
     Ok(tree)

@@ -27,6 +27,8 @@ export type PleachProgressEvent = CustomEvent<{
 export type PleachPeersEvent = CustomEvent<{ readonly peers: readonly LinkedPeer[] }>;
 /** Everything is here and verified. */
 export type PleachCompleteEvent = CustomEvent<{ readonly id: string; readonly name: string; readonly sizeBytes: number }>;
+/** All of one more descriptor is there: see `descriptor`. */
+export type PleachDescriptorEvent = CustomEvent<{ readonly index: number; readonly name: string }>;
 /** The download can't go on. */
 export type PleachErrorEvent = CustomEvent<Problem & { readonly title: string; readonly advice: string }>;
 
@@ -34,6 +36,7 @@ export interface PleachEventMap {
   'pleach-statechange': PleachStateChangeEvent;
   'pleach-progress': PleachProgressEvent;
   'pleach-peers': PleachPeersEvent;
+  'pleach-descriptor': PleachDescriptorEvent;
   'pleach-complete': PleachCompleteEvent;
   'pleach-error': PleachErrorEvent;
 }
@@ -148,6 +151,14 @@ export abstract class DownloadElement extends HTMLElement {
     return this.store?.getState().links ?? [];
   }
 
+  /**
+   * The bytes of a descriptor (a part of which any subset is useful, see `pleach publish --descriptors`), as soon as all of
+   * them are there. Rejects if there is no such descriptor, and when the download ends before.
+   */
+  descriptor(index: number): Promise<Blob> {
+    return this.ensureStore().descriptor(index);
+  }
+
   /** Begins, goes on after a stop, or tries again after a failure. */
   start(): void {
     if (this.src === '') return;
@@ -250,6 +261,9 @@ export abstract class DownloadElement extends HTMLElement {
       });
     }
     if (relations(state) !== relations(before)) this.#tell('pleach-peers', { peers: state.links });
+    for (const index of state.descriptors.filter((each) => !before.descriptors.includes(each))) {
+      this.#tell('pleach-descriptor', { index, name: state.content?.descriptors?.[index]?.name ?? '' });
+    }
     if (isComplete(state.phase) && !isComplete(before.phase) && state.content) {
       const { id, name, sizeBytes } = state.content;
       this.#tell('pleach-complete', { id, name, sizeBytes });

@@ -17,6 +17,7 @@ const INFO: ManifestInfo = {
   mediaType: null,
   files: [{ path: 'talk.mp4', sizeBytes: 5, mediaType: null }],
   packed: null,
+  descriptors: [],
   trackers: [],
   sources: [],
   hashes: [],
@@ -123,7 +124,7 @@ describe('opening', () => {
     expect(events).toEqual([]);
     await settled();
     expect(fetched).toHaveBeenCalledWith(`https://pleach.example/${ID}.pleach`, expect.anything());
-    expect(events).toEqual([{ type: 'content', content: { id: ID, name: 'talk.mp4', sizeBytes: 5, mediaType: '', files: [{ path: 'talk.mp4', start: 0, end: 5, mediaType: '' }] } }]);
+    expect(events).toEqual([{ type: 'content', content: { id: ID, name: 'talk.mp4', sizeBytes: 5, mediaType: '', files: [{ path: 'talk.mp4', start: 0, end: 5, mediaType: '' }], descriptors: [] } }]);
     expect(FakePeer.made[0]?.options).toMatchObject({ trackerUrl: 'wss://pleach.example', uploadLimit: 7, agent: 'Firefox 153' });
   });
 

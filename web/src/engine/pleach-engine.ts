@@ -12,6 +12,7 @@
 
 import type { LinkInfo, ManifestInfo, PeerEvent, PeerOptions, PleachPeer } from '../../pkg/pleach_browser.js';
 import { ContentReader, type ReadOptions } from '../reading/content-reader.js';
+import { gather, type ContentDescriptor } from '../reading/descriptors.js';
 import type { PackedContent } from '../packing/packed-content.js';
 import type { Secrets } from '../packing/protocol.js';
 import { putAsideUnlocked, takeUnlocked } from '../packing/unlocked.js';
@@ -73,6 +74,7 @@ export class PleachEngine implements EnginePort {
   #peer: EnginePeer | null = null;
   #id = '';
   #files: readonly ContentFile[] = [];
+  #descriptors: readonly ContentDescriptor[] = [];
   #packed: PackedContent | null = null;
   /** The manifest's digest, if the content was opened by a password. */
   #unlockedAs: string | null = null;
@@ -142,6 +144,12 @@ export class PleachEngine implements EnginePort {
     return spool.finish();
   }
 
+  async descriptor(index: number): Promise<Blob> {
+    const [descriptor, reader] = [this.#descriptors[index], this.#reader];
+    if (!descriptor || !reader) throw new RangeError(`there is no descriptor ${index}`);
+    return gather(descriptor, (start, end) => reader.read(start, end, { signal: this.#ended.signal }));
+  }
+
   async save({ what, fileName, onProgress, signal }: SaveOptions): Promise<SaveResult> {
     const store = this.#store;
     if (!store) throw new Error('there is nothing to save yet');
@@ -209,6 +217,7 @@ export class PleachEngine implements EnginePort {
       const { id, sizeBytes, packed } = content;
       this.#id = id;
       this.#files = content.files;
+      this.#descriptors = content.descriptors ?? [];
       this.#tell({ type: 'content', content });
       await closing.get(id);
       signal.throwIfAborted();
@@ -229,7 +238,8 @@ export class PleachEngine implements EnginePort {
   /** What it is; of packed content what its index says, once that is open. */
   async #describe(target: Target): Promise<ContentInfo> {
     const { id, name, sizeBytes, mediaType, packed } = target.info;
-    if (!packed) return { id, name, sizeBytes, mediaType: mediaType ?? '', files: filesOf(target.info) };
+    const descriptors = target.info.descriptors.map(({ name: own, runs }) => ({ name: own ?? '', runs }));
+    if (!packed) return { id, name, sizeBytes, mediaType: mediaType ?? '', files: filesOf(target.info), descriptors };
     const opened = packed === 'password' ? await this.#openByPassword(target) : await this.#openByKey(target);
     this.#packed = opened;
     this.#unlockedAs = packed === 'password' ? target.info.digest : null;
@@ -237,7 +247,7 @@ export class PleachEngine implements EnginePort {
     this.#ended.signal.throwIfAborted();
     const { info } = opened;
     const files = info.files.map(({ path, start, end, mediaType: type }) => ({ path, start, end, mediaType: type }));
-    return { id, name: info.name, sizeBytes, mediaType: info.mediaType, files, packed: info.isEncrypted ? 'encrypted' : 'compressed' };
+    return { id, name: info.name, sizeBytes, mediaType: info.mediaType, files, packed: info.isEncrypted ? 'encrypted' : 'compressed', descriptors };
   }
 
   async #openByKey({ manifest, key }: Target): Promise<PackedContent> {

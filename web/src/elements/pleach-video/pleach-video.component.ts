@@ -43,6 +43,7 @@ const TEMPLATE = `
  * @event {PleachStateChangeEvent} pleach-statechange - The state changed.
  * @event {PleachProgressEvent} pleach-progress - Something moved.
  * @event {PleachPeersEvent} pleach-peers - Somebody came, went, or is something else to this browser now.
+ * @event {PleachDescriptorEvent} pleach-descriptor - All of one more descriptor is there.
  * @event {PleachCompleteEvent} pleach-complete - Everything is here and verified.
  * @event {PleachErrorEvent} pleach-error - The download can't go on.
  *
