@@ -10,6 +10,9 @@ use serde::Deserialize;
 
 const PAGE: &str = include_str!("../../../docs/format.md");
 
+/// A descriptor's name and stretches.
+type Described = (Option<String>, Vec<(u64, u64)>);
+
 /// What `index.json` says of a manifest.
 #[derive(Deserialize)]
 struct Vector {
@@ -31,7 +34,7 @@ struct Vector {
     active_until_ms: Option<u64>,
     /// Each with its name and its stretches, from and to.
     #[serde(default)]
-    descriptors: Vec<(Option<String>, Vec<(u64, u64)>)>,
+    descriptors: Vec<Described>,
     /// How its segments came about.
     cut: Option<Cut>,
 }

@@ -10,7 +10,7 @@ fn step(layer: usize, layers: usize) -> usize {
 /// Where the pixels of a layer are, row by row.
 fn places(width: usize, height: usize, layer: usize, layers: usize) -> impl Iterator<Item = usize> {
     let step = step(layer, layers);
-    let is_new = move |x: usize, y: usize| layer == 1 || x % (2 * step) != 0 || y % (2 * step) != 0;
+    let is_new = move |x: usize, y: usize| layer == 1 || !x.is_multiple_of(2 * step) || !y.is_multiple_of(2 * step);
     (0..height)
         .step_by(step)
         .flat_map(move |y| (0..width).step_by(step).filter(move |x| is_new(*x, y)).map(move |x| y * width + x))

@@ -6,7 +6,7 @@
 //!
 //! # Bounds
 //!
-//! At most [`THREADS_MAX`] threads with a buffer of [`STRETCH_BYTES`] each; 32 bytes for each packet of the content.
+//! At most [`THREADS_MAX`] threads with a buffer of [`PIECE_BYTES`] each; 32 bytes for each packet of the content.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,8 +18,10 @@ use pleach_core::content::{HashedPackets, TreeBuilder};
 use super::error::StoreError;
 use super::source::SourceFiles;
 
-/// What a thread reads and hashes at once: large enough that a system call costs nothing beside the hash.
-const STRETCH_BYTES: u64 = 1 << 20;
+/// What a thread takes at once: large enough that handing it over costs nothing beside the hash.
+const STRETCH_BYTES: u64 = 4 << 20;
+/// What it reads at once of that: large enough for a system call, small enough for the cache of one processor.
+const PIECE_BYTES: u64 = 256 << 10;
 /// More than this no disk keeps busy.
 const THREADS_MAX: usize = 16;
 
@@ -28,7 +30,7 @@ impl SourceFiles {
     /// [`SourceFiles::read_all`], which it is quicker than, where the files are to be hashed and nothing else.
     pub fn hash_all(&self, done: impl Fn(u64) + Sync) -> Result<TreeBuilder, StoreError> {
         let size_bytes = self.layout().size_bytes();
-        // What is left of the last stretch is pushed as it is, be it a packet or less.
+        // What is left of the last stretch is pushed as it is.
         let stretches = size_bytes / STRETCH_BYTES;
         let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let threads = processors.min(THREADS_MAX).min(stretches as usize);
@@ -69,19 +71,21 @@ impl SourceFiles {
         &self,
         stretches: u64,
         next: &AtomicU64,
-        take: impl Fn((u64, HashedPackets)) -> bool,
+        take: impl Fn((u64, Vec<HashedPackets>)) -> bool,
     ) -> Result<(), StoreError> {
         let mut files = self.own_files();
-        let mut buffer = vec![0; STRETCH_BYTES as usize];
+        let mut buffer = vec![0; PIECE_BYTES as usize];
         loop {
             let stretch = next.fetch_add(1, Ordering::Relaxed);
             if stretch >= stretches {
                 return Ok(());
             }
-            let offset_bytes = stretch * STRETCH_BYTES;
-            self.read_stretch(&mut files, offset_bytes, &mut buffer)?;
-            let packets = HashedPackets::new(offset_bytes, &buffer).expect("a stretch is 16 packets");
-            if !take((stretch, packets)) {
+            let pieces = (0..STRETCH_BYTES / PIECE_BYTES).map(|piece| stretch * STRETCH_BYTES + piece * PIECE_BYTES);
+            let hashed = pieces.map(|offset_bytes| {
+                self.read_stretch(&mut files, offset_bytes, &mut buffer)?;
+                Ok(HashedPackets::new(offset_bytes, &buffer).expect("a piece is 4 packets"))
+            });
+            if !take((stretch, hashed.collect::<Result<_, StoreError>>()?)) {
                 return Ok(());
             }
         }
@@ -89,15 +93,17 @@ impl SourceFiles {
 }
 
 /// Puts the stretches in order.
-fn join(incoming: &mpsc::Receiver<Result<(u64, HashedPackets), StoreError>>) -> Result<TreeBuilder, StoreError> {
+fn join(incoming: &mpsc::Receiver<Result<(u64, Vec<HashedPackets>), StoreError>>) -> Result<TreeBuilder, StoreError> {
     let mut builder = TreeBuilder::new();
     let mut early = BTreeMap::new();
     let mut next = 0;
     for hashed in incoming {
         let (stretch, packets) = hashed?;
         early.insert(stretch, packets);
-        while let Some(packets) = early.remove(&next) {
-            builder.push_hashed(packets).expect("stretches follow one another");
+        while let Some(pieces) = early.remove(&next) {
+            for packets in pieces {
+                builder.push_hashed(packets).expect("pieces follow one another");
+            }
             next += 1;
         }
     }

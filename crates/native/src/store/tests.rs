@@ -210,7 +210,7 @@ fn a_source_is_never_written() {
 fn files_are_hashed_by_all_processors_as_by_one() {
     const MIB: usize = 1 << 20;
     let directory = tempfile::tempdir().unwrap();
-    for sizes in [vec![0], vec![1], vec![MIB], vec![3 * MIB + 1], vec![MIB - 1, 0, 2 * MIB + 7, 65_536, 5]] {
+    for sizes in [vec![0], vec![1], vec![4 * MIB], vec![9 * MIB + 1], vec![MIB - 1, 0, 7 * MIB + 7, 65_536, 5]] {
         let whole: Vec<u8> = (0..sizes.iter().sum()).map(|at: usize| (at % 251) as u8).collect();
         let mut start = 0;
         let place = |(at, size): (usize, &usize)| {
@@ -235,7 +235,7 @@ fn files_are_hashed_by_all_processors_as_by_one() {
 fn a_file_that_changes_while_it_is_hashed_by_all_processors_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let [first, second] = ["1", "2"].map(|name| directory.path().join(name));
-    fs::write(&first, vec![1; 3 << 20]).unwrap();
+    fs::write(&first, vec![1; 9 << 20]).unwrap();
     fs::write(&second, vec![2; 2 << 20]).unwrap();
     let source = SourceFiles::open([first.clone(), second.clone()]).unwrap();
     let refused = |whose: &Path| match source.hash_all(|_| ()) {
@@ -244,7 +244,7 @@ fn a_file_that_changes_while_it_is_hashed_by_all_processors_is_refused() {
     };
     File::options().write(true).open(&first).unwrap().set_len(100).unwrap();
     refused(&first);
-    fs::write(&first, vec![1; (3 << 20) + 1]).unwrap();
+    fs::write(&first, vec![1; (9 << 20) + 1]).unwrap();
     refused(&first);
     fs::remove_file(&second).unwrap();
     assert!(source.hash_all(|_| ()).is_err());
@@ -500,8 +500,8 @@ fn packed(directory: &Path, size_bytes: u64) -> (DownloadConfig, Vec<u8>) {
     let key = Key::from_bytes([1; 32]);
     let mut packer = Packer::new(size_bytes, Some(key.clone()), true, 1);
     let mut packed = Vec::new();
-    packer.push(&plain(size_bytes), |bytes| packed.extend_from_slice(bytes));
-    let packing = packer.finish(listing, |bytes| packed.extend_from_slice(bytes)).unwrap();
+    packer.push(&plain(size_bytes), |bytes| packed.extend(bytes));
+    let packing = packer.finish(listing, |bytes| packed.extend(bytes)).unwrap();
     let id = ContentId::from_bytes(*blake3::hash(&packed).as_bytes());
     let builder = ManifestBuilder::new(id).file(PACKED_PATH, packed.len() as u64, None);
     let manifest = builder.packed(&packing.describe(id, Some(&key), None).unwrap()).build().unwrap();
