@@ -2,7 +2,7 @@
 //!
 //! An encoder makes a picture, say, into `n` descriptions. One of them shows it coarsely, each further one makes it
 //! finer, whichever they are. Here a descriptor is a name and a list of stretches; the engine tells when all bytes of one
-//! are there ([`crate::peer::Event::Descriptor`]). What they mean is the affair of who encodes and decodes.
+//! are there (the event `Descriptor`). What they mean is the affair of who encodes and decodes.
 //!
 //! ```text
 //! packets     | 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 |      dealt to 4
