@@ -131,6 +131,33 @@ scenario('a password, wrong and then right, by the keyboard alone', options, asy
   assert.equal(await sha256(saved.file), await sha256(file));
 });
 
+scenario('who stops and goes on is not asked for the password again; a reload asks, and no list has the name', options, async (lab) => {
+  const file = await lab.sample('talk.bin', 3 * MIB, 4);
+  const password = path.join(await lab.folder(), 'password');
+  await writeFile(password, 'correct horse\n');
+  const { link } = await share(lab, file, ['--password-file', password, '--upload-limit', '700kB']);
+  const browser = await openBrowser(lab);
+  const page = await browser.open(link);
+  const field = page.getByLabel('This is encrypted. Password:');
+  const state = () => inElement(page, (it) => it.state);
+  const unlock = async () => {
+    await field.fill('correct horse');
+    await page.keyboard.press('Enter');
+    await until('something comes', () => inElement(page, (it) => it.state === 'downloading' && it.progress > 0));
+  };
+  await unlock();
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await until('it has stopped', async () => (await state()) === 'stopped');
+  await inElement(page, (it) => it.start());
+  await until('it goes on', async () => (await state()) === 'downloading');
+  assert.equal(await field.isVisible(), false);
+  await page.reload();
+  await unlock();
+  const kept = await browser.open(`${new URL(link).origin}/kept`);
+  await kept.getByText(`No name, ${new URL(link).pathname.slice(1, 9)}…`).waitFor();
+  assert.equal(await kept.getByText('talk.bin').count(), 0);
+});
+
 scenario('a link whose key is lost or damaged says so', options, async (lab) => {
   const file = await lab.sample('talk.bin', 1_000, 4);
   const { link } = await share(lab, file, ['--encrypt']);

@@ -1,13 +1,11 @@
 /** The store of `web/src/storage` in a real browser: what it keeps, what it finds again, what it says when it cannot. */
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
-import path from 'node:path';
-import { promisify } from 'node:util';
+import { readFile } from 'node:fs/promises';
 
-import { root, scenario } from './harness/index.mjs';
+import { scenario } from './harness/index.mjs';
+import { openPage, pattern, prepare } from './harness/storage.mjs';
 
 const ID = 'ab'.repeat(32);
 const MIB = 1024 * 1024;
@@ -214,7 +212,7 @@ scenario('a part goes to the downloads by way of a file beside, while others sti
     const all = await (await navigator.storage.getDirectory()).getDirectoryHandle('pleach');
     return Array.fromAsync((await all.getDirectoryHandle(content)).keys());
   }, ID);
-  assert.deepEqual(left.sort(), ['data', 'record'], 'nothing of it is left for the next visit');
+  assert.deepEqual(left.sort(), ['about', 'data', 'record'], 'nothing of it is left for the next visit');
 });
 
 scenario('a part that ends early or does not fit is not saved', options, async (lab) => {
@@ -236,7 +234,7 @@ scenario('the worker may come from another host', options, async (lab) => {
   const elsewhere = await lab.serve(await lab.folder());
   const byte = await page.evaluate(
     async ({ content, workerUrl }) => {
-      const { store } = await storage.OpfsStore.open({ content, sizeBytes: 100, workerUrl });
+      const { store } = await storage.OpfsStore.open({ content, sizeBytes: 100, name: '', quotaBytes: null, workerUrl });
       await store.write(50, Uint8Array.of(7));
       return (await store.read(50, 1))[0];
     },
@@ -248,46 +246,10 @@ scenario('the worker may come from another host', options, async (lab) => {
 scenario('a worker that cannot be loaded is an error, not a wait', options, async (lab) => {
   const { page } = await openPage(lab);
   const code = await page.evaluate((content) => {
-    return storage.OpfsStore.open({ content, sizeBytes: 100, workerUrl: '/nowhere.js' }).catch(({ code }) => code);
+    return storage.OpfsStore.open({ content, sizeBytes: 100, name: '', quotaBytes: null, workerUrl: '/nowhere.js' }).catch(({ code }) => code);
   }, ID);
   assert.equal(code, 'failed');
 });
-
-/** A page of a server of its own, with the storage modules in its global scope. */
-async function openPage(lab) {
-  const folder = await lab.folder();
-  const tsc = path.join(root, 'node_modules/.bin/tsc');
-  const project = path.join(root, 'tests/storage.tsconfig.json');
-  await promisify(execFile)(tsc, ['-p', project, '--outDir', path.join(folder, 'storage')]);
-  await writeFile(path.join(folder, 'index.html'), '<!doctype html><meta charset="utf-8"><title>storage</title>');
-  const server = await lab.serve(folder);
-  const browser = await lab.chromium({ acceptDownloads: true });
-  const page = await browser.open(server.url);
-  await prepare(page);
-  return { page, browser, server };
-}
-
-async function prepare(page) {
-  await page.evaluate(async (patternSource) => {
-    const names = ['opfs-store', 'memory-store', 'save', 'store'];
-    const modules = await Promise.all(names.map((name) => import(`/storage/${name}.js`)));
-    globalThis.storage = Object.assign({}, ...modules);
-    globalThis.MIB = 1024 * 1024;
-    globalThis.openStore = (content, sizeBytes) => {
-      return storage.OpfsStore.open({ content, sizeBytes, workerUrl: '/storage/store-worker.js' });
-    };
-    globalThis.wholeOf = (store) => async () => ({ sizeBytes: store.sizeBytes, blob: await store.file() });
-    globalThis.pattern = new Function(`return ${patternSource}`)();
-    globalThis.equal = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i]);
-  }, pattern.toString());
-}
-
-/** Bytes that tell their offset. */
-function pattern(offset, length) {
-  const bytes = new Uint8Array(length);
-  for (let i = 0; i < length; i++) bytes[i] = Math.imul(offset + i, 2_654_435_761) >>> 24;
-  return bytes;
-}
 
 function sha256(bytes) {
   return createHash('sha256').update(bytes).digest('hex');

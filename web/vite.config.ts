@@ -1,6 +1,6 @@
 /**
- * Three entries, one build: the page (`index.html`) and the library (`pleach.js`, a stable name that sites include) share
- * their parts under `assets/`; the service worker (`pleach-sw.js`) is one file that shares nothing. All paths are relative, so that both work at any place of any host.
+ * Four entries, one build: the pages (`index.html`, `kept.html`) and the library (`pleach.js`, a stable name that sites
+ * include) share their parts under `assets/`; the service worker (`pleach-sw.js`) is one file that shares nothing. All paths are relative, so that both work at any place of any host.
  */
 
 import { existsSync } from 'node:fs';
@@ -65,7 +65,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: false,
     rolldownOptions: {
-      input: { page: 'index.html', pleach: 'src/pleach.ts', 'pleach-sw': 'src/playing/service-worker.ts' },
+      input: { page: 'index.html', kept: 'kept.html', pleach: 'src/pleach.ts', 'pleach-sw': 'src/playing/service-worker.ts' },
       preserveEntrySignatures: 'exports-only',
       output: {
         entryFileNames: ({ name }) => (STABLE_NAMES.has(name) ? '[name].js' : 'assets/[name]-[hash].js'),

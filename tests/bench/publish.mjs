@@ -1,18 +1,20 @@
 // How fast contents are made: hashed, compressed, encrypted by `pleach publish`, each beside the program that people use
-// for just that (`b3sum`, `zstd`, `age`), by turns on the same file in the same run. The ratio is the figure.
+// for just that (`b3sum`, `zstd`, `rage`, which is age in Rust), by turns on the same file in the same run. The ratio is
+// the figure.
 //
 //   cargo xtask bench publish [--json] [--rounds N] [--mib N]
 //
+// `b3sum` and `rage` are installed into `target/tools` by cargo if they are not there; `zstd` comes from the system.
 // Pleach does more in that time: it hashes what it compresses and encrypts. It waits until its files are on the disk, so
 // those of the others are waited for too. What is not installed is said to be missing.
 
 import { spawn } from 'node:child_process';
-import { mkdtemp, open, rm } from 'node:fs/promises';
+import { access, mkdtemp, open, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { pleachBinary } from '../harness/paths.mjs';
+import { pleachBinary, root } from '../harness/paths.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -67,10 +69,27 @@ function run(command, args) {
   });
 }
 
-/** The public half of an identity that `age-keygen` makes; `null` where there is none. */
-function ageRecipient() {
+/** A program of a crate of the same name, which cargo installs where it is missing; `null` if that is not possible. */
+async function tool(crate) {
+  const target = path.resolve(root, process.env.CARGO_TARGET_DIR ?? 'target');
+  const place = path.join(target, 'tools');
+  const binary = path.join(place, 'bin', crate);
+  if (await access(binary).then(() => true, () => false)) return binary;
+  say(`installing ${crate} into ${place}, once`);
+  try {
+    // Built in a place of its own: its profile has nothing to do with ours.
+    await run('cargo', ['install', '--locked', '--root', place, '--target-dir', path.join(place, 'build'), crate]);
+    return binary;
+  } catch (error) {
+    say(`${crate} can't be installed: ${error.message}`);
+    return null;
+  }
+}
+
+/** The public half of an identity that `rage-keygen` makes. */
+function recipientOf(keygen) {
   return new Promise((resolve) => {
-    const child = spawn('age-keygen', [], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const child = spawn(keygen, [], { stdio: ['ignore', 'pipe', 'ignore'] });
     let said = '';
     child.stdout.on('data', (text) => (said += text));
     child.on('error', () => resolve(null));
@@ -86,11 +105,12 @@ try {
   await writeFile(file);
   const out = path.join(folder, 'out');
   const publish = (...how) => [pleachBinary(), ['publish', file, '-q', '-f', '-o', `${out}.pleach`, ...how]];
-  const recipient = await ageRecipient();
+  const [b3sum, rage] = [await tool('b3sum'), await tool('rage')];
+  const recipient = rage && (await recipientOf(`${rage}-keygen`));
   const pairs = [
-    { what: 'hash', ours: publish(), name: 'b3sum', theirs: ['b3sum', [file]] },
+    { what: 'hash', ours: publish(), name: 'b3sum', theirs: b3sum && [b3sum, [file]] },
     { what: 'compress', ours: publish('--compress'), name: 'zstd', theirs: ['zstd', ['-q', '-f', '-3', '-T0', file, '-o', `${out}.zst`], `${out}.zst`] },
-    { what: 'encrypt', ours: publish('--encrypt'), name: 'age', theirs: recipient ? ['age', ['-r', recipient, '-o', `${out}.age`, file], `${out}.age`] : null },
+    { what: 'encrypt', ours: publish('--encrypt'), name: 'rage', theirs: recipient && [rage, ['-r', recipient, '-o', `${out}.age`, file], `${out}.age`] },
   ];
   const results = [];
   for (const { what, ours, name, theirs } of pairs) {

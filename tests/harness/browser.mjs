@@ -23,7 +23,7 @@ export class Browser {
   #context;
 
   /** `options` are Playwright's, such as `{ acceptDownloads: true }`; `args` are added to Chromium's flags. */
-  static async launch(name, profileFolder, { args = [], ...options } = {}) {
+  static async launch(name, profileFolder, { args = [], profileFolder: _, ...options } = {}) {
     const context = await chromium.launchPersistentContext(profileFolder, {
       executablePath: chromiumBinary(),
       headless: true,
@@ -32,11 +32,12 @@ export class Browser {
       args: [...FLAGS, ...args],
       ...options,
     });
-    return new Browser(name, context);
+    return new Browser(name, context, profileFolder);
   }
 
-  constructor(name, context) {
+  constructor(name, context, profileFolder) {
     this.name = name;
+    this.profileFolder = profileFolder;
     this.#context = context;
     context.on('page', (page) => this.#record(page));
     context.pages().forEach((page) => this.#record(page));

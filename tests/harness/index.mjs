@@ -48,6 +48,16 @@ export function scenario(name, ...rest) {
   });
 }
 
+/** Runs what is no test, such as a benchmark, with a lab. */
+export async function withLab(name, body) {
+  const lab = new Lab(name);
+  try {
+    return await body(lab);
+  } finally {
+    await lab.close();
+  }
+}
+
 /** What one scenario has started. */
 class Lab {
   #processes = [];
@@ -88,11 +98,12 @@ class Lab {
     return server;
   }
 
-  /** Launches a headless Chromium with a new profile. */
+  /** Launches a headless Chromium with a new profile, or with that of one that has ended (`profileFolder`). */
   async chromium(options) {
     // Counted at once: several may be starting.
     const name = `chromium-${this.#browsersNamed++}`;
-    const browser = await Browser.launch(name, path.join(await this.folder(), name), options);
+    const profile = options?.profileFolder ?? path.join(await this.folder(), name);
+    const browser = await Browser.launch(name, profile, options);
     this.#browsers.push(browser);
     return browser;
   }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /ws` | a peer's WebSocket, see [`crate::socket`] |
 //! | `GET /`, `GET /CONTENT-ID` | the page, see [`crate::assets`] |
+//! | `GET /kept` | the page of what a browser keeps for this site |
 //! | `GET /CONTENT-ID.pleach` | a manifest of that content; `?m=DIGEST`: that one and no other |
 //! | `PUT /CONTENT-ID.pleach` | gives the server a manifest |
 //! | `GET /swarms/CONTENT-ID/forest.json` | who feeds whom there, see [`crate::pictures`] |
@@ -116,6 +117,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/metrics", get(metrics))
         .route("/swarms/{content}/forest.json", get(pictures::get))
         .route("/", get(async |headers: HeaderMap| assets::serve_page(&headers)))
+        .route("/kept", get(async |headers: HeaderMap| assets::serve("kept.html", &headers).ok_or_else(not_found)))
         .route("/{name}", get(get_named).put(put_named))
         .fallback(get_file)
         .method_not_allowed_fallback(async || {

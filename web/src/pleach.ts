@@ -11,8 +11,11 @@ export function createDownload(options: Omit<StoreOptions, 'createEngine'> = {})
 
 export { PleachDownloadElement } from './elements/pleach-download/pleach-download.js';
 export { PleachVideoElement } from './elements/pleach-video/pleach-video.js';
+export { PleachKeptElement } from './elements/pleach-kept/pleach-kept.js';
+export { listKept, removeKept, type KeptContent } from './storage/kept.js';
 export type {
   PleachCompleteEvent,
+  PleachDescriptorEvent,
   PleachErrorEvent,
   PleachEventMap,
   PleachPeersEvent,

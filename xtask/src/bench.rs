@@ -22,8 +22,8 @@ const SWARM: &str = "swarm";
 #[derive(Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Options {
-    /// `links`: one link beside a bare data channel; `publish`: hashing, compressing and encrypting beside b3sum, zstd and
-    /// age; `swarm`: a swarm of processes over shaped lines
+    /// `links`: one link beside a bare data channel; `memory`: what a page takes for 2 GiB; `publish`: hashing,
+    /// compressing and encrypting beside b3sum, zstd and rage; `swarm`: a swarm of processes over shaped lines
     name: String,
     /// Passed on, e.g. `--json` or `--help`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

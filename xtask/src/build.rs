@@ -35,15 +35,18 @@ pub(crate) fn web(project: &Project) -> Result<()> {
     stamp.save()
 }
 
-/// The programs that only tests and benchmarks run: a lying peer, one end of a bare channel.
+/// The programs that only tests and benchmarks run: a lying peer, one end of a bare channel, what makes descriptors.
 pub(crate) fn examples(project: &Project, profile: Profile) -> Result<()> {
-    let mut cargo = project.cargo();
-    cargo.args(["build", "-p", "pleach-native", "--examples"]);
-    if profile == Profile::Release {
-        cargo.arg("--release");
-    }
     say("examples", "compiling what only tests and benchmarks run");
-    process::run(&mut cargo)
+    for what in [["-p", "pleach-native", "--examples"], ["-p", "pleach-descriptors", "--bins"]] {
+        let mut cargo = project.cargo();
+        cargo.arg("build").args(what);
+        if profile == Profile::Release {
+            cargo.arg("--release");
+        }
+        process::run(&mut cargo)?;
+    }
+    Ok(())
 }
 
 /// The program that runs swarms over shaped lines.

@@ -19,6 +19,8 @@ fn allowed_crates() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("crates/packing-web", &["pleach-core", "pleach-packing"]),
         ("crates/native", &["pleach-core", "pleach-packing"]),
         ("tracker", &["pleach-core"]),
+        // What it makes is a content like any other: it knows how packets are dealt, and nothing else.
+        ("crates/descriptors", &["pleach-core"]),
         // Of the simulator it takes the bounds; what it runs are programs.
         ("crates/lab", &["pleach-sim"]),
         ("crates/cli", &["pleach-core", "pleach-native", "pleach-packing", "pleach-tracker"]),

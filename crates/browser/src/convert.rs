@@ -1,7 +1,7 @@
 //! What the engine says, as JavaScript has it: plain objects in camel case, numbers, `null` for what is not there. The
 //! types are told in `types.d.ts`.
 
-use pleach_core::content::{FileEntry, Link, Manifest, Packed};
+use pleach_core::content::{Descriptor, DescriptorRun, FileEntry, Link, Manifest, Packed};
 use pleach_core::peer::contract::{Event, Failure, LinkStats, Phase, SourceState, SourceStats, Stats};
 use pleach_core::wire::tracker::Role;
 use serde::Serialize;
@@ -13,6 +13,7 @@ use wasm_bindgen::JsValue;
 enum PeerEvent<'a> {
     Resumed { bytes: f64 },
     Came { start: f64, end: f64 },
+    Descriptor { index: u32 },
     Complete,
     LinkUp { link: u32, peer: String },
     LinkDown { link: u32, peer: String, reason: &'a str },
@@ -81,9 +82,24 @@ struct ManifestInfo<'a> {
     media_type: Option<&'a str>,
     files: Vec<FileInfo<'a>>,
     packed: Option<&'static str>,
+    descriptors: Vec<DescriptorInfo<'a>>,
     trackers: &'a [String],
     sources: &'a [String],
     hashes: &'a [String],
+}
+
+#[derive(Serialize)]
+struct DescriptorInfo<'a> {
+    name: Option<&'a str>,
+    runs: Vec<RunInfo>,
+}
+
+#[derive(Serialize)]
+struct RunInfo {
+    start: f64,
+    length: f64,
+    count: f64,
+    every: f64,
 }
 
 #[derive(Serialize)]
@@ -114,10 +130,21 @@ pub(crate) fn manifest(manifest: &Manifest) -> Result<JsValue, JsValue> {
         media_type: manifest.media_type(),
         files: manifest.files().iter().map(file).collect(),
         packed: manifest.packed().map(packed),
+        descriptors: manifest.descriptors().iter().map(descriptor).collect(),
         trackers: manifest.trackers(),
         sources: manifest.sources(),
         hashes: manifest.hashes(),
     })
+}
+
+fn descriptor(descriptor: &Descriptor) -> DescriptorInfo<'_> {
+    let run = |run: &DescriptorRun| RunInfo {
+        start: run.offset_bytes as f64,
+        length: run.len_bytes as f64,
+        count: run.count as f64,
+        every: run.every_bytes as f64,
+    };
+    DescriptorInfo { name: descriptor.name.as_deref(), runs: descriptor.runs.iter().map(run).collect() }
 }
 
 fn packed(packed: &Packed) -> &'static str {
@@ -153,6 +180,7 @@ pub(crate) fn event(event: &Event) -> Result<JsValue, JsValue> {
     object(&match event {
         Event::Resumed { bytes } => PeerEvent::Resumed { bytes: *bytes as f64 },
         Event::Came { range } => PeerEvent::Came { start: range.start as f64, end: range.end as f64 },
+        Event::Descriptor { index } => PeerEvent::Descriptor { index: *index },
         Event::Complete => PeerEvent::Complete,
         Event::LinkUp { link, peer } => PeerEvent::LinkUp { link: link.0, peer: peer.to_string() },
         Event::LinkDown { link, peer, reason } => PeerEvent::LinkDown { link: link.0, peer: peer.to_string(), reason },

@@ -52,6 +52,8 @@ export type PeerEvent =
   | { type: "resumed"; bytes: number }
   /** Bytes that are wanted (`want`) can be read: they are verified and written. */
   | { type: "came"; start: number; end: number }
+  /** All bytes of a descriptor can be read: see `ManifestInfo`. Those that an earlier run left come after `resumed`. */
+  | { type: "descriptor"; index: number }
   | { type: "complete" }
   | { type: "linkUp"; link: number; peer: string }
   | { type: "linkDown"; link: number; peer: string; reason: string }
@@ -150,6 +152,8 @@ export interface ManifestInfo {
   files: { path: string; sizeBytes: number; mediaType: string | null }[];
   /** What opens the files if they are packed: nothing, the link's key, or a password; `null` if they are not. */
   packed: "open" | "key" | "password" | null;
+  /** Parts of which any subset is useful: stretches of `length` bytes, `count` of them, each `every` bytes after the last. */
+  descriptors: { name: string | null; runs: { start: number; length: number; count: number; every: number }[] }[];
   trackers: string[];
   /** Where the bytes can be had by HTTP. */
   sources: string[];

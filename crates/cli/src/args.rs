@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
-use pleach_core::content::{Segmentation, WebPlaces};
+use pleach_core::content::{DESCRIPTORS_MAX, Segmentation, WebPlaces};
 use pleach_core::forest::Topology;
 use pleach_tracker::ServerOptions;
 use url::Url;
@@ -209,6 +209,10 @@ pub(crate) struct DescribeArgs {
     /// hurry: 0-1MiB=200, -64KiB=150; can be given several times, of which the last counts.
     #[arg(long = "priority", env = "PLEACH_PRIORITY", value_name = "RANGE=N", value_parser = priority, allow_hyphen_values = true)]
     pub(crate) priorities: Vec<Priority>,
+    /// It is made of so many descriptors, any of which are of use without the others: its packets of 64 KiB are dealt to
+    /// them by turns, as `pleach-descriptors encode` does. Who gets it is told of each that is there.
+    #[arg(long, env = "PLEACH_DESCRIPTORS", value_name = "N", value_parser = clap::value_parser!(u8).range(1..=DESCRIPTORS_MAX as i64))]
+    pub(crate) descriptors: Option<u8>,
 }
 
 /// How the content is cut.
@@ -240,7 +244,7 @@ pub(crate) struct SeedingArgs {
         env = "PLEACH_MANIFEST",
         value_name = "FILE.pleach",
         conflicts_with_all = [
-            "name", "sources", "hashes", "active_from", "active_until", "segments", "priorities", "encrypt", "password",
+            "name", "sources", "hashes", "active_from", "active_until", "segments", "priorities", "descriptors", "encrypt", "password",
             "compress"
         ]
     )]

@@ -3,14 +3,15 @@
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use indicatif::HumanBytes;
 use pleach_core::content::{
     ByteRange, Emphasis, FileEntry, HashTree, Link, Listing, Manifest, ManifestBuilder, ManifestError, PACKED_PATH,
-    Segmentation, TreeBuilder, cut_at,
+    Segmentation, TreeBuilder, cut_at, dealt,
 };
 use pleach_core::ids::ContentId;
 use pleach_native::gather::{GatherError, Gathered, Skipped, gather};
@@ -30,6 +31,9 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Bytes read at once from what is hashed a second time.
 const CHUNK_BYTES: u32 = 1 << 20;
+
+/// Packed segments that wait to be hashed and written; each has 4 MiB at most. When there are more, packing waits.
+const SEGMENTS_WAITING_MAX: usize = 4;
 
 /// Files that were hashed and can be given.
 pub(crate) struct Prepared {
@@ -205,6 +209,8 @@ fn describe_with(
     };
     let segments = segments.map_err(|error| Error::usage(error.to_string()))?;
     let builder = segments.into_iter().fold(builder, ManifestBuilder::segment);
+    let descriptors = describe.descriptors.map(|count| dealt(size_bytes, count.into())).unwrap_or_default();
+    let builder = descriptors.into_iter().fold(builder, ManifestBuilder::descriptor);
     Ok(builder
         .active_from_ms(describe.active_from.map(|moment| moment.as_ms()))
         .active_until_ms(describe.active_until.map(|moment| moment.as_ms())))
@@ -305,10 +311,8 @@ async fn hash(source: SourceFiles, plan: Option<Plan>, name: &str, ui: &Ui) -> R
 
 /// Hashes the files, counting bytes.
 fn hash_blocking(source: &SourceFiles, hashed_bytes: &AtomicU64) -> Result<HashTree> {
-    let mut builder = TreeBuilder::new();
-    source.read_all(|piece| {
-        builder.push(piece);
-        hashed_bytes.fetch_add(piece.len() as u64, Ordering::Relaxed);
+    let builder = source.hash_all(|bytes| {
+        hashed_bytes.fetch_add(bytes, Ordering::Relaxed);
     })?;
     let (_geometry, tree) = builder.finish().map_err(|error| Error::new(Code::Failure, error.to_string()))?;
     Ok(tree)
@@ -320,22 +324,40 @@ fn pack_blocking(source: SourceFiles, plan: Plan, read_bytes: &AtomicU64) -> Res
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let key = secret.as_ref().map(|secret| secret.key.clone());
     let mut packer = Packer::new(source.layout().size_bytes(), key, compress, threads);
-    let mut builder = TreeBuilder::new();
-    let mut copied: io::Result<()> = Ok(());
-    let mut take = |packed: &[u8]| {
-        builder.push(packed);
-        if let (Some(copy), Ok(())) = (&mut copy, &copied) {
-            copied = copy.write_all(packed);
-        }
-    };
-    source.read_all(|piece| {
-        packer.push(piece, &mut take);
-        read_bytes.fetch_add(piece.len() as u64, Ordering::Relaxed);
-    })?;
-    let packing = packer.finish(listing, &mut take)?;
+    let (segments, coming) = mpsc::sync_channel::<Vec<u8>>(SEGMENTS_WAITING_MAX);
+    // Hashing and writing go on while the next segments are read and packed.
+    let (packing, taken) = thread::scope(|scope| {
+        let taking = scope.spawn(|| take_packed(coming, copy.as_mut()));
+        let mut give = |packed| {
+            // Nobody listens only after a panic, which `join` tells of.
+            segments.send(packed).ok();
+        };
+        let read = source.read_all(|piece| {
+            packer.push(piece, &mut give);
+            read_bytes.fetch_add(piece.len() as u64, Ordering::Relaxed);
+        });
+        let packing = read.map_err(Error::from).and_then(|()| Ok(packer.finish(listing, &mut give)?));
+        drop(segments);
+        (packing, taking.join().expect("hashing does not panic"))
+    });
+    let (builder, copied) = taken;
+    let packing = packing?;
     copied.map_err(|error| Error::new(Code::Storage, format!("cannot write the packed bytes: {}", plain(&error))))?;
     let (_geometry, tree) = builder.finish().map_err(|error| Error::new(Code::Failure, error.to_string()))?;
     Ok(Hashed { source, tree, packed: Some((packing, secret)) })
+}
+
+/// Hashes packed segments, and writes them where they are wanted.
+fn take_packed(coming: mpsc::Receiver<Vec<u8>>, mut copy: Option<&mut File>) -> (TreeBuilder, io::Result<()>) {
+    let mut builder = TreeBuilder::new();
+    let mut copied = Ok(());
+    for packed in coming {
+        builder.push(&packed);
+        if let (Some(copy), Ok(())) = (&mut copy, &copied) {
+            copied = copy.write_all(&packed);
+        }
+    }
+    (builder, copied)
 }
 
 /// The content's id of files on disk, if they can be read to the end: as they are, or packed as `packing` says.

@@ -1,8 +1,11 @@
 //! `--json`: how a transfer goes, for programs: one JSON object a line on stdout.
 //!
 //! Each line has the totals so far, whatever made it be written, so a reader that wants the end alone keeps the last
-//! line. `event` says what made it: `resumed` when what an earlier run left was checked (`have_bytes` of it are good), `progress` once a second, `complete` when everything is verified and written, `end`
-//! when the node has left. A line of its own, `{"event":"link","link":…}`, comes first from who makes a link.
+//! line. `event` says what made it: `resumed` when what an earlier run left was checked (`have_bytes` of it are good),
+//! `progress` once a second, `complete` when everything is verified and written, `end` when the node has left.
+//!
+//! Lines without totals are `{"event":"descriptor","descriptor":N,…}`, when all bytes of one are there, and
+//! `{"event":"link","link":…}`, which comes first from who makes a link.
 
 use std::fmt::Display;
 use std::io::Write;
@@ -33,6 +36,14 @@ impl Telling {
     pub(crate) fn new(is_on: bool) -> Self {
         let now = Instant::now();
         Self { is_on, begin: now, progress_at: now, links: 0, links_max: 0, links_opened: 0 }
+    }
+
+    /// Tells of a descriptor whose bytes are all there.
+    pub(crate) fn descriptor(&self, index: u32, name: Option<&str>) {
+        if self.is_on {
+            let time_s = self.begin.elapsed().as_secs_f64();
+            write_line(json!({ "event": "descriptor", "time_s": time_s, "descriptor": index, "name": name }));
+        }
     }
 
     /// Counts links.

@@ -4,11 +4,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pleach_core::content::{ByteRange, Emphasis, Manifest, Segmentation, TreeBuilder};
+use pleach_core::content::{ByteRange, Descriptor, Emphasis, Manifest, Segmentation, TreeBuilder};
 use pleach_core::ids::ManifestDigest;
 use serde::Deserialize;
 
 const PAGE: &str = include_str!("../../../docs/format.md");
+
+/// A descriptor's name and stretches.
+type Described = (Option<String>, Vec<(u64, u64)>);
 
 /// What `index.json` says of a manifest.
 #[derive(Deserialize)]
@@ -29,6 +32,9 @@ struct Vector {
     hashes: Vec<String>,
     active_from_ms: Option<u64>,
     active_until_ms: Option<u64>,
+    /// Each with its name and its stretches, from and to.
+    #[serde(default)]
+    descriptors: Vec<Described>,
     /// How its segments came about.
     cut: Option<Cut>,
 }
@@ -86,6 +92,9 @@ fn check(vector: &Vector, manifest: &Manifest) {
     let segments =
         manifest.segments().iter().map(|segment| (segment.offset_bytes, segment.len_bytes, segment.priority));
     assert_eq!(segments.collect::<Vec<_>>(), vector.segments);
+    let stretches = |of: &Descriptor| of.ranges().map(|range| (range.start, range.end)).collect::<Vec<_>>();
+    let descriptors = manifest.descriptors().iter().map(|of| (of.name.clone(), stretches(of)));
+    assert_eq!(descriptors.collect::<Vec<_>>(), vector.descriptors);
 }
 
 #[test]

@@ -57,8 +57,8 @@ fn write(folder: &Path, vector: &Vector) -> Result<Value, Box<dyn std::error::Er
     let listing = Listing::new(vector.name.map(str::to_owned), files, size_bytes)?;
     let mut packer = Packer::new(size_bytes, vector.key.clone(), vector.compress, 1);
     let mut packed = Vec::new();
-    packer.push(&plain, |bytes| packed.extend_from_slice(bytes));
-    let packing = packer.finish(listing, |bytes| packed.extend_from_slice(bytes))?;
+    packer.push(&plain, |bytes| packed.extend(bytes));
+    let packing = packer.finish(listing, |bytes| packed.extend(bytes))?;
     let id = ContentId::from_bytes(*blake3::hash(&packed).as_bytes());
     let described = packing.describe(id, vector.key.as_ref(), vector.password.clone())?;
     let builder = ManifestBuilder::new(id).file(PACKED_PATH, packed.len() as u64, None).packed(&described);

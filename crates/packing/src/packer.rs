@@ -57,8 +57,8 @@ impl Packer {
         Self { key, compressors, cipher, segment_bytes, begun: Vec::new(), segments: 0, runs: Vec::new() }
     }
 
-    /// Takes bytes of the files, and gives packed ones.
-    pub fn push(&mut self, mut plain: &[u8], mut take: impl FnMut(&[u8])) {
+    /// Takes bytes of the files, and gives packed segments, in order.
+    pub fn push(&mut self, mut plain: &[u8], mut take: impl FnMut(Vec<u8>)) {
         let batch_bytes = self.segment_bytes * self.compressors.len();
         while !plain.is_empty() {
             let (piece, rest) = plain.split_at(plain.len().min(batch_bytes - self.begun.len()));
@@ -71,13 +71,13 @@ impl Packer {
     }
 
     /// Packs what is left, and makes the index of files that are `listing`.
-    pub fn finish(mut self, listing: Listing, mut take: impl FnMut(&[u8])) -> Result<Packing, PackingError> {
+    pub fn finish(mut self, listing: Listing, mut take: impl FnMut(Vec<u8>)) -> Result<Packing, PackingError> {
         self.pack_begun(&mut take);
         let index = Index::new(listing, self.key.is_some(), self.runs)?;
         Ok(Packing::new(index, self.key.as_ref()))
     }
 
-    fn pack_begun(&mut self, take: &mut impl FnMut(&[u8])) {
+    fn pack_begun(&mut self, take: &mut impl FnMut(Vec<u8>)) {
         let plain = std::mem::take(&mut self.begun);
         let (cipher, first) = (self.cipher.as_ref(), self.segments);
         let works = plain.chunks(self.segment_bytes).zip(&mut self.compressors).zip(first..);
@@ -94,14 +94,9 @@ impl Packer {
                 .chain(others.into_iter().map(|other| other.join().expect("encoding does not panic")))
                 .collect()
         });
-        for ((codec, packed), plain) in done.iter().zip(plain.chunks(self.segment_bytes)) {
+        for ((codec, packed), plain) in done.into_iter().zip(plain.chunks(self.segment_bytes)) {
+            self.note(Run { len_bytes: plain.len() as u32, packed_bytes: packed.len() as u32, codec, count: 1 });
             take(packed);
-            self.note(Run {
-                len_bytes: plain.len() as u32,
-                packed_bytes: packed.len() as u32,
-                codec: *codec,
-                count: 1,
-            });
         }
         self.begun = plain;
         self.begun.clear();

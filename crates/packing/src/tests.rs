@@ -47,9 +47,9 @@ fn pack(plain: &[u8], key: Option<&Key>, compress: bool, threads: usize) -> Made
     let mut packer = Packer::new(plain.len() as u64, key.cloned(), compress, threads);
     let mut packed = Vec::new();
     for piece in plain.chunks(100_000) {
-        packer.push(piece, |bytes| packed.extend_from_slice(bytes));
+        packer.push(piece, |bytes| packed.extend(bytes));
     }
-    let packing = packer.finish(listing(&[plain.len() as u64]), |bytes| packed.extend_from_slice(bytes)).unwrap();
+    let packing = packer.finish(listing(&[plain.len() as u64]), |bytes| packed.extend(bytes)).unwrap();
     let id = ContentId::from_bytes(*blake3::hash(&packed).as_bytes());
     let described = packing.describe(id, key, None).unwrap();
     let builder = ManifestBuilder::new(id).file(PACKED_PATH, packed.len() as u64, None).packed(&described);

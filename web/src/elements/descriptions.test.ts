@@ -1,11 +1,13 @@
 import { expect, it } from 'vitest';
 import manifest from '../../custom-elements.json';
 import download from './pleach-download/pleach-download.component.ts?raw';
+import kept from './pleach-kept/pleach-kept.component.ts?raw';
 import video from './pleach-video/pleach-video.component.ts?raw';
 
 it.each([
   ['pleach-download', download],
   ['pleach-video', video],
+  ['pleach-kept', kept],
 ])('<%s> is described in custom-elements.json as it is', (tagName, source) => {
   const declaration = manifest.modules[0]?.declarations.find((each) => each.tagName === tagName);
   const documented = (tag: string, name: RegExp): string[] => {

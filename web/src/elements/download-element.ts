@@ -9,6 +9,7 @@ import { relationOf } from '../forest/scene.js';
 import { isBusy, isComplete, type DownloadPhase, type DownloadState, type LinkedPeer, type UploadSetting } from '../store/state.js';
 import { createDownloadStore, type DownloadStore } from '../store/store.js';
 import { describeProblem } from '../store/words.js';
+import { parseQuota } from './quota.js';
 
 /** The state of the download changed. */
 export type PleachStateChangeEvent = CustomEvent<{ readonly state: DownloadPhase; readonly previous: DownloadPhase }>;
@@ -26,6 +27,8 @@ export type PleachProgressEvent = CustomEvent<{
 export type PleachPeersEvent = CustomEvent<{ readonly peers: readonly LinkedPeer[] }>;
 /** Everything is here and verified. */
 export type PleachCompleteEvent = CustomEvent<{ readonly id: string; readonly name: string; readonly sizeBytes: number }>;
+/** All of one more descriptor is there: see `descriptor`. */
+export type PleachDescriptorEvent = CustomEvent<{ readonly index: number; readonly name: string }>;
 /** The download can't go on. */
 export type PleachErrorEvent = CustomEvent<Problem & { readonly title: string; readonly advice: string }>;
 
@@ -33,6 +36,7 @@ export interface PleachEventMap {
   'pleach-statechange': PleachStateChangeEvent;
   'pleach-progress': PleachProgressEvent;
   'pleach-peers': PleachPeersEvent;
+  'pleach-descriptor': PleachDescriptorEvent;
   'pleach-complete': PleachCompleteEvent;
   'pleach-error': PleachErrorEvent;
 }
@@ -147,10 +151,22 @@ export abstract class DownloadElement extends HTMLElement {
     return this.store?.getState().links ?? [];
   }
 
+  /**
+   * The bytes of a descriptor (a part of which any subset is useful, see `pleach publish --descriptors`), as soon as all of
+   * them are there. Rejects if there is no such descriptor, and when the download ends before.
+   */
+  descriptor(index: number): Promise<Blob> {
+    return this.ensureStore().descriptor(index);
+  }
+
   /** Begins, goes on after a stop, or tries again after a failure. */
   start(): void {
     if (this.src === '') return;
-    this.ensureStore().dispatch({ type: 'start', source: new URL(this.src, document.baseURI).href });
+    this.ensureStore().dispatch({
+      type: 'start',
+      source: new URL(this.src, document.baseURI).href,
+      quotaBytes: parseQuota(this.getAttribute('quota')),
+    });
   }
 
   /** Leaves the swarm; what is verified stays. */
@@ -245,6 +261,9 @@ export abstract class DownloadElement extends HTMLElement {
       });
     }
     if (relations(state) !== relations(before)) this.#tell('pleach-peers', { peers: state.links });
+    for (const index of state.descriptors.filter((each) => !before.descriptors.includes(each))) {
+      this.#tell('pleach-descriptor', { index, name: state.content?.descriptors?.[index]?.name ?? '' });
+    }
     if (isComplete(state.phase) && !isComplete(before.phase) && state.content) {
       const { id, name, sizeBytes } = state.content;
       this.#tell('pleach-complete', { id, name, sizeBytes });

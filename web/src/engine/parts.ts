@@ -3,7 +3,7 @@
 import { MemoryStore } from '../storage/memory-store.js';
 import { OpfsStore } from '../storage/opfs-store.js';
 import { save, saveFolder } from '../storage/save.js';
-import { StoreError, type OpenedStore } from '../storage/store.js';
+import { StoreError, type OpenedStore, type StorePlace } from '../storage/store.js';
 import storeWorkerUrl from '../storage/store-worker.ts?worker&url';
 import { pauseUntilOnline } from './manifest.js';
 import type { PackedContent } from '../packing/packed-content.js';
@@ -28,11 +28,11 @@ function loadModule(): Promise<EngineModule> {
 }
 
 /** On the device; in memory where the page has no such place. */
-async function openStore(content: string, sizeBytes: number): Promise<OpenedStore> {
+async function openStore(place: StorePlace): Promise<OpenedStore> {
   try {
-    return await OpfsStore.open({ content, sizeBytes, workerUrl: storeWorkerUrl });
+    return await OpfsStore.open({ ...place, workerUrl: storeWorkerUrl });
   } catch (error) {
-    if (error instanceof StoreError && error.code === 'unsupported') return MemoryStore.open({ sizeBytes });
+    if (error instanceof StoreError && error.code === 'unsupported') return MemoryStore.open(place);
     throw error;
   }
 }

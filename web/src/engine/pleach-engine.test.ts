@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { PackedContent } from '../packing/packed-content.js';
 import type { ManifestInfo, PeerEvent, PeerOptions } from '../../pkg/pleach_browser.js';
+import { takeUnlocked } from '../packing/unlocked.js';
 import { StoreError, type ContentStore } from '../storage/store.js';
 import { PleachEngine, type EngineModule, type EngineParts } from './pleach-engine.js';
 import type { EngineEvent } from './port.js';
@@ -16,6 +17,7 @@ const INFO: ManifestInfo = {
   mediaType: null,
   files: [{ path: 'talk.mp4', sizeBytes: 5, mediaType: null }],
   packed: null,
+  descriptors: [],
   trackers: [],
   sources: [],
   hashes: [],
@@ -44,6 +46,7 @@ function fakeStore(change: Partial<ContentStore> = {}): ContentStore {
     write: async () => {},
     read: async () => new Uint8Array(),
     appendRecord: () => {},
+    noteHeld: vi.fn(),
     file: async () => new Blob(['12345']),
     spool: () => Promise.reject(new Error('not used')),
     close: vi.fn(async () => {}),
@@ -88,7 +91,7 @@ function parts(change: Partial<EngineParts> = {}): EngineParts {
 
 function open(change: Partial<EngineParts> = {}, source = LINK): PleachEngine {
   const engine = new PleachEngine(parts(change));
-  engine.open(source, { uploadBytesPerS: 7, onEvent: (event) => events.push(event) });
+  engine.open(source, { uploadBytesPerS: 7, quotaBytes: 9, onEvent: (event) => events.push(event) });
   return engine;
 }
 
@@ -121,7 +124,7 @@ describe('opening', () => {
     expect(events).toEqual([]);
     await settled();
     expect(fetched).toHaveBeenCalledWith(`https://pleach.example/${ID}.pleach`, expect.anything());
-    expect(events).toEqual([{ type: 'content', content: { id: ID, name: 'talk.mp4', sizeBytes: 5, mediaType: '', files: [{ path: 'talk.mp4', start: 0, end: 5, mediaType: '' }] } }]);
+    expect(events).toEqual([{ type: 'content', content: { id: ID, name: 'talk.mp4', sizeBytes: 5, mediaType: '', files: [{ path: 'talk.mp4', start: 0, end: 5, mediaType: '' }], descriptors: [] } }]);
     expect(FakePeer.made[0]?.options).toMatchObject({ trackerUrl: 'wss://pleach.example', uploadLimit: 7, agent: 'Firefox 153' });
   });
 
@@ -332,6 +335,7 @@ describe('packed content', () => {
     info: INDEX,
     segmentAt: async () => ({ segment: 0, start: 0, end: 3, packedStart: 0, packedEnd: 5 }),
     decode: async (_segment, bytes) => bytes.slice(1, 4),
+    isClosed: false,
     close: vi.fn(),
   };
   const named = (name: string): Error => Object.assign(new Error(name), { name });
@@ -371,6 +375,16 @@ describe('packed content', () => {
     engine.unlock('horse');
     await settled();
     expect(events.at(-1)).toMatchObject({ type: 'content', content: { name: 'plans.txt' } });
+    engine.dispose();
+    // The next attempt finds it open, whose store is told no name.
+    FakePeer.made = [];
+    const openStore = vi.fn(async () => ({ store, record: undefined }));
+    const again = open({ loadModule: load('password'), openPacked: () => Promise.reject(named('WrongPassword')), openStore });
+    await settled();
+    expect(events.filter(({ type }) => type === 'locked')).toHaveLength(2);
+    expect(openStore).toHaveBeenCalledExactlyOnceWith({ content: ID, sizeBytes: 5, name: '', quotaBytes: 9 });
+    again.dispose();
+    expect(takeUnlocked(INFO.digest)).toBe(packed);
   });
 
   it('waits for no password after a stop', async () => {

@@ -12,11 +12,13 @@
 
 import type { LinkInfo, ManifestInfo, PeerEvent, PeerOptions, PleachPeer } from '../../pkg/pleach_browser.js';
 import { ContentReader, type ReadOptions } from '../reading/content-reader.js';
+import { gather, type ContentDescriptor } from '../reading/descriptors.js';
 import type { PackedContent } from '../packing/packed-content.js';
 import type { Secrets } from '../packing/protocol.js';
+import { putAsideUnlocked, takeUnlocked } from '../packing/unlocked.js';
 import { PackedReader } from '../reading/packed-reader.js';
 import type { save, saveFolder, SaveSource } from '../storage/save.js';
-import type { ContentStore, OpenedStore } from '../storage/store.js';
+import type { ContentStore, OpenedStore, StorePlace } from '../storage/store.js';
 import { filePaths } from '../store/names.js';
 import { agentName, type NavigatorLike } from './agent.js';
 import { fetchForest } from './fetch-forest.js';
@@ -39,7 +41,7 @@ export interface EngineParts {
   /** What the browser lacks. */
   missing(): Problem | null;
   loadModule(): Promise<EngineModule>;
-  openStore(id: string, sizeBytes: number): Promise<OpenedStore>;
+  openStore(place: StorePlace): Promise<OpenedStore>;
   /** Opens packed content; rejects with a `WrongKey` or `WrongPassword`. */
   openPacked(manifest: Uint8Array, secrets: Secrets): Promise<PackedContent>;
   readonly save: typeof save;
@@ -72,7 +74,10 @@ export class PleachEngine implements EnginePort {
   #peer: EnginePeer | null = null;
   #id = '';
   #files: readonly ContentFile[] = [];
+  #descriptors: readonly ContentDescriptor[] = [];
   #packed: PackedContent | null = null;
+  /** The manifest's digest, if the content was opened by a password. */
+  #unlockedAs: string | null = null;
   #packedReader: PackedReader | null = null;
   /** Set while a password is waited for. */
   #unlock: ((password: string) => void) | null = null;
@@ -81,15 +86,17 @@ export class PleachEngine implements EnginePort {
   #trackerUrl: string | null = null;
   #store: ContentStore | null = null;
   #uploadBytesPerS: number | null = null;
+  #quotaBytes: number | null = null;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
   }
 
-  open(source: string, { uploadBytesPerS, onEvent }: OpenOptions): void {
+  open(source: string, { uploadBytesPerS, quotaBytes, onEvent }: OpenOptions): void {
     const { network } = this.#parts;
     this.#tell = onEvent;
     this.#uploadBytesPerS = uploadBytesPerS;
+    this.#quotaBytes = quotaBytes;
     network.addEventListener('online', this.#onNetwork);
     network.addEventListener('offline', this.#onNetwork);
     void this.#run(source);
@@ -135,6 +142,12 @@ export class PleachEngine implements EnginePort {
     const reader = stream(this.#ended.signal).getReader();
     for (let part = await reader.read(); !part.done; part = await reader.read()) await spool.write(part.value);
     return spool.finish();
+  }
+
+  async descriptor(index: number): Promise<Blob> {
+    const [descriptor, reader] = [this.#descriptors[index], this.#reader];
+    if (!descriptor || !reader) throw new RangeError(`there is no descriptor ${index}`);
+    return gather(descriptor, (start, end) => reader.read(start, end, { signal: this.#ended.signal }));
   }
 
   async save({ what, fileName, onProgress, signal }: SaveOptions): Promise<SaveResult> {
@@ -185,7 +198,7 @@ export class PleachEngine implements EnginePort {
     this.#peer?.free();
     this.#peer = null;
     this.#closeStore();
-    this.#packed?.close();
+    this.#closePacked();
   }
 
   async #run(source: string): Promise<void> {
@@ -201,13 +214,16 @@ export class PleachEngine implements EnginePort {
       const target = await this.#find(module, source);
       signal.throwIfAborted();
       const content = await this.#describe(target);
-      const { id, sizeBytes } = content;
+      const { id, sizeBytes, packed } = content;
       this.#id = id;
       this.#files = content.files;
+      this.#descriptors = content.descriptors ?? [];
       this.#tell({ type: 'content', content });
       await closing.get(id);
       signal.throwIfAborted();
-      const opened = await this.#parts.openStore(id, sizeBytes);
+      // What is encrypted has no name outside the memory of its page.
+      const name = packed === 'encrypted' ? '' : content.name;
+      const opened = await this.#parts.openStore({ content: id, sizeBytes, name, quotaBytes: this.#quotaBytes });
       this.#store = opened.store;
       signal.throwIfAborted();
       if (!opened.store.isLasting) this.#tell({ type: 'memoryOnly' });
@@ -222,14 +238,16 @@ export class PleachEngine implements EnginePort {
   /** What it is; of packed content what its index says, once that is open. */
   async #describe(target: Target): Promise<ContentInfo> {
     const { id, name, sizeBytes, mediaType, packed } = target.info;
-    if (!packed) return { id, name, sizeBytes, mediaType: mediaType ?? '', files: filesOf(target.info) };
+    const descriptors = target.info.descriptors.map(({ name: own, runs }) => ({ name: own ?? '', runs }));
+    if (!packed) return { id, name, sizeBytes, mediaType: mediaType ?? '', files: filesOf(target.info), descriptors };
     const opened = packed === 'password' ? await this.#openByPassword(target) : await this.#openByKey(target);
-    if (this.#ended.signal.aborted) opened.close();
-    this.#ended.signal.throwIfAborted();
     this.#packed = opened;
+    this.#unlockedAs = packed === 'password' ? target.info.digest : null;
+    if (this.#ended.signal.aborted) this.#closePacked();
+    this.#ended.signal.throwIfAborted();
     const { info } = opened;
     const files = info.files.map(({ path, start, end, mediaType: type }) => ({ path, start, end, mediaType: type }));
-    return { id, name: info.name, sizeBytes, mediaType: info.mediaType, files, packed: info.isEncrypted ? 'encrypted' : 'compressed' };
+    return { id, name: info.name, sizeBytes, mediaType: info.mediaType, files, packed: info.isEncrypted ? 'encrypted' : 'compressed', descriptors };
   }
 
   async #openByKey({ manifest, key }: Target): Promise<PackedContent> {
@@ -240,7 +258,9 @@ export class PleachEngine implements EnginePort {
     }
   }
 
-  async #openByPassword({ manifest }: Target): Promise<PackedContent> {
+  async #openByPassword({ manifest, info }: Target): Promise<PackedContent> {
+    const before = takeUnlocked(info.digest);
+    if (before) return before;
     for (let wrong = false; ; wrong = true) {
       const password = await this.#askPassword(wrong);
       try {
@@ -329,10 +349,12 @@ export class PleachEngine implements EnginePort {
         // Its write was noted when it was done.
         return;
       case 'resumed':
+        this.#store?.noteHeld(event.bytes);
         if (this.#reader) void findKept(this.#reader, this.#ended.signal);
         return this.#tell(event);
       case 'complete':
         this.#isComplete = true;
+        this.#store?.noteHeld(this.#store.sizeBytes);
         this.#reader?.note(0, this.#store?.sizeBytes ?? 0);
         return this.#tell(event);
       case 'stopped':
@@ -354,6 +376,13 @@ export class PleachEngine implements EnginePort {
     this.#ended.abort();
     this.#parts.network.removeEventListener('online', this.#onNetwork);
     this.#parts.network.removeEventListener('offline', this.#onNetwork);
+  }
+
+  #closePacked(): void {
+    const packed = this.#packed;
+    this.#packed = null;
+    if (packed && this.#unlockedAs !== null) putAsideUnlocked(this.#unlockedAs, packed);
+    else packed?.close();
   }
 
   #closeStore(): void {

@@ -7,6 +7,7 @@
  * One port carries one attempt at one download: a retry makes a new one.
  */
 
+import type { ContentDescriptor } from '../reading/descriptors.js';
 import type { ReadOptions } from '../reading/content-reader.js';
 import type { Range } from '../reading/ranges.js';
 
@@ -35,6 +36,8 @@ export interface ContentInfo {
   readonly files: readonly ContentFile[];
   /** Where the bytes that are transported are not the files': these have places and sizes of their own. */
   readonly packed?: 'compressed' | 'encrypted';
+  /** Parts of what is transported, of which any subset is useful; mostly none. */
+  readonly descriptors?: readonly ContentDescriptor[];
 }
 
 /** What the far end of a link is to this peer. */
@@ -142,6 +145,8 @@ export type EngineEvent =
   | { readonly type: 'memoryOnly' }
   /** So many bytes of an earlier visit are good. */
   | { readonly type: 'resumed'; readonly bytes: number }
+  /** All of one more descriptor is there. */
+  | { readonly type: 'descriptor'; readonly index: number }
   | { readonly type: 'complete' }
   | { readonly type: 'linkUp'; readonly peer: string }
   | { readonly type: 'linkDown'; readonly peer: string; readonly reason: string }
@@ -159,6 +164,8 @@ export type EngineEvent =
 export interface OpenOptions {
   /** Payload bytes a second to give at most: 0 gives nothing, `null` knows no limit. */
   readonly uploadBytesPerS: number | null;
+  /** Most bytes that this site keeps on the device, of all contents together; `null`: half of what the browser grants. */
+  readonly quotaBytes: number | null;
   /** Hears everything, in order, never before `open` has returned. */
   readonly onEvent: (event: EngineEvent) => void;
 }
@@ -205,6 +212,8 @@ export interface EnginePort {
   repace(): void;
   /** A complete file where it is stored, without a copy. Rejects while the content is not complete. */
   file(file: number): Promise<Blob>;
+  /** The bytes of a descriptor, put together; what is not there yet is waited for, and wanted first. */
+  descriptor(index: number): Promise<Blob>;
   /**
    * Called inside a click, because a file picker opens only there. What is not there yet is waited for, and wanted first.
    * Rejects if the file could not be written.

@@ -14,6 +14,8 @@ export interface PackedContent {
   segmentAt(offset: number): Promise<SegmentPlace>;
   /** The bytes of a segment, of which `packed` are given away. */
   decode(segment: number, packed: Uint8Array<ArrayBuffer>): Promise<Uint8Array>;
+  /** Whether it has ended, by itself or by `close`. */
+  readonly isClosed: boolean;
   /** Forgets the key, and ends. */
   close(): void;
 }
@@ -39,6 +41,9 @@ export async function openPacked(
     const info = (await worker.ask({ ask: 'open', manifest, ...secrets })) as PackedInfo;
     return {
       info,
+      get isClosed() {
+        return worker.isEnded;
+      },
       async segmentAt(offset) {
         const place = (await worker.ask({ ask: 'segmentAt', offset })) as SegmentPlace | null;
         if (!place) throw new RangeError('a read beyond the files');
@@ -69,6 +74,10 @@ class Asking {
     this.#worker = worker;
     worker.addEventListener('message', (event) => this.#hear((event as MessageEvent<Answer>).data));
     worker.addEventListener('error', (event) => this.end(new Error((event as ErrorEvent).message || 'a part of the page could not be loaded')));
+  }
+
+  get isEnded(): boolean {
+    return this.#ended !== null;
   }
 
   ask(question: Ask, transfer: Transferable[] = []): Promise<unknown> {

@@ -21,6 +21,7 @@ function file(path: string, start: number, end: number): PackedFile {
 
 class FakePacked implements PackedContent {
   decoded: number[] = [];
+  readonly isClosed = false;
   readonly info = {
     name: 'Plans',
     mediaType: '',

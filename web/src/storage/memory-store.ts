@@ -64,6 +64,8 @@ export class MemoryStore implements ContentStore {
   /** There is no later run that could read it. */
   appendRecord(): void {}
 
+  noteHeld(): void {}
+
   async file(): Promise<Blob> {
     this.#assertOpen();
     return new Blob(this.#parts.map((part, index) => asBlob(part, this.#partBytes(index))));

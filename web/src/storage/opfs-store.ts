@@ -9,12 +9,9 @@
 import { ReadAhead } from './read-ahead.js';
 import { startWorker } from './start-worker.js';
 import type { NumberedRequest, StoreAnswers, StoreReply, StoreRequest } from './store-protocol.js';
-import { StoreError, type ContentStore, type OpenedStore, type Spool, type StoreFault } from './store.js';
+import { StoreError, type ContentStore, type OpenedStore, type Spool, type StoreFault, type StorePlace } from './store.js';
 
-export interface OpfsStoreOptions {
-  /** The content's id, which names its folder. */
-  readonly content: string;
-  readonly sizeBytes: number;
+export interface OpfsStoreOptions extends StorePlace {
   /**
    * Where `store-worker` is: with Vite, `import url from './store-worker.ts?worker&url'`. It may lie on another host,
    * as it does when a site embeds the elements.
@@ -62,17 +59,17 @@ export class OpfsStore implements ContentStore {
   }
 
   /**
-   * Opens the content's place, with its full size reserved. Rejects with a `StoreError`: `unsupported`, `no-space`, or
+   * Opens the content's place, with its full size reserved, for which others that nobody uses may go. Rejects with a `StoreError`: `unsupported`, `no-space`, or
    * `already-open` after a moment's wait.
    */
-  static async open(options: OpfsStoreOptions): Promise<OpenedStore<OpfsStore>> {
+  static async open({ workerUrl, ...place }: OpfsStoreOptions): Promise<OpenedStore<OpfsStore>> {
     if (!OpfsStore.isSupported()) {
       throw new StoreError({ code: 'unsupported', message: 'This browser lets the page keep nothing.' });
     }
-    if (!/^[0-9a-f]{64}$/.test(options.content)) throw new RangeError('not a content id');
-    const store = new OpfsStore(startWorker(options.workerUrl, 'pleach-store'), options.sizeBytes);
+    if (!/^[0-9a-f]{64}$/.test(place.content)) throw new RangeError('not a content id');
+    const store = new OpfsStore(startWorker(workerUrl, 'pleach-store'), place.sizeBytes);
     try {
-      const record = await store.#ask({ do: 'open', content: options.content, sizeBytes: options.sizeBytes });
+      const record = await store.#ask({ do: 'open', ...place });
       return { store, record: record.length > 0 ? record : undefined };
     } catch (error) {
       store.#end();
@@ -98,6 +95,10 @@ export class OpfsStore implements ContentStore {
 
   appendRecord(bytes: Uint8Array): void {
     if (!this.#isClosed) this.#post({ number: 0, request: { do: 'appendRecord', bytes: new Uint8Array(bytes) } });
+  }
+
+  noteHeld(heldBytes: number): void {
+    if (!this.#isClosed) this.#post({ number: 0, request: { do: 'noteHeld', heldBytes } });
   }
 
   /** Puts what is written safely on disk, for which nothing needs to wait. */

@@ -1,18 +1,20 @@
 /**
  * What `OpfsStore` and its worker say to each other. Requests go in batches, which are handled in order and answered by
- * one message each; in it every request but `appendRecord` is answered once, by its number.
+ * one message each; in it every request but `appendRecord` and `noteHeld` is answered once, by its number.
  */
 
-import type { StoreFault } from './store.js';
+import type { StoreFault, StorePlace } from './store.js';
 
 export type StoreRequest =
   /** First. Waits for the content's lock, makes room, and answers with the record of an earlier run. */
-  | { readonly do: 'open'; readonly content: string; readonly sizeBytes: number }
+  | ({ readonly do: 'open' } & StorePlace)
   /** The buffer of `bytes` is transferred, and comes back to be used again. */
   | { readonly do: 'write'; readonly offset: number; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly do: 'read'; readonly offset: number; readonly length: number }
   /** Not answered: what is lost of the record is fetched again. */
   | { readonly do: 'appendRecord'; readonly bytes: Uint8Array<ArrayBuffer> }
+  /** So many bytes are there, whatever was written. Not answered. */
+  | { readonly do: 'noteHeld'; readonly heldBytes: number }
   /** Puts what is written safely on disk. */
   | { readonly do: 'flush' }
   /** Ends writing, and answers with the file. */
@@ -35,6 +37,7 @@ export interface StoreAnswers {
   write: ArrayBuffer;
   read: Uint8Array<ArrayBuffer>;
   appendRecord: undefined;
+  noteHeld: undefined;
   flush: undefined;
   file: File;
   openSpool: undefined;

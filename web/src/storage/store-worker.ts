@@ -1,23 +1,34 @@
 /**
  * The worker that keeps one content in the origin private file system.
  *
- * `pleach/<content id>/data` holds the bytes at their offsets, `record` what the engine noted, `spool-N` what is on its
- * way to the browser's downloads; those that an earlier page left are removed. All are opened with synchronous access, which only workers have and which is the only fast way. A Web Lock names the tab that has the
- * content open; the handles are exclusive anyway, the lock lets a reloaded page wait for the one it replaces.
+ * `pleach/<content id>/data` holds the bytes at their offsets, `record` what the engine noted, `about` what people see of
+ * it (`kept.ts`), `spool-N` what is on its way to the browser's downloads; those that an earlier page left are removed. All
+ * are opened with synchronous access, which only workers have and which is the only fast way. A Web Lock names the tab that
+ * has the content open; the handles are exclusive anyway, the lock lets a reloaded page wait for the one it replaces.
  *
  * Requests are handled strictly one after the other, so that a read sees every write before it.
  */
 
+import { formatAbout, lockName, readAbout, withRoom, type About } from './kept.js';
 import type { NumberedRequest, StoreAnswers, StoreReply, StoreRequest } from './store-protocol.js';
-import { estimateSpace, noSpace, StoreError, type StoreFault } from './store.js';
+import { estimateSpace, noSpace, StoreError, type StoreFault, type StorePlace } from './store.js';
 import type { SyncAccessHandle, SyncFileHandle } from './sync-access.js';
 
 /** How long a page waits for another to let go: a page that is being reloaded does so within a moment. */
 const LOCK_WAIT_MS = 1_500;
 
+/** A file beside the content, of full size from the start, and how far it is written. */
+interface OpenSpool {
+  readonly handle: SyncAccessHandle;
+  endBytes: number;
+}
+
 /** What is open. */
 interface Opened {
   readonly content: string;
+  /** As it is now; as it was noted when so much was there. */
+  about: About;
+  notedBytes: number;
   readonly dataFile: SyncFileHandle;
   /** Ends when the file is asked for: then `sealed` is read instead. */
   data: SyncAccessHandle | undefined;
@@ -25,7 +36,7 @@ interface Opened {
   readonly record: SyncAccessHandle;
   readonly folder: FileSystemDirectoryHandle;
   /** Those that are being written. */
-  readonly spools: Map<number, SyncAccessHandle>;
+  readonly spools: Map<number, OpenSpool>;
   readonly unlock: () => void;
 }
 
@@ -52,7 +63,7 @@ async function answerAll(batch: readonly NumberedRequest[]): Promise<void> {
       const result = await handle(request);
       if (result instanceof Uint8Array) transfer.push(result.buffer);
       if (result instanceof ArrayBuffer) transfer.push(result);
-      if (request.do !== 'appendRecord') replies.push({ number, result });
+      if (request.do !== 'appendRecord' && request.do !== 'noteHeld') replies.push({ number, result });
     } catch (error) {
       replies.push({ number, fault: await faultOf(error, request) });
     }
@@ -70,14 +81,17 @@ function end(replies: readonly StoreReply[], transfer: Transferable[]): void {
 async function handle(request: StoreRequest): Promise<StoreAnswers[keyof StoreAnswers]> {
   switch (request.do) {
     case 'open':
-      return open(request.content, request.sizeBytes);
+      return open(request);
     case 'write':
       write(writable(), request.offset, request.bytes);
+      await noteHeld(current(), current().about.heldBytes + request.bytes.length);
       return request.bytes.buffer;
     case 'read':
       return read(current(), request.offset, request.length);
     case 'appendRecord':
       return write(current().record, current().record.getSize(), request.bytes);
+    case 'noteHeld':
+      return noteHeld(current(), request.heldBytes);
     case 'flush':
       return flush(current());
     case 'file':
@@ -97,7 +111,7 @@ async function handle(request: StoreRequest): Promise<StoreAnswers[keyof StoreAn
   }
 }
 
-async function open(content: string, sizeBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+async function open({ content, sizeBytes, name, quotaBytes }: StorePlace): Promise<Uint8Array<ArrayBuffer>> {
   const unlock = await lock(content);
   const handles: SyncAccessHandle[] = [];
   const openFile = async (file: FileSystemFileHandle): Promise<SyncAccessHandle> => {
@@ -111,13 +125,20 @@ async function open(content: string, sizeBytes: number): Promise<Uint8Array<Arra
     const data = await openFile(dataFile);
     const record = await openFile(await folder.getFileHandle('record', { create: true }));
     await removeSpools(folder);
-    await makeRoom(data, sizeBytes);
-    opened = { content, dataFile, data, sealed: undefined, record, folder, spools: new Map(), unlock };
+    await takeRoom(content, data, sizeBytes, quotaBytes);
     const noted = new Uint8Array(record.getSize());
     record.read(noted, { at: 0 });
+    // Without a record nothing is found again.
+    const heldBytes = noted.length > 0 ? ((await readAbout(folder))?.heldBytes ?? 0) : 0;
+    const about = { name, sizeBytes, heldBytes, lastUsedMs: Date.now() };
+    opened = { content, about, notedBytes: heldBytes, dataFile, data, sealed: undefined, record, folder, spools: new Map(), unlock };
+    await writeAbout(opened);
     return noted;
   } catch (error) {
+    const isNew = handles.every((handle) => handle.getSize() === 0);
     for (const handle of handles) handle.close();
+    // Nothing was kept, so there is nothing to list.
+    if (isNew) await forget(content).catch(() => undefined);
     unlock();
     throw error;
   }
@@ -127,7 +148,7 @@ async function open(content: string, sizeBytes: number): Promise<Uint8Array<Arra
 function lock(content: string): Promise<() => void> {
   return new Promise((resolve, reject) => {
     navigator.locks
-      .request(`pleach:${content}`, { signal: AbortSignal.timeout(LOCK_WAIT_MS) }, () => {
+      .request(lockName(content), { signal: AbortSignal.timeout(LOCK_WAIT_MS) }, () => {
         return new Promise<void>((unlock) => resolve(unlock));
       })
       .catch((error: unknown) => {
@@ -142,17 +163,38 @@ async function contentFolder(content: string): Promise<FileSystemDirectoryHandle
 }
 
 /** Gives the file its full size at once, so that a lack of space is told at the start and not near the end. */
-async function makeRoom(data: SyncAccessHandle, sizeBytes: number): Promise<void> {
-  const presentBytes = data.getSize();
-  if (presentBytes === sizeBytes) return;
-  await assertSpace(sizeBytes - presentBytes);
-  data.truncate(sizeBytes);
+async function takeRoom(content: string, data: SyncAccessHandle, sizeBytes: number, quotaBytes: number | null): Promise<void> {
+  const moreBytes = sizeBytes - data.getSize();
+  if (moreBytes === 0) return;
+  await withRoom({ content, moreBytes, isKept: true, quotaBytes }, () => data.truncate(sizeBytes));
 }
 
-async function assertSpace(neededBytes: number): Promise<void> {
-  const space = await estimateSpace();
-  if (space !== undefined && neededBytes > space.availableBytes) {
-    throw new StoreError(noSpace(neededBytes, space.availableBytes));
+/** How much more there has to be before it is noted while it comes. */
+const NOTE_BYTES = 16 * 1024 * 1024;
+
+async function noteHeld(store: Opened, heldBytes: number): Promise<undefined> {
+  const { about } = store;
+  store.about = { ...about, heldBytes: Math.min(heldBytes, about.sizeBytes) };
+  if (Math.abs(heldBytes - store.notedBytes) < NOTE_BYTES && heldBytes < about.sizeBytes) return;
+  if (store.about.heldBytes !== store.notedBytes) await writeAbout(store);
+}
+
+/** Only people need it: where it can't be written, the list knows less. */
+async function writeAbout(store: Opened): Promise<void> {
+  store.about = { ...store.about, lastUsedMs: Date.now() };
+  store.notedBytes = store.about.heldBytes;
+  try {
+    const file = (await store.folder.getFileHandle('about', { create: true })) as SyncFileHandle;
+    const handle = await file.createSyncAccessHandle();
+    try {
+      const bytes = new TextEncoder().encode(formatAbout(store.about));
+      handle.truncate(0);
+      handle.write(bytes, { at: 0 });
+    } finally {
+      handle.close();
+    }
+  } catch (error) {
+    console.warn('Pleach could not note what it keeps:', error);
   }
 }
 
@@ -164,19 +206,31 @@ async function removeSpools(folder: FileSystemDirectoryHandle): Promise<void> {
   for (const name of names) await folder.removeEntry(name);
 }
 
-async function openSpool({ folder, spools }: Opened, spool: number, sizeBytes: number): Promise<undefined> {
-  await assertSpace(sizeBytes);
-  const file = (await folder.getFileHandle(spoolName(spool), { create: true })) as SyncFileHandle;
-  spools.set(spool, await file.createSyncAccessHandle());
+async function openSpool({ content, folder, spools }: Opened, spool: number, sizeBytes: number): Promise<undefined> {
+  await withRoom({ content, moreBytes: sizeBytes, isKept: false, quotaBytes: null }, async () => {
+    const file = (await folder.getFileHandle(spoolName(spool), { create: true })) as SyncFileHandle;
+    const handle = await file.createSyncAccessHandle();
+    try {
+      handle.truncate(sizeBytes);
+    } catch (error) {
+      handle.close();
+      await folder.removeEntry(spoolName(spool));
+      throw error;
+    }
+    spools.set(spool, { handle, endBytes: 0 });
+  });
 }
 
 function writeSpool({ spools }: Opened, spool: number, bytes: Uint8Array): undefined {
-  const handle = spools.get(spool);
-  if (!handle) throw new StoreError({ code: 'closed', message: 'The file is not being written.' });
-  return write(handle, handle.getSize(), bytes);
+  const open = spools.get(spool);
+  if (!open) throw new StoreError({ code: 'closed', message: 'The file is not being written.' });
+  write(open.handle, open.endBytes, bytes);
+  open.endBytes += bytes.length;
 }
 
 async function finishSpool({ folder, spools }: Opened, spool: number): Promise<File> {
+  const open = spools.get(spool);
+  open?.handle.truncate(open.endBytes);
   closeSpool(spools, spool);
   return (await folder.getFileHandle(spoolName(spool))).getFile();
 }
@@ -186,8 +240,8 @@ async function removeSpool({ folder, spools }: Opened, spool: number): Promise<u
   await folder.removeEntry(spoolName(spool));
 }
 
-function closeSpool(spools: Map<number, SyncAccessHandle>, spool: number): void {
-  spools.get(spool)?.close();
+function closeSpool(spools: Map<number, OpenSpool>, spool: number): void {
+  spools.get(spool)?.handle.close();
   spools.delete(spool);
 }
 
@@ -232,10 +286,11 @@ async function seal(store: Opened): Promise<File> {
   return store.sealed;
 }
 
-function close(): undefined {
+async function close(): Promise<undefined> {
   if (opened === undefined) return;
+  await writeAbout(opened);
   opened.data?.close();
-  for (const handle of opened.spools.values()) handle.close();
+  for (const { handle } of opened.spools.values()) handle.close();
   opened.record.flush();
   opened.record.close();
   opened.unlock();
@@ -244,22 +299,23 @@ function close(): undefined {
 
 async function remove(): Promise<undefined> {
   const { content } = current();
-  close();
+  await close();
+  await forget(content);
+}
+
+async function forget(content: string): Promise<void> {
   const all = await (await navigator.storage.getDirectory()).getDirectoryHandle('pleach');
   await all.removeEntry(content, { recursive: true });
 }
 
 /** Names what went wrong. */
 async function faultOf(error: unknown, request: StoreRequest): Promise<StoreFault> {
-  if (error instanceof StoreError) {
-    const { code, message, neededBytes, availableBytes } = error;
-    return { code, message, neededBytes, availableBytes };
-  }
+  if (error instanceof StoreError) return plain(error);
   switch (nameOf(error)) {
     case 'QuotaExceededError':
       return noSpace(neededBytes(request), (await estimateSpace())?.availableBytes);
     case 'NoModificationAllowedError':
-      return alreadyOpen();
+      return plain(alreadyOpen());
     case 'SecurityError':
     case 'NotSupportedError':
     case 'TypeError':
@@ -267,6 +323,11 @@ async function faultOf(error: unknown, request: StoreRequest): Promise<StoreFaul
     default:
       return { code: 'failed', message: `The browser's storage failed: ${String(error)}` };
   }
+}
+
+/** An error that crosses to the page loses what is its own. */
+function plain({ code, message, neededBytes, availableBytes }: StoreError): StoreFault {
+  return { code, message, neededBytes, availableBytes };
 }
 
 function neededBytes(request: StoreRequest): number {

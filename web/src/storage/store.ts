@@ -5,6 +5,17 @@
  * place: private windows of some browsers, and pages that came by plain http.
  */
 
+/** What is to be kept, and in how much room. */
+export interface StorePlace {
+  /** The content's id, which names its folder. */
+  readonly content: string;
+  readonly sizeBytes: number;
+  /** What people know it by; empty if that is a secret. */
+  readonly name: string;
+  /** Most bytes that the site keeps, of all contents together; `null`: see `quotaOf`. */
+  readonly quotaBytes: number | null;
+}
+
 /** A place for one content. `write`, `read` and `appendRecord` are what the engine calls, see `Store` there. */
 export interface ContentStore {
   readonly sizeBytes: number;
@@ -17,6 +28,8 @@ export interface ContentStore {
   /** Fewer bytes where the store ends. They may be part of a larger buffer. */
   read(offset: number, length: number): Promise<Uint8Array>;
   appendRecord(bytes: Uint8Array): void;
+  /** So many bytes are there in all: what an earlier visit left may be less than it wrote. Only for people to see. */
+  noteHeld(bytes: number): void;
   /** The content as it lies there, without being copied. Ends writing: to be called when everything is verified. */
   file(): Promise<Blob>;
   /** A file beside the content, of this size at most, to be handed to the browser's downloads. */

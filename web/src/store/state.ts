@@ -129,6 +129,8 @@ export interface DownloadState {
   readonly saveProblem: string | null;
   readonly savedBytes: number;
   readonly saved: Saved | null;
+  /** Numbers of the descriptors that are all there, in the order in which they came. */
+  readonly descriptors: readonly number[];
   /** How much is there of each file; `null` while that is unknown, and where there is only one. */
   readonly filesHeld: Float64Array | null;
   /** By the file's number. */
@@ -193,6 +195,7 @@ export function initialState(upload: UploadSetting): DownloadState {
     saveProblem: null,
     savedBytes: 0,
     saved: null,
+    descriptors: [],
     filesHeld: null,
     fileSaves: new Map(),
     nowMs: 0,
@@ -328,6 +331,8 @@ function hear(state: DownloadState, event: EngineEvent, nowMs: number): Download
       return { ...state, memoryOnly: true };
     case 'resumed':
       return { ...state, resumedBytes: event.bytes };
+    case 'descriptor':
+      return state.descriptors.includes(event.index) ? state : { ...state, descriptors: [...state.descriptors, event.index] };
     case 'complete':
       return isBusy(state.phase) ? complete(state, nowMs) : state;
     case 'linkUp':

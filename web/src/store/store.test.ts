@@ -302,3 +302,38 @@ describe('upload', () => {
     expect(state()).toMatchObject({ phase: 'complete', uploadedBytes: 99 });
   });
 });
+
+describe('a descriptor', () => {
+  const content = { ...FAKE_CONTENT, descriptors: [0, 1].map((at) => ({ name: `${at + 1} of 2`, runs: [{ start: at, length: 1, count: 1, every: 0 }] })) };
+
+  it('is given once all of it is there, whichever comes first', async () => {
+    start();
+    const [first, second] = [store.descriptor(0), store.descriptor(1)];
+    const came: number[] = [];
+    void first.then(() => came.push(0));
+    void second.then(() => came.push(1));
+    engine().say({ type: 'content', content });
+    engine().count({ phase: 'downloading', haveBytes: 1 });
+    pass(TICK_MS);
+    engine().say({ type: 'descriptor', index: 1 });
+    expect(await (await second).text()).toBe('descriptor 1');
+    expect(came).toEqual([1]);
+    engine().say({ type: 'descriptor', index: 0 });
+    engine().say({ type: 'descriptor', index: 0 });
+    await first;
+    expect(state().descriptors).toEqual([1, 0]);
+    await expect(store.descriptor(2)).rejects.toThrow('no descriptor 2');
+  });
+
+  it('is waited for in vain when the download ends', async () => {
+    start();
+    engine().say({ type: 'content', content });
+    const stopped = store.descriptor(0);
+    store.dispatch({ type: 'stop' });
+    await expect(stopped).rejects.toThrow('ended before');
+    start();
+    const disposed = store.descriptor(1);
+    store.dispose();
+    await expect(disposed).rejects.toThrow('ended before');
+  });
+});

@@ -24,8 +24,8 @@ import {
 
 /** What a person, or a page on behalf of one, may ask for. */
 export type DownloadCommand =
-  /** Begin, go on after a stop, or try again after a failure. */
-  | { readonly type: 'start'; readonly source: string }
+  /** Begin, go on after a stop, or try again after a failure. `quotaBytes`: see `OpenOptions`. */
+  | { readonly type: 'start'; readonly source: string; readonly quotaBytes?: number | null }
   /** Leave the swarm; what is verified stays. */
   | { readonly type: 'stop' }
   /**
@@ -52,6 +52,11 @@ export interface DownloadStore {
   repace(): void;
   /** A complete file where it is stored; rejects while the content is not complete. */
   file(file: number): Promise<Blob>;
+  /**
+   * The bytes of a descriptor, as soon as all of them are there. Rejects if there is no such descriptor, and when the
+   * download ends before.
+   */
+  descriptor(index: number): Promise<Blob>;
   /** Ends everything. */
   dispose(): void;
 }
@@ -70,6 +75,9 @@ export function createDownloadStore({ createEngine, upload, now = () => performa
   let state = initialState(upload ?? { allowed: true, limitBytesPerS: null });
   let engine: EnginePort | null = null;
   let ticker: ReturnType<typeof setInterval> | undefined;
+  let isDisposed = false;
+  /** Those of `until`, which the end concerns too. */
+  const waiting = new Set<() => void>();
   const fileSaves = new Map<number, AbortController>();
   const listeners = new Set<(state: DownloadState) => void>();
 
@@ -102,14 +110,14 @@ export function createDownloadStore({ createEngine, upload, now = () => performa
     setTicking(state.sharing);
   }
 
-  function start(source: string): void {
+  function start(source: string, quotaBytes: number | null): void {
     if (!canStart(state.phase)) return;
     disposeEngine();
     const started = createEngine();
     engine = started;
     apply({ type: 'start', source, nowMs: now() });
     setTicking(true);
-    started.open(source, { uploadBytesPerS: uploadBytesPerS(state.upload), onEvent: (event) => hear(started, event) });
+    started.open(source, { uploadBytesPerS: uploadBytesPerS(state.upload), quotaBytes, onEvent: (event) => hear(started, event) });
   }
 
   function stop(): void {
@@ -175,6 +183,29 @@ export function createDownloadStore({ createEngine, upload, now = () => performa
     return engine;
   }
 
+  /** Until the condition gives something; rejects when nothing can come any more. */
+  function until(condition: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (condition()) resolve();
+        else if (state.phase === 'failed' || state.phase === 'stopped' || isDisposed) reject(new Error('the download ended before it was there'));
+        else return;
+        listeners.delete(look);
+        waiting.delete(look);
+      };
+      listeners.add(look);
+      waiting.add(look);
+      look();
+    });
+  }
+
+  async function descriptor(index: number): Promise<Blob> {
+    await until(() => state.content !== null);
+    if (!state.content?.descriptors?.[index]) throw new RangeError(`there is no descriptor ${index}`);
+    await until(() => state.descriptors.includes(index));
+    return reader().descriptor(index);
+  }
+
   return {
     getState: () => state,
     subscribe(listener) {
@@ -184,7 +215,7 @@ export function createDownloadStore({ createEngine, upload, now = () => performa
     dispatch(command) {
       switch (command.type) {
         case 'start':
-          return start(command.source);
+          return start(command.source, command.quotaBytes ?? null);
         case 'stop':
           return stop();
         case 'save':
@@ -205,7 +236,10 @@ export function createDownloadStore({ createEngine, upload, now = () => performa
     read: (start, end, options) => reader().read(start, end, options),
     repace: () => engine?.repace(),
     file: async (file) => reader().file(file),
+    descriptor,
     dispose() {
+      isDisposed = true;
+      for (const look of [...waiting]) look();
       setTicking(false);
       disposeEngine();
       listeners.clear();

@@ -306,7 +306,7 @@ const PROBLEMS: Record<Problem['kind'], readonly [title: string, advice: string]
   digest: ['This is not the file that the link promises.', 'Somebody changed its description, so nothing was downloaded. Ask whoever sent the link for a new one.'],
   'no-webrtc': ['This browser can’t connect to others.', 'WebRTC is missing or switched off, perhaps by a privacy setting or an extension. Allow it for this page, or open the link in another browser.'],
   'no-wasm': ['This browser can’t run Pleach.', 'It needs WebAssembly, which is missing or switched off. A current Chrome, Edge, Firefox or Safari has it.'],
-  'storage-full': ['There is not enough room on this device.', 'Free some space, then try again: it goes on where it was. In a private window there is less room than in an ordinary one.'],
+  'storage-full': ['There is not enough room on this device.', 'Free some space, or delete some of what this site keeps; then try again: it goes on where it was. In a private window there is less room than in an ordinary one.'],
   'already-open': ['This file is open in another tab already.', 'Go on there, or close that tab and try again.'],
   'too-large': ['This window can’t keep a file of this size.', 'Private windows, and pages that did not come by https, have no room for large files. Open the link in an ordinary window, or by https.'],
   storage: ['The browser could not store the file.', 'Try again; what is here already stays. In a private window, use an ordinary one.'],

@@ -115,6 +115,10 @@ export class FakeEngine implements EnginePort {
     return this.onFile(file);
   }
 
+  descriptor(index: number): Promise<Blob> {
+    return Promise.resolve(new Blob([`descriptor ${index}`]));
+  }
+
   save(options: SaveOptions): Promise<SaveResult> {
     return this.onSave(options);
   }

@@ -182,6 +182,8 @@ struct Transfer {
     copying: Option<JoinHandle<io::Result<u64>>>,
     size_bytes: u64,
     unpack: Option<Unpack>,
+    /// Their names, where they have some.
+    descriptors: Vec<Option<String>>,
     patience: Duration,
     seed: bool,
     linger: Duration,
@@ -198,6 +200,7 @@ impl Transfer {
     fn start(args: &GetArgs, target: Target, place: Place, patience: Duration, telling: Telling) -> Result<Self> {
         let size_bytes = target.manifest.size_bytes();
         let until = moment::end_of(&target.manifest);
+        let descriptors = target.manifest.descriptors().iter().map(|descriptor| descriptor.name.clone()).collect();
         let (store, start, out, unpack, copying) = match place {
             Place::Disk { store, start, out, unpack } => (store, start, Some(out), unpack, None),
             Place::Stdout { store, reader, packing } => {
@@ -230,6 +233,7 @@ impl Transfer {
             copying,
             size_bytes,
             unpack,
+            descriptors,
             patience,
             seed,
             linger,
@@ -310,6 +314,7 @@ impl Transfer {
                 self.telling.tell("resumed", &self.stats.borrow(), None);
                 ui.say(format_args!("going on: {} of {} are there", HumanBytes(bytes), HumanBytes(self.size_bytes)));
             }
+            Event::Descriptor { index } => self.tell_descriptor(index, ui),
             Event::TrackerUp => self.tracker_trouble = None,
             Event::TrackerDown { reason, retry_ms } => {
                 match retry_ms {
@@ -321,6 +326,14 @@ impl Transfer {
             Event::PeerLied { .. } => ui.say("a peer sent bytes that are not the author's; it was dropped"),
             _ => {}
         }
+    }
+
+    /// One more part that is of use without the others.
+    fn tell_descriptor(&self, index: u32, ui: &Ui) {
+        let Some(name) = self.descriptors.get(index as usize) else { return };
+        self.telling.descriptor(index, name.as_deref());
+        let own = name.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
+        ui.say(format_args!("descriptor {index}{own}: all of it is there"));
     }
 
     /// Says once of each web server that it is of no use, and why.

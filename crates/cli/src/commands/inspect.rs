@@ -90,6 +90,7 @@ impl About<'_> {
             "asks_password": derivation(manifest).is_some(),
             "files_bytes": listing.map(|listing| listing.layout().size_bytes()),
             "segments": manifest.segments(),
+            "descriptors": manifest.descriptors(),
             "trackers": trackers(manifest, *link),
             "sources": manifest.sources(),
             "hashes": manifest.hashes(),
@@ -136,6 +137,10 @@ impl About<'_> {
         }
         for hashes in manifest.hashes() {
             row("hashes", hashes);
+        }
+        for (index, descriptor) in manifest.descriptors().iter().enumerate() {
+            let name = descriptor.name.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
+            let _ = writeln!(text, "{:<10} {index}{name}, {}", "descriptor", HumanBytes(descriptor.size_bytes()));
         }
         text.push_str(&segments_as_text(manifest));
         text.push_str(&listing.map(files_as_text).unwrap_or_default());

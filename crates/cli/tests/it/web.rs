@@ -75,7 +75,8 @@ fn with_a_seeder_the_server_sends_little() {
     let len = 16 << 20;
     let site = Site::new(len, &["--tracker", &tracker.line], well);
     let manifest = site.directory.path().join("talk.mp4.pleach");
-    let seed = ["seed", path(&site.file()), "--manifest", path(&manifest), "--tracker", &tracker.line];
+    let file = site.file();
+    let seed = ["seed", path(&file), "--manifest", path(&manifest), "--tracker", &tracker.line];
     let told = thread::scope(|scope| {
         let get = scope.spawn(|| site.get(&[]));
         eventually("the server is asked for the file", || (site.server.requests() > 0).then_some(()));

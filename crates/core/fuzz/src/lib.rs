@@ -4,7 +4,8 @@
 
 use bytes::Bytes;
 use pleach_core::content::{
-    GROUPS_PER_PACKET, Geometry, GroupIndex, HashTree, KnownNodes, Link, Manifest, PacketIndex, ProofNode, TreeBuilder,
+    ByteRange, GROUPS_PER_PACKET, Geometry, GroupIndex, HashTree, KnownNodes, Link, Manifest, PacketIndex, ProofNode,
+    TreeBuilder,
 };
 use pleach_core::ids::TrackerKey;
 use pleach_core::wire::fleet::api::DeliveryOrder;
@@ -36,6 +37,14 @@ pub fn manifest(data: &[u8]) {
     assert!(!manifest.saved_name().contains('/') && manifest.saved_paths().all(|path| !path.is_empty()));
     let segments_end = manifest.segments().iter().map(|segment| segment.len_bytes).sum::<u64>();
     assert!(manifest.segments().is_empty() || segments_end == manifest.size_bytes());
+    for descriptor in manifest.descriptors() {
+        let mut end = 0;
+        for range in descriptor.ranges() {
+            assert!(end <= range.start && range.start < range.end && range.end <= manifest.size_bytes());
+            end = range.end;
+        }
+        assert!(descriptor.size_bytes() > 0 && descriptor.touches(ByteRange { start: end - 1, end }));
+    }
 }
 
 /// `data` is a link.

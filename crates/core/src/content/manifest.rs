@@ -10,6 +10,7 @@
 //!   "name": "Talks",
 //!   "files": [{ "path": "2031/talk.mp4", "size_bytes": 1048576, "media_type": "video/mp4" }],
 //!   "segments": [{ "offset_bytes": 0, "len_bytes": 1048576, "priority": 0 }],
+//!   "descriptors": [{ "name": "coarse", "runs": [{ "offset_bytes": 0, "len_bytes": 1048576 }] }],
 //!   "trackers": ["wss://example.org/ws"],
 //!   "sources": ["https://example.org/talk.mp4"],
 //!   "hashes": ["https://example.org/talk.mp4.pleach-hashes"],
@@ -35,6 +36,7 @@ use core::mem;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::descriptor::{Descriptor, check_descriptors};
 use super::geometry::{Geometry, GeometryError};
 use super::layout::Layout;
 use super::listing::{FileEntry, Listing};
@@ -61,7 +63,8 @@ const REQUIRED_BYTES_MAX: usize = 64;
 /// The last moment that a JavaScript `Date` can tell, in milliseconds since 1970.
 const MOMENT_MS_MAX: u64 = 8_640_000_000_000_000;
 /// What this version acts upon, and may therefore be required.
-const UNDERSTOOD: [&str; 8] = ["id", "size_bytes", "name", "files", "trackers", "sources", "hashes", "packed"];
+const UNDERSTOOD: [&str; 9] =
+    ["id", "size_bytes", "name", "files", "descriptors", "trackers", "sources", "hashes", "packed"];
 
 /// A parsed and valid manifest, with the bytes it was parsed from.
 #[derive(Clone)]
@@ -98,6 +101,8 @@ struct Fields {
     files: Vec<FileEntry>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     segments: Vec<Segment>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    descriptors: Vec<Descriptor>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     trackers: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -194,6 +199,14 @@ pub enum ManifestError {
         end_bytes: u64,
         /// Of the content.
         size_bytes: u64,
+    },
+    /// A descriptor that is none.
+    #[error("descriptor {index} can't be used: {reason}")]
+    Descriptor {
+        /// Which, counted from 0.
+        index: usize,
+        /// What is wrong with it.
+        reason: &'static str,
     },
     /// A tracker's or source's URL that can't be used.
     #[error("the address {url:?} can't be used: {reason}")]
@@ -310,6 +323,11 @@ impl Manifest {
         &self.fields.segments
     }
 
+    /// Parts of the content of which any subset is useful; mostly none.
+    pub fn descriptors(&self) -> &[Descriptor] {
+        &self.fields.descriptors
+    }
+
     /// The trackers' URLs, `ws:` or `wss:`.
     pub fn trackers(&self) -> &[String] {
         &self.fields.trackers
@@ -368,6 +386,7 @@ impl ManifestBuilder {
             name: None,
             files: Vec::new(),
             segments: Vec::new(),
+            descriptors: Vec::new(),
             trackers: Vec::new(),
             sources: Vec::new(),
             hashes: Vec::new(),
@@ -396,6 +415,12 @@ impl ManifestBuilder {
     /// Adds a segment.
     pub fn segment(mut self, segment: Segment) -> Self {
         self.fields.segments.push(segment);
+        self
+    }
+
+    /// Adds a descriptor.
+    pub fn descriptor(mut self, descriptor: Descriptor) -> Self {
+        self.fields.descriptors.push(descriptor);
         self
     }
 
@@ -472,6 +497,7 @@ impl Head {
 impl Fields {
     fn check(&self) -> Result<(), ManifestError> {
         self.check_segments()?;
+        check_descriptors(&self.descriptors, self.size_bytes)?;
         check_urls("trackers", &self.trackers, &["ws", "wss"])?;
         check_urls("sources", &self.sources, &["http", "https"])?;
         check_urls("addresses of the hash list", &self.hashes, &["http", "https"])?;

@@ -10,12 +10,14 @@
 //! * [`Manifest`]: the description that an author publishes (`FILE.pleach`).
 //! * [`Listing`]: its files, and under which names they are saved.
 //! * [`Packed`]: how its bytes are made of compressed or encrypted files.
+//! * [`Descriptor`]: a part of it that is of use without the others.
 //! * [`WebPlaces`]: where on the web its bytes are.
 //! * [`PacketOrder`]: which packets its author wants first.
 //! * [`Layout`]: which bytes of the content are in which of its files.
 //! * [`Segmentation`]: how an author cuts the content into segments, and which of them come first.
 //! * [`Link`]: what people pass on.
 
+mod descriptor;
 mod geometry;
 mod layout;
 mod link;
@@ -29,6 +31,7 @@ mod text;
 mod tree;
 mod web;
 
+pub use descriptor::{DESCRIPTORS_MAX, Descriptor, DescriptorRun, dealt};
 pub use geometry::{
     ByteRange, CONTENT_BYTES_MAX, GROUP_BYTES, GROUP_BYTES_MAX, GROUP_BYTES_MIN, GROUPS_PER_PACKET, Geometry,
     GeometryError, GroupIndex, PACKET_BYTES, PacketIndex,
@@ -46,7 +49,7 @@ pub use packet_set::{GroupSet, PacketSet};
 pub use segmentation::{Emphasis, Segmentation, SegmentationError, cut_at};
 pub use text::cut_text;
 pub use tree::{
-    HASH_LIST_BYTES_MAX, HashListError, HashTree, KnownNodes, NodeId, PROOF_NODES_MAX, ProofNode, TreeBuilder,
-    VerifyError,
+    HASH_LIST_BYTES_MAX, HashListError, HashTree, HashedPackets, KnownNodes, NodeId, PROOF_NODES_MAX, ProofNode,
+    TreeBuilder, VerifyError,
 };
 pub use web::WebPlaces;

@@ -51,7 +51,7 @@ mod shape;
 mod store;
 mod verify;
 
-pub use builder::TreeBuilder;
+pub use builder::{HashedPackets, TreeBuilder};
 pub use list::{HASH_LIST_BYTES_MAX, HashListError};
 pub use proof::KnownNodes;
 pub use verify::VerifyError;

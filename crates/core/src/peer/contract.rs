@@ -255,6 +255,12 @@ pub enum Event {
         /// Those of one packet.
         range: ByteRange,
     },
+    /// All bytes of a descriptor of the manifest can be read: they are verified and written. Also told of those that an
+    /// earlier run left, after [`Event::Resumed`]; not where everything was there from the start.
+    Descriptor {
+        /// Its place in [`Manifest::descriptors`].
+        index: u32,
+    },
     /// Everything is verified and written.
     Complete,
     /// A peer is connected.

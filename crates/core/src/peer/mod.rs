@@ -33,6 +33,7 @@ mod checking;
 mod choosing;
 mod claiming;
 pub mod contract;
+mod describing;
 mod feeding;
 mod fetching;
 mod holdings;
@@ -71,6 +72,7 @@ use crate::wire::tracker::{Role, ToTracker};
 use carrying::Carrying;
 use checking::Checking;
 use claiming::Told;
+use describing::Describing;
 use feeding::Feeding;
 use fetching::Fetching;
 use holdings::Holdings;
@@ -127,6 +129,7 @@ pub struct Peer {
     carrying: Carrying,
     holdings: Holdings,
     checking: Option<Checking>,
+    describing: Describing,
     /// Whether everything was announced as complete.
     completed: bool,
     schedule: Schedule,
@@ -169,6 +172,7 @@ impl Peer {
             carrying: Carrying::default(),
             holdings,
             checking: None,
+            describing: Describing::default(),
             completed: false,
             schedule: Schedule::new(geometry, PacketOrder::new(geometry, config.manifest.segments())),
             pulling: Pulling::new(geometry, salt),
@@ -329,6 +333,9 @@ impl Peer {
     fn run(&mut self, now: Time) {
         self.life = Life::Running;
         self.timers.set(Reason::Maintain, now + MAINTAIN);
+        if !self.completed {
+            self.count_descriptors();
+        }
         self.note_if_complete(now);
         self.connect_tracker(now);
         self.fetching.begin(now);

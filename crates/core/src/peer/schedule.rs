@@ -188,8 +188,11 @@ impl Peer {
 
     /// A packet can be read: whoever waits for it is told.
     pub(super) fn note_came(&mut self, packet: PacketIndex) {
-        let is_whole = self.holdings.has_packet(packet) && !self.holdings.is_writing(packet);
-        if is_whole && self.schedule.is_wanted(packet) {
+        if !self.is_readable(packet) {
+            return;
+        }
+        self.note_described(packet);
+        if self.schedule.is_wanted(packet) {
             // What is used at once, a file that is saved, is there after a restart too.
             self.save_journal();
             self.event(Event::Came { range: self.geometry.packet_range(packet) });

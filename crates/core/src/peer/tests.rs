@@ -2,6 +2,7 @@
 //! timeout. What depends on rates and delays is the simulator's.
 
 mod carrying;
+mod describing;
 mod discipline;
 mod fetching;
 mod recovery;

@@ -49,8 +49,15 @@ impl<P: Places> Files<P> {
     /// Reads a stretch of the content. Gives less where the content, or one of its files, ends before.
     pub(super) fn read(&mut self, offset_bytes: u64, len_bytes: u32) -> Result<Vec<u8>, StoreError> {
         let mut bytes = vec![0; len_bytes as usize];
+        let filled = self.read_into(offset_bytes, &mut bytes)?;
+        bytes.truncate(filled);
+        Ok(bytes)
+    }
+
+    /// Fills the buffer with a stretch of the content; how much there was of it, by the same rule.
+    pub(super) fn read_into(&mut self, offset_bytes: u64, bytes: &mut [u8]) -> Result<usize, StoreError> {
         let mut filled = 0;
-        for part in self.parts(offset_bytes, u64::from(len_bytes)) {
+        for part in self.parts(offset_bytes, bytes.len() as u64) {
             let piece = &mut bytes[filled..filled + part.len_bytes as usize];
             let wanted = piece.len();
             let read = self.with(part.file, "read", |file| read_full_at(file, piece, part.offset_bytes))?;
@@ -60,8 +67,7 @@ impl<P: Places> Files<P> {
                 break;
             }
         }
-        bytes.truncate(filled);
-        Ok(bytes)
+        Ok(filled)
     }
 
     /// Writes a stretch of the content; what is beyond its end is not written.

@@ -19,6 +19,7 @@ mod download;
 mod error;
 mod files;
 mod folder;
+mod hashing;
 mod packed;
 mod part;
 mod positioned;

@@ -112,10 +112,36 @@ impl SourceFiles {
         for (path, stamp) in paths.iter().zip(&self.stamps) {
             read_unchanged(path, *stamp, &mut buffer, &mut take)?;
         }
+        self.expect_unchanged()
+    }
+
+    /// Fails if a file is not of the size and time of change that it was opened with.
+    pub(super) fn expect_unchanged(&self) -> Result<(), StoreError> {
+        let paths = &self.files.places.0;
         match paths.iter().zip(&self.stamps).find(|(path, stamp)| Stamp::read(path).ok() != Some(**stamp)) {
             Some((path, _)) => Err(StoreError::Changed { path: path.clone() }),
             None => Ok(()),
         }
+    }
+
+    /// The same files, opened by whoever asks: for another thread.
+    pub(super) fn own_files(&self) -> Files<SourcePlaces> {
+        Files::new(self.layout().clone(), self.files.places.clone())
+    }
+
+    /// Fills the buffer with a stretch of the files; fails if a file has become shorter.
+    pub(super) fn read_stretch(
+        &self,
+        files: &mut Files<SourcePlaces>,
+        offset_bytes: u64,
+        bytes: &mut [u8],
+    ) -> Result<(), StoreError> {
+        let filled = files.read_into(offset_bytes, bytes)?;
+        if filled == bytes.len() {
+            return Ok(());
+        }
+        let short = self.layout().parts(offset_bytes + filled as u64, 1).next().map_or(0, |part| part.file);
+        Err(StoreError::Changed { path: self.files.places.0[short].clone() })
     }
 
     /// Nobody writes to what is shared.

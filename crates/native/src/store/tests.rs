@@ -207,6 +207,50 @@ fn a_source_is_never_written() {
 }
 
 #[test]
+fn files_are_hashed_by_all_processors_as_by_one() {
+    const MIB: usize = 1 << 20;
+    let directory = tempfile::tempdir().unwrap();
+    for sizes in [vec![0], vec![1], vec![4 * MIB], vec![9 * MIB + 1], vec![MIB - 1, 0, 7 * MIB + 7, 65_536, 5]] {
+        let whole: Vec<u8> = (0..sizes.iter().sum()).map(|at: usize| (at % 251) as u8).collect();
+        let mut start = 0;
+        let place = |(at, size): (usize, &usize)| {
+            let path = directory.path().join(at.to_string());
+            fs::write(&path, &whole[start..start + size]).unwrap();
+            start += size;
+            path
+        };
+        let source = SourceFiles::open(sizes.iter().enumerate().map(place).collect::<Vec<_>>()).unwrap();
+        let done = std::sync::atomic::AtomicU64::new(0);
+        let builder = source
+            .hash_all(|bytes| {
+                done.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
+            })
+            .unwrap();
+        assert_eq!(builder.finish().unwrap().1.root().as_bytes(), blake3::hash(&whole).as_bytes(), "{sizes:?}");
+        assert_eq!(done.into_inner(), whole.len() as u64, "all is told");
+    }
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_hashed_by_all_processors_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let [first, second] = ["1", "2"].map(|name| directory.path().join(name));
+    fs::write(&first, vec![1; 9 << 20]).unwrap();
+    fs::write(&second, vec![2; 2 << 20]).unwrap();
+    let source = SourceFiles::open([first.clone(), second.clone()]).unwrap();
+    let refused = |whose: &Path| match source.hash_all(|_| ()) {
+        Err(StoreError::Changed { path }) => assert_eq!(path, whose),
+        other => panic!("{other:?}"),
+    };
+    File::options().write(true).open(&first).unwrap().set_len(100).unwrap();
+    refused(&first);
+    fs::write(&first, vec![1; (9 << 20) + 1]).unwrap();
+    refused(&first);
+    fs::remove_file(&second).unwrap();
+    assert!(source.hash_all(|_| ()).is_err());
+}
+
+#[test]
 fn a_source_that_changes_is_noticed() {
     let directory = tempfile::tempdir().unwrap();
     let [first, second, third] = ["1", "2", "3"].map(|name| directory.path().join(name));
@@ -456,8 +500,8 @@ fn packed(directory: &Path, size_bytes: u64) -> (DownloadConfig, Vec<u8>) {
     let key = Key::from_bytes([1; 32]);
     let mut packer = Packer::new(size_bytes, Some(key.clone()), true, 1);
     let mut packed = Vec::new();
-    packer.push(&plain(size_bytes), |bytes| packed.extend_from_slice(bytes));
-    let packing = packer.finish(listing, |bytes| packed.extend_from_slice(bytes)).unwrap();
+    packer.push(&plain(size_bytes), |bytes| packed.extend(bytes));
+    let packing = packer.finish(listing, |bytes| packed.extend(bytes)).unwrap();
     let id = ContentId::from_bytes(*blake3::hash(&packed).as_bytes());
     let builder = ManifestBuilder::new(id).file(PACKED_PATH, packed.len() as u64, None);
     let manifest = builder.packed(&packing.describe(id, Some(&key), None).unwrap()).build().unwrap();

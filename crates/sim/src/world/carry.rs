@@ -222,7 +222,8 @@ impl World {
             | Event::LinkDown { .. }
             | Event::TrackerUp
             | Event::TrackerDown { .. }
-            | Event::Came { .. } => {}
+            | Event::Came { .. }
+            | Event::Descriptor { .. } => {}
         }
     }
 

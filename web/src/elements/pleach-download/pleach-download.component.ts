@@ -89,6 +89,7 @@ const TEMPLATE = `
  * @attr {string} src - A share link (`https://TRACKER/ID#m1.DIGEST`) or the URL of a `.pleach` file.
  * @attr {boolean} autostart - Start at once rather than at the press of a button.
  * @attr {string} upload - `off` gives nothing to others; `500k` gives at most 500 kB/s. Else there is no limit, unless the browser saves data.
+ * @attr {string} quota - `2GB`: the most that this site keeps on the device, of all contents; what was used longest ago goes first. Default: half of what the browser grants.
  * @attr {string} name - Shown and saved instead of the author's name.
  * @attr {string} service-worker - Where the site serves `pleach-sw.js`, without which nothing is played before it is complete. Default: beside the page.
  * @attr {string} state - Set by the element, to style it by: see the property.
@@ -96,6 +97,7 @@ const TEMPLATE = `
  * @event {PleachStateChangeEvent} pleach-statechange - The state changed.
  * @event {PleachProgressEvent} pleach-progress - Something moved.
  * @event {PleachPeersEvent} pleach-peers - Somebody came, went, or is something else to this browser now.
+ * @event {PleachDescriptorEvent} pleach-descriptor - All of one more descriptor is there.
  * @event {PleachCompleteEvent} pleach-complete - Everything is here and verified.
  * @event {PleachErrorEvent} pleach-error - The download can't go on.
  *

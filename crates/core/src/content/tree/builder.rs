@@ -3,8 +3,35 @@
 use super::HashTree;
 use super::hash::{self, Hash};
 use super::list::pairs_over;
-use crate::content::geometry::{CONTENT_BYTES_MAX, GROUP_BYTES, GROUPS_PER_PACKET, Geometry, GeometryError};
+use crate::content::geometry::{
+    CONTENT_BYTES_MAX, GROUP_BYTES, GROUPS_PER_PACKET, Geometry, GeometryError, PACKET_BYTES,
+};
 use crate::ids::ContentId;
+
+/// Neighbouring packets that were hashed by themselves, on another thread for instance, for [`TreeBuilder::push_hashed`].
+/// 32 bytes for each packet.
+#[derive(Debug, PartialEq, Eq)]
+pub struct HashedPackets {
+    offset_bytes: u64,
+    packets: Vec<Hash>,
+}
+
+impl HashedPackets {
+    /// Hashes whole packets (of 64 KiB) that begin so many bytes into the content. `None` if they are not whole, do not
+    /// begin where a packet does, or are fewer than two: one alone may be the whole content, which is hashed in another
+    /// way.
+    pub fn new(offset_bytes: u64, bytes: &[u8]) -> Option<Self> {
+        let packet_bytes = PACKET_BYTES as usize;
+        let are_whole = bytes.len().is_multiple_of(packet_bytes) && offset_bytes.is_multiple_of(PACKET_BYTES.into());
+        if !are_whole || bytes.len() < 2 * packet_bytes {
+            return None;
+        }
+        let offsets = (0..).map(|packet| offset_bytes + packet * u64::from(PACKET_BYTES));
+        let packets = bytes.chunks_exact(packet_bytes).zip(offsets);
+        let packets = packets.map(|(packet, offset)| hash::subtree(offset, packet)).collect();
+        Some(Self { offset_bytes, packets })
+    }
+}
 
 /// Hashes a content as it streams by. Keeps 32 bytes for each packet, and at most one packet's bytes.
 pub struct TreeBuilder {
@@ -54,6 +81,25 @@ impl TreeBuilder {
         }
     }
 
+    /// Takes the content's next packets, hashed already. They are given back if they are not those: they begin elsewhere,
+    /// or the groups are of another size than [`GROUP_BYTES`].
+    pub fn push_hashed(&mut self, hashed: HashedPackets) -> Result<(), HashedPackets> {
+        if hashed.offset_bytes != self.size_bytes || self.group_bytes != GROUP_BYTES {
+            return Err(hashed);
+        }
+        let len_bytes = hashed.packets.len() as u64 * u64::from(PACKET_BYTES);
+        self.size_bytes = self.size_bytes.saturating_add(len_bytes);
+        if self.size_bytes > CONTENT_BYTES_MAX {
+            return Ok(()); // `finish` says so
+        }
+        if !self.packet.is_empty() {
+            let packet = core::mem::take(&mut self.packet);
+            self.push_packet(&packet);
+        }
+        self.packets.extend(hashed.packets);
+        Ok(())
+    }
+
     /// How the content is cut, and its tree, which is complete; its root is the content's id. The whole tree is new to
     /// its journal. Fails if there were more than [`CONTENT_BYTES_MAX`] bytes.
     pub fn finish(mut self) -> Result<(Geometry, HashTree), GeometryError> {
@@ -63,7 +109,9 @@ impl TreeBuilder {
             return Ok((geometry, HashTree::new(geometry, root)));
         }
         let last = core::mem::take(&mut self.packet);
-        self.push_packet(&last);
+        if !last.is_empty() {
+            self.push_packet(&last);
+        }
         Ok((geometry, tree_over(geometry, self.packets)))
     }
 

@@ -10,7 +10,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::content::geometry::{CONTENT_BYTES_MAX, GROUP_BYTES, GROUPS_PER_PACKET};
+use crate::content::geometry::{CONTENT_BYTES_MAX, GROUP_BYTES, GROUPS_PER_PACKET, PACKET_BYTES};
 use crate::content::packet_set::GroupSet;
 
 const SMALL_GROUP: u32 = 1024;
@@ -225,6 +225,51 @@ proptest! {
         prop_assert_eq!(state(&tree), state(&whole));
         prop_assert_eq!(tree.root(), whole.root());
     }
+}
+
+#[test]
+fn packets_hashed_elsewhere_are_as_good_as_bytes() {
+    let packet = PACKET_BYTES as usize;
+    for size in [2 * packet, 5 * packet, 5 * packet + 1, 6 * packet - 1] {
+        let bytes: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+        for (from, to) in [(0, 2), (1, 4), (2, 5), (0, 5), (3, 5)] {
+            let (from, to) = (from * packet, (to * packet).min(size / packet * packet));
+            if to < from + 2 * packet {
+                continue;
+            }
+            let hashed = HashedPackets::new(from as u64, &bytes[from..to]).unwrap();
+            let mut builder = TreeBuilder::new();
+            builder.push(&bytes[..from]);
+            assert_eq!(builder.push_hashed(hashed), Ok(()));
+            builder.push(&bytes[to..]);
+            let (geometry, tree) = builder.finish().unwrap();
+            assert_eq!(geometry.size_bytes(), size as u64);
+            assert_eq!(
+                tree.root().as_bytes(),
+                blake3::hash(&bytes).as_bytes(),
+                "{size} bytes, {from} to {to} elsewhere"
+            );
+        }
+    }
+}
+
+#[test]
+fn packets_hashed_elsewhere_stand_where_they_belong() {
+    let bytes = vec![7; 3 * PACKET_BYTES as usize];
+    let packet = u64::from(PACKET_BYTES);
+    assert!(HashedPackets::new(0, &bytes[1..]).is_none(), "not whole");
+    assert!(HashedPackets::new(1, &bytes).is_none(), "not where a packet begins");
+    assert!(HashedPackets::new(packet, &bytes[..PACKET_BYTES as usize]).is_none(), "it may be all");
+    let mut builder = TreeBuilder::new();
+    builder.push(&bytes[..100]);
+    let hashed = HashedPackets::new(packet, &bytes).unwrap();
+    assert!(builder.push_hashed(hashed).is_err(), "there is a gap");
+    let mut small = TreeBuilder::with_group_bytes(SMALL_GROUP).unwrap();
+    assert!(small.push_hashed(HashedPackets::new(0, &bytes).unwrap()).is_err(), "packets of another size");
+    let mut full = TreeBuilder::new();
+    full.size_bytes = CONTENT_BYTES_MAX;
+    assert!(full.push_hashed(HashedPackets::new(CONTENT_BYTES_MAX, &bytes).unwrap()).is_ok());
+    assert!(full.finish().is_err());
 }
 
 #[test]

@@ -1,0 +1,3 @@
+/** The page of what is kept on the device. */
+
+import '../elements/pleach-kept/pleach-kept.js';
