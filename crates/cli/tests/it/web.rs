@@ -75,14 +75,8 @@ fn with_a_seeder_the_server_sends_little() {
     let len = 16 << 20;
     let site = Site::new(len, &["--tracker", &tracker.line], well);
     let manifest = site.directory.path().join("talk.mp4.pleach");
-    let file = site.file();
-    let seed = ["seed", path(&file), "--manifest", path(&manifest), "--tracker", &tracker.line];
-    let told = thread::scope(|scope| {
-        let get = scope.spawn(|| site.get(&[]));
-        eventually("the server is asked for the file", || (site.server.requests() > 0).then_some(()));
-        let _seed = Server::start(&seed);
-        get.join().unwrap()
-    });
+    let _seed = Server::start(&["seed", path(&site.file()), "--manifest", path(&manifest), "--tracker", &tracker.line]);
+    let told = site.get(&[]);
     println!("the server sent {} of {len} bytes", site.server.sent_bytes());
     assert!(site.server.sent_bytes() < len as u64 * 6 / 10);
     assert_eq!(told["web_bytes"], site.server.sent_bytes());
@@ -171,8 +165,14 @@ fn get_without(why: &str, len: usize, answer: impl FnMut(&Request) -> Answer + S
     let tracker = Server::start(&["tracker", "--listen", "127.0.0.1:0"]);
     let site = Site::new(len, &["--tracker", &tracker.line], answer);
     let manifest = site.directory.path().join("talk.mp4.pleach");
-    let _seed = Server::start(&["seed", path(&site.file()), "--manifest", path(&manifest), "--tracker", &tracker.line]);
-    let told = site.get(&[]);
+    let file = site.file();
+    let seed = ["seed", path(&file), "--manifest", path(&manifest), "--tracker", &tracker.line];
+    let told = thread::scope(|scope| {
+        let get = scope.spawn(|| site.get(&[]));
+        eventually("the server is asked for the file", || (site.server.requests() > 0).then_some(()));
+        let _seed = Server::start(&seed);
+        get.join().unwrap()
+    });
     let source = &told["sources"][0];
     assert_eq!(source["state"], "unfit", "{told}");
     assert!(source["trouble"].as_str().unwrap().contains(why), "{source}");
