@@ -14,6 +14,7 @@
 //! ```
 
 mod carry;
+mod lives;
 mod node;
 mod playing;
 mod script;
@@ -21,10 +22,8 @@ mod script;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use pleach_core::content::HashTree;
 use pleach_core::ids::{ConnectionId, PeerId};
-use pleach_core::peer::contract::WebSource;
-use pleach_core::peer::{Input, Peer, PeerConfig, Start, Stats};
+use pleach_core::peer::{Input, Stats};
 use pleach_core::time::Time;
 use pleach_core::tracker::{Event as TrackerEvent, TrackerConfig};
 use rand::{Rng, SeedableRng};
@@ -37,10 +36,9 @@ use crate::player::Player;
 use crate::queue::Queue;
 use crate::record::{Look, Record, Standing};
 use crate::stand_in::Shape;
-use crate::store::{Kept, Store};
 use crate::tracker_host::{FromHost, HostTotals, TRACKER_DELAY, ToHost, TrackerHost};
-use crate::web_server::{CONTENT_URL, HASHES_URL, Later, WebEvent, WebServer};
-use node::{Engine, Node, Stage};
+use crate::web_server::{Later, WebEvent, WebServer};
+use node::{Node, Stage};
 use script::Waiting;
 
 pub use node::{Begin, NodeSpec};
@@ -468,99 +466,6 @@ impl World {
                 let seed = self.rng.random();
                 self.tracker.start(seed, self.now);
             }
-        }
-    }
-
-    fn start(&mut self, id: NodeId) {
-        let (kept, start) = self.beginning(id);
-        let mut config = PeerConfig::new(self.content.manifest().clone(), start);
-        config.agent = format!("sim {}", id.0);
-        let bytes_per_byte = self.content.bytes_per_byte();
-        config.cache_bytes = self.config.cache_bytes / bytes_per_byte as usize;
-        config.window_bytes_max /= bytes_per_byte;
-        config.store_backlog_bytes_max /= bytes_per_byte as usize;
-        if let Some(slots) = self.node(id).spec.slots {
-            config.slots = slots;
-        }
-        if self.web.is_some() {
-            config.sources = vec![WebSource { url: CONTENT_URL.to_owned(), bytes_per_s: None }];
-            config.hash_lists = vec![HASHES_URL.to_owned()];
-        }
-        let seed = self.rng.random();
-        let mut store = Store::new(self.content.clone(), kept, self.config.is_checked);
-        let mut peer = Peer::new(config, seed, self.now);
-        if let Some(limit) = self.node(id).spec.upload_bytes_per_s_max {
-            peer.handle_input(Input::UploadLimit { bytes_per_s: Some(limit) }, self.now);
-        }
-        self.names.insert(peer.id(), id);
-        let now = self.now;
-        let has_all = matches!(self.node(id).spec.begin, Begin::Everything);
-        if has_all {
-            store.accept_all();
-        }
-        self.change(id, |node| {
-            node.stage = Stage::Alive;
-            node.born = Some(now);
-            node.finished = has_all.then_some(now);
-            node.engine = Some(Engine { peer, store, socket: None, timer_at: None });
-        });
-        if self.node(id).bender.is_talker() {
-            self.queue.push(now + TALK, Happening::Talk(id));
-        }
-        self.begin_to_play(id);
-        self.drain(id);
-    }
-
-    fn beginning(&self, id: NodeId) -> (Kept, Start) {
-        let content = &self.content;
-        match &self.node(id).spec.begin {
-            Begin::Empty => (Kept::default(), Start::Empty),
-            Begin::Everything => (Kept::default(), Start::Complete(content.tree().clone())),
-            Begin::Kept(kept) => (kept.clone(), self.resume(kept)),
-            Begin::Again(before) => {
-                let kept = self.node(*before).kept.clone().unwrap_or_default();
-                let start = self.resume(&kept);
-                (kept, start)
-            }
-        }
-    }
-
-    fn resume(&self, kept: &Kept) -> Start {
-        Start::Resume(self.restore(&kept.record))
-    }
-
-    /// The hashes that a record knows.
-    fn restore(&self, record: &[u8]) -> HashTree {
-        let manifest = self.content.manifest();
-        HashTree::restore(manifest.geometry(), manifest.id(), record)
-    }
-
-    fn leave(&mut self, id: NodeId) {
-        if self.node(id).stage == Stage::Alive {
-            self.change(id, |node| node.stage = Stage::Leaving);
-            self.due.push_back((id, Input::Stop));
-        }
-    }
-
-    fn kill(&mut self, id: NodeId) {
-        let now = self.now;
-        let delay = self.tracker_delay(id);
-        self.change(id, |node| node.stage = Stage::Gone);
-        let node = self.node_mut(id);
-        let Some(engine) = node.engine.take() else { return };
-        node.last = Some(engine.peer.stats(now));
-        node.kept = Some(engine.store.keep());
-        if !matches!(node.spec.begin, Begin::Everything) {
-            for group in engine.store.accepted().iter() {
-                self.count_holder(group, false);
-            }
-        }
-        if let Some(connection) = engine.socket {
-            self.queue.push(now + delay, Happening::ToTracker(ToHost::Gone { connection }));
-        }
-        self.network.kill(id, now);
-        if let Some(web) = &mut self.web {
-            web.forget(id);
         }
     }
 
