@@ -4,8 +4,9 @@
 //! neighbour that has it, over the links that are there: the uplinks of neighbours that have little to do are worth as
 //! much as those of parents. Stealing is *disciplined*, so that nothing comes twice:
 //!
-//! * A packet is worth asking for when its stripe has no live feeder; or when it has been known to be about for a
-//!   while, and the feeder lacks it or has so much to push before it that it would come late.
+//! * A packet is worth asking for when its stripe has no live feeder; or when it has been about for a while, and the
+//!   feeder lacks it or has so much to push before it that it would come late. What only those have who have everything,
+//!   and nothing after it has come, is not about: it was perhaps not sent to anybody yet, and comes in its turn.
 //! * It is asked for at one neighbour, which refuses if it is busy: only idle uplinks are stolen from. When it begins to
 //!   come, it is declined at the feeder, which then passes it over. What a feeder has begun to send is left to it.
 //! * Each neighbour is asked for as much as it brings in a moment and a round trip: the fast get much, the slow little,
@@ -33,7 +34,7 @@ use crate::wire::tracker::{STRIPES_MAX, StripeMask};
 
 /// What is worth asking for is found out so often at most.
 const PLAN_EVERY: Duration = Duration::from_millis(150);
-/// A packet that was known at the last but one mark is about for long enough: its feeder should have brought it.
+/// A packet that was about at the last but one mark is so for long enough: its feeder should have brought it.
 const MARK_EVERY: Duration = Duration::from_millis(1_000);
 /// What a feeder brings within so long is left to it.
 const SOON: Duration = Duration::from_millis(2_000);
@@ -82,10 +83,12 @@ pub(super) struct Pulling {
     /// So many of these are due soon.
     urgent: usize,
     planned_at: Option<Time>,
-    /// Missing packets that were known to be about at the last mark, and at the one before.
+    /// Missing packets that were [about](Peer::is_about) at the last mark, and at the one before.
     known: PacketSet,
     known_before: PacketSet,
     marked_at: Time,
+    /// The last place of the order of which the packet came.
+    front: u32,
     /// Everything that can be had is asked for.
     at_end: bool,
     /// The most that came in a second, lately.
@@ -106,6 +109,7 @@ impl Pulling {
             known: none.clone(),
             known_before: none,
             marked_at: Time::ZERO,
+            front: 0,
             at_end: false,
             most_bytes_per_s: 0,
             salt,
@@ -242,12 +246,17 @@ impl Peer {
         let mut in_order = Vec::new();
         let mut urgent = 0;
         let mut is_left = false;
+        let seeds = self.links.values().filter(|link| link.is_open() && link.has.is_full()).count();
+        let mut is_any = false;
         let (missing, is_all) = self.schedule.missing(HORIZON, &self.holdings, now);
         for Missing { packet, due } in missing {
             if self.pulling.copies_of(packet) == 0 {
                 continue;
             }
-            known.insert(packet);
+            is_any = true;
+            if self.is_about(packet, seeds) {
+                known.insert(packet);
+            }
             if self.fetching.is_coming(self.geometry.packet_range(packet).start, now) {
                 is_left = true;
                 continue;
@@ -261,7 +270,8 @@ impl Peer {
                     let link = feeder.link.and_then(|id| self.links.get(&id));
                     let will_push = link.is_some_and(|link| link.has.contains(packet));
                     let is_declined = link.is_some_and(|link| link.receiving.declined.contains(packet));
-                    let is_known = is_starving || due.is_some() || self.pulling.known_before.contains(packet);
+                    let is_known =
+                        is_starving || feeder.is_stalled || due.is_some() || self.pulling.known_before.contains(packet);
                     let within = due.map_or(SOON, |due| time_left(due, now));
                     let came_at = self.holdings.came_in_part_at(packet);
                     let is_coming = came_at.is_some_and(|at| now - at < STALLED) && !feeder.is_stalled;
@@ -278,7 +288,7 @@ impl Peer {
                 urgent += usize::from(due.is_some());
             }
         }
-        self.pulling.at_end = askable.count() == 0 && !is_left && known.count() > 0 && is_all;
+        self.pulling.at_end = askable.count() == 0 && !is_left && is_any && is_all;
         self.pulling.askable = askable;
         self.pulling.askable_in_order = in_order;
         self.pulling.urgent = urgent;
@@ -292,6 +302,13 @@ impl Peer {
             self.pulling.marked_at = now;
             self.pulling.known_before = core::mem::replace(&mut self.pulling.known, known);
         }
+    }
+
+    /// Whether a missing packet is on its way down the trees: somebody got it who lacks others, or packets after it in the
+    /// order have come. What only those have who have everything was perhaps not sent at all yet.
+    fn is_about(&self, packet: PacketIndex, seeds: usize) -> bool {
+        let is_passed = self.schedule.order().place_of(packet) <= self.pulling.front;
+        is_passed || usize::from(self.pulling.copies_of(packet)) > seeds
     }
 
     /// Whether much less comes than did lately: then it is worth a little waste to get on, and whoever is asked is idle or
@@ -485,6 +502,7 @@ impl Peer {
     /// A packet is whole: nobody else need bring it.
     pub(super) fn end_requests(&mut self, packet: PacketIndex, from: Option<LinkId>) {
         self.pulling.askable.remove(packet);
+        self.pulling.front = self.pulling.front.max(self.schedule.order().place_of(packet));
         let mut others = Vec::new();
         for (id, link) in &mut self.links {
             if link.receiving.outstanding.remove(&packet).is_some() && Some(*id) != from {

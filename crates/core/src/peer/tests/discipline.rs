@@ -233,6 +233,26 @@ fn while_what_is_pushed_takes_the_uplink_nothing_is_promised() {
 }
 
 #[test]
+fn what_an_origin_has_not_sent_yet_is_left_to_the_trees() {
+    let mut lab = Lab::new(64, false, 8 << 20);
+    let feeder = lab.link(Role::Parent, 0);
+    let origin = lab.link(Role::Lateral, 64);
+    for packet in 0..12 {
+        lab.bring(feeder, packet * 4, 4);
+        lab.pass_ms(500);
+    }
+    assert!(lab.take_packets(origin, requested).is_empty(), "the feeder brings what is next");
+    lab.bring(feeder, 40 * 4, 4);
+    for packet in 12..20 {
+        lab.bring(feeder, packet * 4, 4);
+        lab.pass_ms(500);
+    }
+    let asked = lab.take_packets(origin, requested);
+    assert!(!asked.is_empty(), "it passed some over");
+    assert!(asked.iter().all(|packet| *packet < 40), "{asked:?}");
+}
+
+#[test]
 fn a_busy_neighbour_is_not_asked_again_at_once() {
     let mut lab = Lab::new(16, false, 8 << 20);
     let link = lab.link(Role::Lateral, 16);
