@@ -162,7 +162,7 @@ impl Swarm {
             post: None,
         };
         self.members.insert(peer, member);
-        let newcomer = Newcomer { offered: u16::from(join.slots), complete, fetches: join.fetches };
+        let newcomer = Newcomer { offered: u16::from(join.slots), complete, fetches: join.fetches, prior: None };
         self.planner.join(peer, newcomer, &join.links, now, rng);
         None
     }

@@ -11,7 +11,7 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Member, Planner};
+use super::{Member, Planner, Priors};
 use crate::ids::PeerId;
 use crate::time::Time;
 use crate::wire::tracker::StripeMask;
@@ -170,12 +170,12 @@ pub(in crate::forest) fn settle_all<'a>(all: impl Iterator<Item = (&'a mut Measu
 
 impl Member {
     /// See [`Planner::worth`].
-    fn worth(&self, par: u64) -> u64 {
+    fn worth(&self, par: u64, priors: Priors) -> u64 {
         let measured = &self.measured;
         match () {
             () if self.offered == 0 => 0,
             () if measured.is_earned && !measured.has_more => measured.bytes_per_s,
-            () => measured.bytes_per_s.max(par),
+            () => measured.bytes_per_s.max(priors.par(self.prior, par)),
         }
     }
 
@@ -234,7 +234,7 @@ impl Planner {
                 self.members.get_mut(&peer).expect("it was just seen").measured.has_disclaimed = true;
                 self.set_slots(peer, 0, now);
             } else if !disclaims && member.measured.has_disclaimed && !member.measured.is_earned {
-                let slots = member.offered.min(u16::from(self.config.fan_out));
+                let slots = self.slots_at_first(peer);
                 self.members.get_mut(&peer).expect("it was just seen").measured.has_disclaimed = false;
                 self.set_slots(peer, slots, now);
             }
@@ -244,7 +244,7 @@ impl Planner {
     /// What a peer's uplink is taken to carry, in bytes a second: what was seen at its limit; else that much at least,
     /// and as much as an origin until the contrary is seen.
     pub(super) fn worth(&self, peer: PeerId, par: u64) -> u64 {
-        self.members.get(&peer).map_or(0, |member| member.worth(par))
+        self.members.get(&peer).map_or(0, |member| member.worth(par, self.priors))
     }
 
     /// Takes in what was told. Returns what a peer of which nothing is known is taken for, and the mean of all: what
@@ -252,7 +252,7 @@ impl Planner {
     pub(super) fn settle_measures(&mut self, now: Time) -> (u64, u64) {
         let all = self.members.values_mut().map(|member| (&mut member.measured, member.is_origin));
         let (origin, par) = settle_all(all, now);
-        let sum: u128 = self.members.values().map(|member| u128::from(member.worth(par))).sum();
+        let sum: u128 = self.members.values().map(|member| u128::from(member.worth(par, self.priors))).sum();
         let mean = sum.checked_div(self.members.len() as u128).and_then(|mean| u64::try_from(mean).ok()).unwrap_or(0);
         (par, if origin > 0 { mean.min(origin) } else { mean })
     }
@@ -294,6 +294,10 @@ impl Planner {
                 *lacking = lacking.saturating_sub(slots);
                 (slots * 2).min(u64::from(member.offered))
             });
+        }
+        if !member.measured.is_earned && !member.is_origin && !member.measured.has_disclaimed {
+            // Until it is seen, what is known of other days counts.
+            return member.prior.map(|_| u64::from(self.slots_at_first(peer)));
         }
         if !member.measured.is_earned || member.measured.has_more {
             return None;
