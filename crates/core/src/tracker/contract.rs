@@ -32,6 +32,8 @@ pub struct TrackerConfig {
     pub away_ms_max: u64,
     /// Messages a second that a socket may send, sustained; a burst may have ten times as many. Beyond it: `too_fast`.
     pub messages_per_s_max: u32,
+    /// Whether a peer must prove that its key is its own. Only a simulation says no.
+    pub checks_joins: bool,
     /// Sockets that have not joined within this time are closed.
     pub join_ms_max: u64,
     /// After so many different reporters of bad bytes a peer is banned from the swarm.
@@ -66,6 +68,7 @@ impl Default for TrackerConfig {
             silence_ms_max: 25_000,
             away_ms_max: 8_000,
             messages_per_s_max: 50,
+            checks_joins: true,
             join_ms_max: 10_000,
             reporters_to_ban: 2,
             signing_seed: None,

@@ -4,7 +4,7 @@
 //! A peer joins with its first message and is told its edges. Whatever changes the forest (a peer comes, goes, has
 //! everything, cannot reach another) comes out as plans to the peers concerned and to nobody else ([000] claims 12 to
 //! 15). A peer whose socket breaks keeps its place for a short while, since its links still work; it comes back with
-//! the same secret. A tracker that has lost everything rebuilds its forests from the links that joining peers tell of.
+//! the same key. A tracker that has lost everything rebuilds its forests from the links that joining peers tell of.
 //!
 //! `orders`: how a member is told, and heard, while its socket is away.
 //!
@@ -24,7 +24,7 @@ use rand_chacha::ChaCha8Rng;
 pub use contract::{Event, Input, Output, SigningSeed, SwarmStats, TrackerConfig, TrackerStats};
 
 use crate::forest::picture::Picture;
-use crate::ids::{ConnectionId, ContentId, PeerId};
+use crate::ids::{ConnectionId, ContentId, PeerId, SocketNonce};
 use crate::time::Time;
 use crate::wire::tracker::{FromTracker, Join, MESSAGE_BYTES_MAX, Refusal, ToTracker, VERSION};
 use orders::Signing;
@@ -53,6 +53,7 @@ struct Connection {
     told: Time,
     pinged: bool,
     rate: RateLimit,
+    nonce: SocketNonce,
     joined: Option<(ContentId, PeerId)>,
 }
 
@@ -165,8 +166,10 @@ impl Tracker {
 
     fn connected(&mut self, connection: ConnectionId, now: Time) {
         let rate = RateLimit::new(self.config.messages_per_s_max, BURST_S, now);
-        let entry = Connection { since: now, heard: now, told: now, pinged: false, rate, joined: None };
+        let nonce = self.signing.next_nonce();
+        let entry = Connection { since: now, heard: now, told: now, pinged: false, rate, nonce, joined: None };
         self.connections.insert(connection, entry);
+        self.send(connection, &FromTracker::Hello { nonce });
         self.sweep_at.get_or_insert(now + SWEEP);
     }
 
@@ -241,7 +244,12 @@ impl Tracker {
             let message = format!("this tracker speaks version {VERSION}, not {}", join.version);
             return Err(Refused::new(Refusal::Version, message));
         }
-        let (content, peer) = (join.swarm, join.secret.peer_id());
+        let nonce = self.connections.get(&connection).map(|entry| entry.nonce);
+        if self.config.checks_joins && !nonce.is_some_and(|nonce| join.is_signed(&nonce)) {
+            let message = "the join is not signed by the peer that it names, for this socket";
+            return Err(Refused::new(Refusal::Denied, message));
+        }
+        let (content, peer) = (join.swarm, join.key.peer_id());
         self.check_room(content, peer)?;
         let config = &self.config;
         let swarm = self.swarms.entry(content).or_insert_with(|| Swarm::new(config));

@@ -140,7 +140,7 @@ impl Swarm {
         now: Time,
         rng: &mut ChaCha8Rng,
     ) -> Option<ConnectionId> {
-        let peer = join.secret.peer_id();
+        let peer = join.key.peer_id();
         let complete = join.packets_held == join.packets_total;
         if let Some(member) = self.members.get_mut(&peer) {
             let replaced = member.connection.replace(connection);

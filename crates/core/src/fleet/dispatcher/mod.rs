@@ -21,7 +21,7 @@ pub use contract::{
 use delivering::Delivery;
 
 use super::records::{Change, FAILURES_MAX, Snapshot};
-use crate::ids::{AgentId, ConnectionId, FleetNonce, RequestId};
+use crate::ids::{AgentId, ConnectionId, RequestId, SocketNonce};
 use crate::time::Time;
 use crate::tracker::rate_limit::RateLimit;
 use crate::wire::fleet::api::{AgentRecord, FailureRecord};
@@ -53,7 +53,7 @@ struct Session {
     /// When the question was put that is not answered yet: hello, or ping.
     asked: Option<Time>,
     rate: RateLimit,
-    nonce: FleetNonce,
+    nonce: SocketNonce,
     agent: Option<AgentId>,
     address: Option<SocketAddr>,
 }
@@ -143,9 +143,9 @@ impl Dispatcher {
     }
 
     fn connected(&mut self, connection: ConnectionId, now: Time) {
-        let mut nonce = [0; FleetNonce::LEN_BYTES];
+        let mut nonce = [0; SocketNonce::LEN_BYTES];
         self.rng.fill_bytes(&mut nonce);
-        let nonce = FleetNonce::from_bytes(nonce);
+        let nonce = SocketNonce::from_bytes(nonce);
         let rate = RateLimit::new(self.config.messages_per_s_max, BURST_S, now);
         let session = Session { since: now, heard: now, asked: Some(now), rate, nonce, agent: None, address: None };
         self.sessions.insert(connection, session);
