@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::fleet::{Ask, Fleet};
+use crate::fleet::{Ask, Fleet, FleetOutput};
 use crate::manifests::{Inserted, Manifests, ManifestsFull};
 use crate::metrics::{Counters, Stats, count};
 use crate::pictures::Pictures;
@@ -277,7 +277,15 @@ impl Driver {
 
     /// What a machine wants done next.
     fn next_output(&mut self) -> Option<Output> {
-        self.tracker.poll_output().or_else(|| self.fleet.as_mut()?.poll_output())
+        loop {
+            if let Some(output) = self.tracker.poll_output() {
+                return Some(output);
+            }
+            match self.fleet.as_mut()?.poll_output()? {
+                FleetOutput::Socket(output) => return Some(output),
+                FleetOutput::Tracker(input) => self.tracker.handle_input(input, self.now()),
+            }
+        }
     }
 
     /// Does what the machines want done. Sockets that could not take their message are gone afterwards.
@@ -292,6 +300,11 @@ impl Driver {
                         }
                     }
                     Output::Close { connection } => drop(self.queues.remove(&connection)),
+                    Output::Seen { peer, seen } => {
+                        if let Some(fleet) = &mut self.fleet {
+                            fleet.seen(peer, seen);
+                        }
+                    }
                     Output::Event(event) => log(&event),
                 }
             }

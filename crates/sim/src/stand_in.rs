@@ -101,7 +101,7 @@ impl StandIn {
             }
             Input::Message { connection, text } => self.message(connection, &text, now),
             Input::Disconnected(connection) => self.gone(connection, now),
-            Input::ManifestHeld(_) | Input::ManifestDropped(_) => {}
+            Input::ManifestHeld(_) | Input::ManifestDropped(_) | Input::Known { .. } | Input::Forgotten(_) => {}
         }
     }
 

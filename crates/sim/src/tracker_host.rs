@@ -199,6 +199,8 @@ impl TrackerHost {
                         self.frames.push((node, connection, FromHost::Down("the tracker closed the socket")));
                     }
                 }
+                // Nobody here is known from another day.
+                Output::Seen { .. } => {}
                 Output::Event(event) => {
                     let node = match &event {
                         Event::Refused { connection, .. } => self.sockets.get(connection).copied(),

@@ -11,9 +11,10 @@ use std::time::SystemTime;
 use pleach_core::fleet::{
     Dispatcher, DispatcherConfig, DispatcherEvent, DispatcherInput, DispatcherOutput, Refused, Snapshot,
 };
-use pleach_core::ids::{ConnectionId, RequestId};
+use pleach_core::forest::Seen;
+use pleach_core::ids::{ConnectionId, PeerId, RequestId};
 use pleach_core::time::Time;
-use pleach_core::tracker::Output;
+use pleach_core::tracker::{Input, Output};
 use pleach_core::wire::fleet::api::{DeliveryOrder, DeliveryStatus, Report};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -29,6 +30,14 @@ pub(crate) enum Ask {
     Retry { request: Option<RequestId>, reply: oneshot::Sender<Answer> },
     Status { request: RequestId, reply: oneshot::Sender<Option<DeliveryStatus>> },
     Report { reply: oneshot::Sender<Report> },
+}
+
+/// What comes out of the machine that concerns others.
+pub(crate) enum FleetOutput {
+    /// To be done at a socket.
+    Socket(Output),
+    /// To be told to the tracker.
+    Tracker(Input),
 }
 
 /// The machine, who waits for its answers, and where its changes go.
@@ -107,15 +116,26 @@ impl Fleet {
         self.dispatcher.handle_timeout(now());
     }
 
-    /// What is to be done at a socket; all else is done here.
-    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+    /// What receivers told of a machine.
+    pub(crate) fn seen(&mut self, peer: PeerId, seen: Seen) {
+        self.dispatcher.handle_input(DispatcherInput::Seen { peer, seen }, now());
+    }
+
+    /// What is to be done at a socket, or told to the tracker; all else is done here.
+    pub(crate) fn poll_output(&mut self) -> Option<FleetOutput> {
         loop {
             match self.dispatcher.poll_output()? {
-                DispatcherOutput::Send { connection, text } => return Some(Output::Send { connection, text }),
+                DispatcherOutput::Send { connection, text } => {
+                    return Some(FleetOutput::Socket(Output::Send { connection, text }));
+                }
                 DispatcherOutput::Close { connection } => {
                     self.sockets.remove(&connection);
-                    return Some(Output::Close { connection });
+                    return Some(FleetOutput::Socket(Output::Close { connection }));
                 }
+                DispatcherOutput::Known { peer, bytes_per_s } => {
+                    return Some(FleetOutput::Tracker(Input::Known { peer, bytes_per_s }));
+                }
+                DispatcherOutput::Forgotten(peer) => return Some(FleetOutput::Tracker(Input::Forgotten(peer))),
                 DispatcherOutput::Answer { ticket, answer } => {
                     if let Some(reply) = self.asked.remove(&ticket) {
                         let _ = reply.send(answer);

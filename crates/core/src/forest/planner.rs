@@ -30,6 +30,7 @@ use crate::ids::PeerId;
 use crate::time::Time;
 use crate::wire::tracker::{LinkReport, Role, StripeMask};
 use measuring::Measured;
+pub use measuring::Seen;
 use prior::Priors;
 use standing_by::StandingBy;
 pub use standing_by::{Named, Standing};

@@ -14,6 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use url::Url;
 
 use super::journal::Journal;
+use super::lent::{Lent, Loan};
 use crate::http::{self, HttpError};
 use crate::link::LinkConfig;
 use crate::node::{Events, Node, NodeConfig, NodeHandle, TrackerUrls};
@@ -39,6 +40,8 @@ pub(super) struct Places {
     /// When nothing came for so long, it has failed.
     pub(super) patience: Duration,
     pub(super) upload_bytes_per_s: Option<u64>,
+    /// Who the machine is, in swarms too.
+    pub(super) identity: Arc<Lent>,
 }
 
 /// What the service wants of it.
@@ -58,6 +61,8 @@ pub(super) enum JobEvent {
 
 /// A node that runs, with what is seen of it.
 struct Running {
+    /// Given back when the node has ended.
+    _loan: Option<Loan>,
     node: NodeHandle,
     events: Events,
     stats: watch::Receiver<Stats>,
@@ -210,7 +215,9 @@ impl Job {
                 web.with_sources(all)
             }
         };
+        let loan = Lent::lend(&self.places.identity, manifest.id());
         let config = NodeConfig {
+            identity: loan.as_ref().map(Loan::identity),
             manifest,
             start,
             store,
@@ -224,7 +231,7 @@ impl Job {
         };
         let (node, events) = Node::start(config).map_err(|error| error.to_string())?;
         let stats = node.stats();
-        Ok(Running { node, events, stats })
+        Ok(Running { _loan: loan, node, events, stats })
     }
 
     /// Until everything is verified and written. `None`: it was stopped.

@@ -21,7 +21,8 @@ pub use contract::{
 use delivering::Delivery;
 
 use super::records::{Change, FAILURES_MAX, Snapshot};
-use crate::ids::{AgentId, ConnectionId, RequestId, SocketNonce};
+use crate::forest::Seen;
+use crate::ids::{AgentId, ConnectionId, PeerId, RequestId, SocketNonce};
 use crate::time::Time;
 use crate::tracker::rate_limit::RateLimit;
 use crate::wire::fleet::api::{AgentRecord, FailureRecord};
@@ -66,6 +67,8 @@ pub struct Dispatcher {
     rng: ChaCha8Rng,
     sessions: BTreeMap<ConnectionId, Session>,
     agents: BTreeMap<AgentId, AgentRecord>,
+    /// What they are called in swarms.
+    peers: BTreeMap<PeerId, AgentId>,
     online: BTreeMap<AgentId, ConnectionId>,
     deliveries: BTreeMap<RequestId, Delivery>,
     /// Those of which somebody is waited for.
@@ -85,6 +88,7 @@ impl Dispatcher {
             rng: ChaCha8Rng::from_seed(seed),
             sessions: BTreeMap::new(),
             agents: kept.agents.into_iter().map(|record| (record.agent, record)).collect(),
+            peers: BTreeMap::new(),
             online: BTreeMap::new(),
             deliveries: BTreeMap::new(),
             open: BTreeSet::new(),
@@ -94,6 +98,13 @@ impl Dispatcher {
             requests_sent: 0,
             config,
         };
+        dispatcher
+            .agents
+            .keys()
+            .copied()
+            .collect::<Vec<_>>()
+            .into_iter()
+            .for_each(|agent| dispatcher.tell_known(agent));
         dispatcher.restore(kept.deliveries, now);
         dispatcher
     }
@@ -104,6 +115,7 @@ impl Dispatcher {
             DispatcherInput::Connected(connection) => self.connected(connection, now),
             DispatcherInput::Message { connection, text } => self.message(connection, &text, now),
             DispatcherInput::Disconnected(connection) => self.disconnected(connection, now),
+            DispatcherInput::Seen { peer, seen } => self.seen(peer, seen),
             DispatcherInput::Deliver { ticket, order } => {
                 let answer = self.deliver(order, now);
                 self.outputs.push_back(DispatcherOutput::Answer { ticket, answer });
@@ -189,9 +201,7 @@ impl Dispatcher {
             }
             (Some(agent), FromAgent::Got { request, round }) => self.got(request, round, agent),
             (Some(agent), FromAgent::Progress { request, have_bytes }) => self.progress(request, agent, have_bytes),
-            (Some(agent), FromAgent::Done { request, received_bytes, time_ms }) => {
-                self.done(request, agent, received_bytes, time_ms);
-            }
+            (Some(agent), FromAgent::Done { request, .. }) => self.done(request, agent),
             (Some(agent), FromAgent::Failed { request, round, reason }) => {
                 self.failed(request, Some(round), agent, reason, now);
             }
@@ -259,6 +269,8 @@ impl Dispatcher {
             return false;
         };
         self.agents.remove(&oldest);
+        self.peers.remove(&oldest.peer_id());
+        self.outputs.push_back(DispatcherOutput::Forgotten(oldest.peer_id()));
         self.keep(Change::ForgetAgent(oldest));
         true
     }
@@ -282,7 +294,28 @@ impl Dispatcher {
         if let Some(response) = response {
             record.response_us = Some(blend(record.response_us, micros(response)));
         }
+        self.tell_known(card.agent);
         self.keep_agent(card.agent);
+    }
+
+    /// Tells what a machine is called in swarms, and what is known of it.
+    fn tell_known(&mut self, agent: AgentId) {
+        let Some(record) = self.agents.get(&agent) else { return };
+        let peer = agent.peer_id();
+        self.peers.insert(peer, agent);
+        self.outputs.push_back(DispatcherOutput::Known { peer, bytes_per_s: record.bytes_per_s });
+    }
+
+    /// What others received of a machine. Where it could do more than was asked of it, that is no reason to think less of it.
+    fn seen(&mut self, peer: PeerId, seen: Seen) {
+        let Some(agent) = self.peers.get(&peer).copied() else { return };
+        let Some(record) = self.agents.get_mut(&agent) else { return };
+        let is_less = !seen.is_limit && record.bytes_per_s.is_some_and(|known| known >= seen.bytes_per_s);
+        if !is_less {
+            record.bytes_per_s = Some(blend(record.bytes_per_s, seen.bytes_per_s));
+            self.tell_known(agent);
+            self.keep_agent(agent);
+        }
     }
 
     fn answered(&mut self, connection: ConnectionId, agent: AgentId, now: Time) {

@@ -46,6 +46,15 @@ pub(super) struct Report {
     at: Time,
 }
 
+/// What a peer was seen to send, by those who received it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// All together, bytes a second.
+    pub bytes_per_s: u64,
+    /// Whether that is all that it can do; else it can do that much at least.
+    pub is_limit: bool,
+}
+
 /// What is known of a peer's uplink. Shared with the ordered presets.
 #[derive(Debug, Default)]
 pub(in crate::forest) struct Measured {
@@ -114,6 +123,12 @@ impl Measured {
     /// What it was seen to send at its limit, in bytes a second.
     pub(in crate::forest) fn earned(&self) -> Option<u64> {
         self.is_earned.then_some(self.bytes_per_s)
+    }
+
+    /// What it was seen to send, if it was.
+    pub(in crate::forest) fn seen(&self) -> Option<Seen> {
+        let seen = Seen { bytes_per_s: self.bytes_per_s, is_limit: self.is_earned && !self.has_more };
+        (self.bytes_per_s > 0).then_some(seen)
     }
 
     /// Takes in what was told since the last epoch.
@@ -196,6 +211,11 @@ impl Planner {
         if let Some(member) = self.members.get_mut(&by) {
             member.measured.note_told_of(from);
         }
+    }
+
+    /// What a peer was seen to send, if it was.
+    pub fn seen(&self, peer: PeerId) -> Option<Seen> {
+        self.members.get(&peer)?.measured.seen()
     }
 
     /// What a receiver told before of others is no longer so: it is about to tell anew, or has gone.
