@@ -163,6 +163,23 @@ impl Refused {
     }
 }
 
+/// A snapshot for people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DispatcherStats {
+    /// Machines that are known.
+    pub machines: usize,
+    /// Of these, how many are connected.
+    pub machines_connected: usize,
+    /// Deliveries that are known.
+    pub deliveries: usize,
+    /// Of these, how many wait for somebody.
+    pub deliveries_open: usize,
+    /// Failures that are known.
+    pub failures: usize,
+    /// Transport requests sent since the start.
+    pub requests_sent: u64,
+}
+
 /// What a log wants to hear of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DispatcherEvent {

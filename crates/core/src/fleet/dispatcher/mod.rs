@@ -16,7 +16,8 @@ use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 pub use contract::{
-    DispatcherConfig, DispatcherEvent, DispatcherInput, DispatcherOutput, DispatcherReason, Refused, RefusedWhy,
+    DispatcherConfig, DispatcherEvent, DispatcherInput, DispatcherOutput, DispatcherReason, DispatcherStats, Refused,
+    RefusedWhy,
 };
 use delivering::Delivery;
 
