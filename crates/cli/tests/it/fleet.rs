@@ -338,6 +338,28 @@ fn one_that_ends_while_it_gives_to_others_gives_again_when_it_is_wanted() {
     fleet.wait_until_has("second", LEN);
 }
 
+/// [001] B4: compressed packet by packet on the way, and the files are as they were; also for one that comes late and has it
+/// of one that packs them again.
+#[test]
+fn what_is_compressed_arrives_as_it_was_and_is_given_on() {
+    let text = "All work and no play makes Jack a dull boy.\n".repeat(100_000);
+    let fleet = Fleet::start();
+    let first = fleet.agent("first", &[]);
+    let file = fleet.path("film.bin");
+    fs::write(&file, &text).unwrap();
+    insist(0, &fleet.deliver(&file, &["--compress"]));
+    assert!(fs::read_to_string(fleet.delivered("first")).unwrap() == text, "as it was");
+    let size_bytes = fleet.report()["deliveries"][0]["size_bytes"].as_u64().unwrap();
+    assert!(size_bytes < text.len() as u64 / 10, "{size_bytes} bytes travelled");
+    first.process.signal(Signal::KILL);
+    drop(first);
+    let _first = fleet.agent("first", &[]);
+    let _second = fleet.agent("second", &[]);
+    eventually("the second has it too", || {
+        fs::read_to_string(fleet.delivered("second")).ok().filter(|got| *got == text)
+    });
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_of_one_is_said_and_concerns_nobody_else() {

@@ -10,3 +10,4 @@ mod journal;
 mod lent;
 mod listener;
 pub mod service;
+mod shape;
