@@ -100,7 +100,7 @@ impl PeerId {
 }
 
 hex_id! {
-    /// A peer's public Ed25519 key, which makes its id its own; see [`wire::identity`](crate::wire::identity).
+    /// A peer's public Ed25519 key, which makes its id its own: a join is signed with it.
     PeerKey, 32
 }
 

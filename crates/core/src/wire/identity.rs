@@ -37,8 +37,8 @@ impl Identity {
         Self { key: PeerKey::from_bytes(*signing.public().as_bytes()), signing: Some(signing) }
     }
 
-    /// One that costs no arithmetic and proves nothing: for simulated peers, whose tracker does not check
-    /// ([`TrackerConfig::checks_joins`](crate::tracker::TrackerConfig::checks_joins)). All others refuse it.
+    /// One that costs no arithmetic and proves nothing: for simulated peers, whose tracker is told not to check joins. All
+    /// others refuse it.
     pub fn simulated(seed: &[u8; 32]) -> Self {
         Self { key: PeerKey::from_bytes(blake3::derive_key(SEED_CONTEXT, seed)), signing: None }
     }
