@@ -65,6 +65,7 @@ function seedPublished(lab, file, address) {
   return lab.start('seed', pleachBinary(), args).waitFor(/^http:\S+/);
 }
 
+// Row D7 of [003]: ids are digests, transport is HTTP, clients are browsers.
 scenario('without a tracker and without peers a page gets it from the web server', { timeoutMs: 120_000 }, async (lab) => {
   const { file, size, src, sent, server } = await site(lab);
   const page = await openPage(lab, src);

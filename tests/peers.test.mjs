@@ -203,6 +203,7 @@ async function prepare() {
           setTimeout(() => {
             this.readyState = 1;
             this.onopen?.();
+            this.say({ type: 'hello', nonce: '00'.repeat(16) });
           });
         }
         send(text) {
@@ -229,8 +230,8 @@ async function prepare() {
       to.socket.say({ ...message, to: undefined, from });
     }
 
-    #join(socket, { secret }) {
-      const peer = { socket, id: engine.peerIdOf(secret) };
+    #join(socket, { key }) {
+      const peer = { socket, id: engine.peerIdOf(key) };
       this.#peers.push(peer);
       socket.say({ type: 'welcome', version: 1, peer: peer.id, stripes: 1, ice_servers: ['stun::9'], manifest_wanted: false });
       for (const [parent, child] of this.#edges.map((edge) => edge.map((at) => this.#peers[at]))) {

@@ -27,16 +27,19 @@ export class FileServer {
   #server;
   #options;
 
-  /** `bytesPerS` slows each answer down; without `cors` no other site may read it. */
+  /**
+   * `bytesPerS` slows each answer down; without `cors` no other site may read it. `spoil` decides how a request is answered
+   * badly: 'drip' sends a little of the file and then nothing, 'lie' sends other bytes, 'break' ends the connection.
+   */
   static async start(folder, options) {
     const server = new FileServer(folder, options);
     await new Promise((resolve, reject) => server.#server.on('error', reject).listen(0, '127.0.0.1', resolve));
     return server;
   }
 
-  constructor(folder, { bytesPerS = Infinity, cors = true } = {}) {
+  constructor(folder, { bytesPerS = Infinity, cors = true, spoil = () => undefined } = {}) {
     this.#folder = path.resolve(folder);
-    this.#options = { bytesPerS, cors };
+    this.#options = { bytesPerS, cors, spoil };
     this.#server = http.createServer((request, response) => this.#answer(request, response));
   }
 
@@ -78,6 +81,8 @@ export class FileServer {
 
   async #send(request, response, pathname, record) {
     if (request.method === 'OPTIONS') return response.writeHead(204).end();
+    const spoilt = this.#options.spoil(record);
+    if (spoilt === 'break') return response.destroy();
     const file = path.join(this.#folder, decodeURIComponent(pathname).replace(/\/$/, '/index.html'));
     const stats = await stat(file).catch(() => undefined);
     if (!stats?.isFile() || !file.startsWith(this.#folder + path.sep)) return response.writeHead(404).end();
@@ -93,7 +98,13 @@ export class FileServer {
       ETag: `"${stats.size}-${stats.mtimeMs}"`,
     });
     if (request.method === 'HEAD' || end === start) return response.end();
+    if (spoilt === 'drip') {
+      const little = Buffer.alloc(Math.min(10_000, end - start));
+      record.bytes += little.length;
+      return response.write(little);
+    }
     const content = createReadStream(file, { start, end: end - 1 });
+    if (spoilt === 'lie') content.on('data', (chunk) => chunk.fill(7));
     content.on('data', (chunk) => (record.bytes += chunk.length));
     await pipeline(content, (chunks) => paced(chunks, this.#options.bytesPerS), response);
   }

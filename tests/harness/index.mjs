@@ -98,6 +98,11 @@ class Lab {
     return server;
   }
 
+  /** Closes a server of another kind when the scenario ends. */
+  adopt(server) {
+    this.#servers.push(server);
+  }
+
   /** Launches a headless Chromium with a new profile, or with that of one that has ended (`profileFolder`). */
   async chromium(options) {
     // Counted at once: several may be starting.

@@ -396,6 +396,7 @@ impl ServerConfig {
             silence_ms_max: self.silence_ms_max,
             away_ms_max: self.away_ms_max,
             messages_per_s_max: self.messages_per_s_max,
+            checks_joins: true,
             join_ms_max: self.join_ms_max,
             reporters_to_ban: self.reporters_to_ban,
             signing_seed: None,

@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::fleet::{Ask, Fleet};
+use crate::fleet::{Ask, Fleet, FleetOutput};
 use crate::manifests::{Inserted, Manifests, ManifestsFull};
 use crate::metrics::{Counters, Stats, count};
 use crate::pictures::Pictures;
@@ -212,12 +212,7 @@ impl Driver {
                 self.lose(connection);
                 self.drain();
             }
-            Command::Fleet(ask) => {
-                if let Some(fleet) = &mut self.fleet {
-                    fleet.ask(ask);
-                    self.drain();
-                }
-            }
+            Command::Fleet(ask) => self.ask_fleet(ask),
             // Whoever asked and went away wants no reply.
             Command::Publish { manifest, pinned, reply } => drop(reply.send(self.publish(manifest, pinned))),
             Command::Fetch { content, digest, reply } => drop(reply.send(self.manifests.get(content, digest))),
@@ -226,8 +221,51 @@ impl Driver {
         }
     }
 
+    fn ask_fleet(&mut self, ask: Ask) {
+        let Some(fleet) = &mut self.fleet else { return };
+        let ordered = match &ask {
+            Ask::Deliver { order, .. } => Some((order.content, order.manifest)),
+            _ => None,
+        };
+        fleet.ask(ask);
+        // What is delivered is known only now to be worth keeping.
+        if let Some((content, digest)) = ordered
+            && let Some((_, bytes)) = self.manifests.get(content, Some(digest))
+        {
+            fleet.keep_manifest(content, digest, &bytes);
+        }
+        self.drain();
+    }
+
+    /// Takes in what a ledger kept. What is none any more, or finds no room, is left out.
+    pub(crate) fn restore(&mut self, manifests: &[Vec<u8>]) {
+        for bytes in manifests {
+            match Manifest::parse(bytes) {
+                Ok(manifest) => {
+                    let Upload { content, digest, bytes } = Upload::from(&manifest);
+                    let _ = self.hold(content, digest, bytes, false);
+                }
+                Err(error) => tracing::warn!(%error, "a description in the ledger can't be read"),
+            }
+        }
+    }
+
     fn publish(&mut self, manifest: Upload, pinned: bool) -> Result<Published, ManifestsFull> {
         let Upload { content, digest, bytes } = manifest;
+        let published = self.hold(content, digest, bytes.clone(), pinned)?;
+        if let Some(fleet) = self.fleet.as_ref().filter(|_| published.new) {
+            fleet.keep_manifest(content, digest, &bytes);
+        }
+        Ok(published)
+    }
+
+    fn hold(
+        &mut self,
+        content: ContentId,
+        digest: ManifestDigest,
+        bytes: Bytes,
+        pinned: bool,
+    ) -> Result<Published, ManifestsFull> {
         let Inserted { new, lost } = self.manifests.insert(content, digest, bytes, pinned)?;
         for content in lost {
             self.input(Input::ManifestDropped(content));
@@ -246,6 +284,7 @@ impl Driver {
                     tracker: self.tracker.stats(),
                     manifests: self.manifests.count(),
                     manifests_bytes: self.manifests.bytes_held(),
+                    fleet: self.fleet.as_ref().map(Fleet::stats),
                 });
                 self.snapshot = Some((Instant::now(), Arc::clone(&stats)));
                 stats
@@ -277,7 +316,15 @@ impl Driver {
 
     /// What a machine wants done next.
     fn next_output(&mut self) -> Option<Output> {
-        self.tracker.poll_output().or_else(|| self.fleet.as_mut()?.poll_output())
+        loop {
+            if let Some(output) = self.tracker.poll_output() {
+                return Some(output);
+            }
+            match self.fleet.as_mut()?.poll_output()? {
+                FleetOutput::Socket(output) => return Some(output),
+                FleetOutput::Tracker(input) => self.tracker.handle_input(input, self.now()),
+            }
+        }
     }
 
     /// Does what the machines want done. Sockets that could not take their message are gone afterwards.
@@ -292,6 +339,11 @@ impl Driver {
                         }
                     }
                     Output::Close { connection } => drop(self.queues.remove(&connection)),
+                    Output::Seen { peer, seen } => {
+                        if let Some(fleet) = &mut self.fleet {
+                            fleet.seen(peer, seen);
+                        }
+                    }
                     Output::Event(event) => log(&event),
                 }
             }

@@ -48,6 +48,27 @@ pub struct Stats {
     pub manifests: usize,
     /// Their bytes.
     pub manifests_bytes: usize,
+    /// The fleet, if there is one.
+    pub fleet: Option<FleetStats>,
+}
+
+/// A fleet, for operators.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FleetStats {
+    /// Machines that are known.
+    pub machines: usize,
+    /// Of these, how many are connected.
+    pub machines_connected: usize,
+    /// Deliveries that are known.
+    pub deliveries: usize,
+    /// Of these, how many wait for somebody.
+    pub deliveries_open: usize,
+    /// Failures that are known.
+    pub failures: usize,
+    /// Transport requests sent since the start.
+    pub requests_sent: u64,
+    /// Changes that wait for the ledger's disk.
+    pub ledger_waiting: usize,
 }
 
 /// `/stats.json`.
@@ -62,6 +83,9 @@ pub(crate) struct StatsJson {
     refused: u64,
     manifests: usize,
     manifests_bytes: usize,
+    /// Only where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fleet: Option<FleetStats>,
     /// Only where the operator wants it told; see the key `stats_swarms`.
     #[serde(skip_serializing_if = "Option::is_none")]
     swarm_list: Option<Vec<SwarmJson>>,
@@ -103,6 +127,7 @@ impl Stats {
             refused: self.tracker.refused,
             manifests: self.manifests,
             manifests_bytes: self.manifests_bytes,
+            fleet: self.fleet,
             swarm_list: with_swarms.then(|| swarms.collect()),
         }
     }
@@ -142,10 +167,28 @@ pub(crate) fn prometheus(stats: &Stats, counters: &Counters, connections_open: u
     for (name, help, value) in gauges {
         put(&mut text, name, "gauge", help, value as u64);
     }
+    if let Some(fleet) = &stats.fleet {
+        put_fleet(&mut text, fleet);
+    }
     for (name, help, value) in totals {
         put(&mut text, &format!("{name}_total"), "counter", help, value);
     }
     text
+}
+
+fn put_fleet(text: &mut String, fleet: &FleetStats) {
+    let gauges = [
+        ("machines", "Machines of the fleet that are known.", fleet.machines),
+        ("machines_connected", "Machines of the fleet that are connected.", fleet.machines_connected),
+        ("deliveries_open", "Deliveries that wait for a machine.", fleet.deliveries_open),
+        ("deliveries_done", "Deliveries of which nobody is waited for.", fleet.deliveries - fleet.deliveries_open),
+        ("failures", "Failures in the ledger: a machine did not get a delivery.", fleet.failures),
+        ("ledger_waiting", "Changes that wait for the ledger's disk.", fleet.ledger_waiting),
+    ];
+    for (name, help, value) in gauges {
+        put(text, &format!("fleet_{name}"), "gauge", help, value as u64);
+    }
+    put(text, "fleet_requests_total", "counter", "Transport requests sent to machines.", fleet.requests_sent);
 }
 
 fn put(text: &mut String, name: &str, kind: &str, help: &str, value: u64) {

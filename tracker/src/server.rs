@@ -20,7 +20,7 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use pleach_core::content::{MANIFEST_BYTES_MAX, Manifest, ManifestError};
-use pleach_core::fleet::{DispatcherConfig, Snapshot};
+use pleach_core::fleet::DispatcherConfig;
 use pleach_core::tracker::{SigningSeed, Tracker};
 use pleach_core::wire::fleet::token::FleetToken;
 use rand::TryRngCore;
@@ -35,7 +35,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::{ConfigError, ServerConfig};
 use crate::driver::{Command, Driver, DriverHandle, Published, Stopped, Upload};
 use crate::fleet::{Fleet, FleetStart};
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Kept, Ledger, LedgerError};
 use crate::limits::{Address, FORGET_EVERY, Gauge, Place, Rate};
 use crate::manifests::ManifestsFull;
 use crate::metrics::{Counters, Stats, count};
@@ -164,15 +164,17 @@ impl Server {
             let seed = secret_file::load_or_make(path).map_err(Error::SigningKey)?;
             tracker_config.signing_seed = Some(SigningSeed(seed));
         }
-        let fleet = begin_fleet(&config, tracker_config.signing_seed)?;
+        let mut fleet = begin_fleet(&config, tracker_config.signing_seed)?;
+        let manifests = fleet.as_mut().map(|fleet| std::mem::take(&mut fleet.kept.manifests)).unwrap_or_default();
         let fleet_token = fleet.as_ref().map(|fleet| fleet.config.token);
         let counters = Arc::new(Counters::default());
-        let (driver, handle) = Driver::new(
+        let (mut driver, handle) = Driver::new(
             |now| Tracker::new(tracker_config, seed, now),
             fleet.map(Fleet::new),
             config.manifests_bytes_max,
             Arc::clone(&counters),
         );
+        driver.restore(&manifests);
         let app = Arc::new(new_app(config, handle, fleet_token, counters));
         app.tasks.spawn(driver.run(app.stop.clone()));
         Ok(Self {
@@ -242,7 +244,7 @@ fn begin_fleet(config: &ServerConfig, signing_seed: Option<SigningSeed>) -> Resu
     let signing_seed = signing_seed.map_or_else(|| random().map(SigningSeed), Ok)?;
     let (ledger, kept) = match config.ledger_path() {
         Some(path) => Ledger::open(&path).map(|(ledger, kept)| (Some(ledger), kept))?,
-        None => (None, Snapshot::default()),
+        None => (None, Kept::default()),
     };
     let dispatcher = DispatcherConfig { fan_out: config.fleet_fan_out, ..DispatcherConfig::new(token, signing_seed) };
     Ok(Some(FleetStart { config: dispatcher, kept, ledger, seed: random()? }))

@@ -56,6 +56,12 @@ extern "C" {
     fn manifest_url(this: &PeerOptions) -> JsValue;
 
     #[wasm_bindgen(method, getter)]
+    fn sources(this: &PeerOptions) -> Option<Vec<String>>;
+
+    #[wasm_bindgen(method, getter, js_name = sourceLimit)]
+    fn source_limit(this: &PeerOptions) -> JsValue;
+
+    #[wasm_bindgen(method, getter)]
     fn store(this: &PeerOptions) -> JsValue;
 
     #[wasm_bindgen(method, getter)]
@@ -110,7 +116,7 @@ impl PleachPeer {
     pub fn new(options: &PeerOptions) -> Result<Self, JsError> {
         #[cfg(feature = "panic-hook")]
         console_error_panic_hook::set_once();
-        let upload_limit = bytes_per_s(&options.upload_limit())?;
+        let upload_limit = bytes_per_s(&options.upload_limit(), "uploadLimit")?;
         let parts = Parts {
             config: peer_config(options)?,
             place: tracker_place(options)?,
@@ -135,7 +141,7 @@ impl PleachPeer {
         &self,
         #[wasm_bindgen(js_name = bytesPerSecond, unchecked_param_type = "number | null")] limit: JsValue,
     ) -> Result<(), JsError> {
-        self.0.ask(Input::UploadLimit { bytes_per_s: bytes_per_s(&limit)? });
+        self.0.ask(Input::UploadLimit { bytes_per_s: bytes_per_s(&limit, "uploadLimit")? });
         Ok(())
     }
 
@@ -200,12 +206,16 @@ fn peer_config(options: &PeerOptions) -> Result<PeerConfig, JsError> {
     let start = start(&manifest, &options.record())?;
     let manifest_url = optional(options.manifest_url()).map(|url| text(&url, "manifestUrl")).transpose()?;
     let web = WebPlaces::of(&manifest, manifest_url.as_deref());
+    // Of several files the bytes are not in one place.
+    let more = options.sources().filter(|_| manifest.files().len() == 1).unwrap_or_default();
+    let web = web.and_sources(more);
+    let limit = bytes_per_s(&options.source_limit(), "sourceLimit")?;
     let mut config = PeerConfig::new(manifest, start);
     config.has_tracker = optional(options.tracker_url()).is_some();
     if !config.has_tracker && web.sources.is_empty() {
         return Err(JsError::new("the manifest names no tracker and no web server"));
     }
-    config.sources = web.sources.into_iter().map(|url| WebSource { url, bytes_per_s: None }).collect();
+    config.sources = web.sources.into_iter().map(|url| WebSource { url, bytes_per_s: limit }).collect();
     config.hash_lists = web.hashes;
     config.cache_bytes = CACHE_BYTES;
     config.store_backlog_bytes_max = STORE_BACKLOG_BYTES_MAX;
@@ -231,10 +241,10 @@ fn start(manifest: &Manifest, record: &JsValue) -> Result<Start, JsError> {
     Ok(Start::Resume(tree))
 }
 
-fn bytes_per_s(limit: &JsValue) -> Result<Option<u64>, JsError> {
+fn bytes_per_s(limit: &JsValue, name: &str) -> Result<Option<u64>, JsError> {
     let Some(limit) = optional(limit.clone()) else { return Ok(None) };
     let limit = limit.as_f64().filter(|limit| *limit >= 0.0);
-    Ok(Some(limit.ok_or_else(|| wrong("uploadLimit", "a number of bytes a second, or null"))? as u64))
+    Ok(Some(limit.ok_or_else(|| wrong(name, "a number of bytes a second, or null"))? as u64))
 }
 
 fn optional(value: JsValue) -> Option<JsValue> {

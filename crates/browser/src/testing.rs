@@ -8,7 +8,7 @@ use std::rc::{Rc, Weak};
 use bytes::Bytes;
 use js_sys::{Array, Function, Promise, Uint8Array};
 use pleach_core::content::{ManifestBuilder, TreeBuilder};
-use pleach_core::ids::{LinkId, PeerSecret};
+use pleach_core::ids::{LinkId, PeerKey};
 use pleach_core::time::Time;
 use wasm_bindgen::prelude::*;
 
@@ -25,10 +25,10 @@ pub fn describe_content(name: &str, bytes: &[u8]) -> Result<Array, JsError> {
     Ok(Array::of2(&Uint8Array::from(manifest.as_bytes()), &Uint8Array::from(&tree.take_journal()[..])))
 }
 
-/// What a tracker calls the peer that has this secret.
+/// What a tracker calls the peer that has this key.
 #[wasm_bindgen(js_name = peerIdOf)]
-pub fn peer_id_of(secret: &str) -> Result<String, JsError> {
-    Ok(secret.parse::<PeerSecret>()?.peer_id().to_string())
+pub fn peer_id_of(key: &str) -> Result<String, JsError> {
+    Ok(key.parse::<PeerKey>()?.peer_id().to_string())
 }
 
 const SENDER: LinkId = LinkId(0);

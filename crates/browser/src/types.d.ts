@@ -10,6 +10,10 @@ export interface PeerOptions {
   trackerUrl?: string | null | undefined;
   /** Where the manifest came from, if it came from the web: the content may lie beside it. */
   manifestUrl?: string | undefined;
+  /** Addresses, http or https, that have the content's bytes beside those that the manifest leads to. */
+  sources?: string[] | undefined;
+  /** Bytes a second to take from each web server at most; 0 takes none, `null` has no limit (the default). */
+  sourceLimit?: number | null | undefined;
   /** Where the content is kept. */
   store: Store;
   /** What an earlier run noted by `Store.appendRecord`. Nothing of it is believed before it is checked. */

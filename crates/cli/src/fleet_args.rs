@@ -125,6 +125,7 @@ alone on its line. Where the fleet is can be said once: PLEACH_TRACKER and PLEAC
 Examples:
   pleach deliver film.mp4 --group tills --tracker https://tracker.example --token-file token
   pleach deliver Photos --group lab --target lab-3 --target lab-4
+  pleach deliver logs --group lab --compress
   pleach deliver film.mp4 --group tills --source https://site.example/film.mp4 --no-seed
   pleach deliver --retry
   pleach deliver film.mp4 --retry 5f0c…")]
@@ -151,6 +152,10 @@ pub(crate) struct DeliverArgs {
     /// Take hidden files and folders too: those whose names begin with a dot.
     #[arg(long, env = "PLEACH_HIDDEN", value_parser = BoolishValueParser::new())]
     pub(crate) hidden: bool,
+    /// Compress it on its way where that pays (zstd). Machines have the files as they were; a --source must then have the
+    /// packed bytes that `pleach publish --compress` writes.
+    #[arg(long, env = "PLEACH_COMPRESS", value_parser = BoolishValueParser::new())]
+    pub(crate) compress: bool,
     #[command(flatten)]
     pub(crate) describe: DescribeArgs,
     /// Do not give the file from here: all comes from --source, and machines from each other.
@@ -171,9 +176,9 @@ pub(crate) struct DeliverArgs {
 }
 
 impl DeliverArgs {
-    /// The files, as they are.
+    /// The files, compressed if that is wanted. Not encrypted: the key would have to come by the tracker.
     pub(crate) fn content(&self) -> ContentArgs {
-        let packing = PackingArgs { encrypt: false, password: false, password_file: None, compress: false };
+        let packing = PackingArgs { encrypt: false, password: false, password_file: None, compress: self.compress };
         ContentArgs { files: self.files.clone(), name: self.name.clone(), hidden: self.hidden, packing }
     }
 }

@@ -99,6 +99,7 @@ impl Seeder {
             tracker: Some(tracker),
             web: WebPlaces::default(),
             source_bytes_per_s: None,
+            identity: None,
             slots: seeding.slots,
             upload_bytes_per_s: seeding.upload_bytes_per_s,
             link: LinkConfig::default(),

@@ -90,17 +90,22 @@ hex_id! {
 }
 
 hex_id! {
-    /// What a peer is called in a swarm: the first 16 bytes of the BLAKE3 hash of its [`PeerSecret`].
+    /// What a peer is called in a swarm: the first 16 bytes of the BLAKE3 hash of its [`PeerKey`].
     PeerId, 16
 }
 
 impl PeerId {
-    /// The web servers that have a content, where a plan gives them a place: no peer has a secret whose hash is zeros.
+    /// The web servers that have a content, where a plan gives them a place: no peer has a key whose hash is zeros.
     pub const WEB: Self = Self([0; Self::LEN_BYTES]);
 }
 
 hex_id! {
-    /// What proves to a tracker that a peer which comes again is the same one. Goes to trackers only, never to peers.
+    /// A peer's public Ed25519 key, which makes its id its own: a join is signed with it.
+    PeerKey, 32
+}
+
+hex_id! {
+    /// What a peer and its tracker share: its words are tagged with it. Goes to trackers only, never to peers.
     PeerSecret, 16
 }
 
@@ -141,8 +146,8 @@ hex_id! {
 }
 
 hex_id! {
-    /// What a tracker draws for one socket of an agent: what was signed for another is no longer good.
-    FleetNonce, 16
+    /// What a tracker draws for one socket of a peer or an agent: what was signed for another is no longer good.
+    SocketNonce, 16
 }
 
 hex_id! {
@@ -150,8 +155,8 @@ hex_id! {
     FleetProof, 32
 }
 
-impl PeerSecret {
-    /// The public name that belongs to this secret.
+impl PeerKey {
+    /// The public name that belongs to this key.
     pub fn peer_id(&self) -> PeerId {
         PeerId(first_16_bytes_of_hash(&self.0))
     }

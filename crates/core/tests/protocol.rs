@@ -76,7 +76,7 @@ fn orders() {
 #[test]
 fn messages_from_the_tracker() {
     let examples = examples("from-tracker");
-    assert_eq!(examples.len(), 10);
+    assert_eq!(examples.len(), 11);
     for example in examples {
         let message = FromTracker::decode(example).unwrap_or_else(|error| panic!("{example}: {error}"));
         assert_ne!(message, FromTracker::Unknown, "{example}");

@@ -40,6 +40,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         tracker: Some(TrackerUrls { socket: Url::parse(&link.tracker_url())?, manifest: manifest_url }),
         web: WebPlaces::default(),
         source_bytes_per_s: None,
+        identity: None,
         slots: 4,
         upload_bytes_per_s: None,
         link: LinkConfig::default(),

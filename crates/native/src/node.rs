@@ -35,6 +35,7 @@ use pleach_core::ids::{FetchId, LinkId};
 use pleach_core::peer::Peer;
 use pleach_core::peer::contract::{Event, Failure, Input, Output, PeerConfig, Start, Stats, WebSource};
 use pleach_core::time::Time;
+use pleach_core::wire::identity::Identity;
 use pleach_core::wire::tracker::MESSAGE_BYTES_MAX as TRACKER_BYTES_MAX;
 use rand::TryRngCore;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -86,6 +87,8 @@ pub struct NodeConfig {
     pub web: WebPlaces,
     /// Most bytes a second to take from each source of them; `None` is no limit.
     pub source_bytes_per_s: Option<u64>,
+    /// Who it is in the swarm; none: somebody new. No two nodes in one swarm may be the same.
+    pub identity: Option<Identity>,
     /// How many children to feed at most, in all stripes together; 0 only takes.
     pub slots: u8,
     /// Most payload bytes a second to send; 0 sends nothing, `None` is no limit.
@@ -254,6 +257,7 @@ type DriverParts = (Driver, Queues, broadcast::Receiver<Event>, watch::Receiver<
 impl Driver {
     fn new(config: NodeConfig, seed: [u8; 32], commands: mpsc::Receiver<Command>) -> Result<DriverParts, StartError> {
         let mut peer_config = PeerConfig::new(config.manifest.clone(), config.start);
+        peer_config.identity = config.identity;
         peer_config.agent = crate::AGENT.into();
         peer_config.slots = config.slots;
         peer_config.has_tracker = config.tracker.is_some();

@@ -12,7 +12,7 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use pleach_core::ids::{ConnectionId, PeerId};
+use pleach_core::ids::{ConnectionId, PeerId, SocketNonce};
 use pleach_core::time::Time;
 use pleach_core::tracker::{Event, Input, Output, SwarmStats, TrackerStats};
 use pleach_core::wire::signal::Signal;
@@ -96,11 +96,12 @@ impl StandIn {
     pub(crate) fn handle_input(&mut self, input: Input, now: Time) {
         match input {
             Input::Connected(connection) => {
+                self.send(connection, &FromTracker::Hello { nonce: SocketNonce::from_bytes([0; 16]) });
                 self.connections.insert(connection, None);
             }
             Input::Message { connection, text } => self.message(connection, &text, now),
             Input::Disconnected(connection) => self.gone(connection, now),
-            Input::ManifestHeld(_) | Input::ManifestDropped(_) => {}
+            Input::ManifestHeld(_) | Input::ManifestDropped(_) | Input::Known { .. } | Input::Forgotten(_) => {}
         }
     }
 
@@ -166,7 +167,7 @@ impl StandIn {
     }
 
     fn join(&mut self, connection: ConnectionId, join: &Join) {
-        let peer = join.secret.peer_id();
+        let peer = join.key.peer_id();
         if let Some(before) = self.members.get(&peer).map(|member| member.connection) {
             self.outputs.push_back(Output::Close { connection: before });
             self.connections.remove(&before);

@@ -8,17 +8,20 @@ pub(crate) mod routes;
 use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use pleach_core::fleet::{
-    Dispatcher, DispatcherConfig, DispatcherEvent, DispatcherInput, DispatcherOutput, Refused, Snapshot,
+    Dispatcher, DispatcherConfig, DispatcherEvent, DispatcherInput, DispatcherOutput, DispatcherStats, Refused,
 };
-use pleach_core::ids::{ConnectionId, RequestId};
+use pleach_core::forest::Seen;
+use pleach_core::ids::{ConnectionId, ContentId, ManifestDigest, PeerId, RequestId};
 use pleach_core::time::Time;
-use pleach_core::tracker::Output;
+use pleach_core::tracker::{Input, Output};
 use pleach_core::wire::fleet::api::{DeliveryOrder, DeliveryStatus, Report};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::ledger::Ledger;
+use crate::ledger::{Entry, Kept, Ledger};
+use crate::metrics::FleetStats;
 
 /// What comes of an order.
 pub(crate) type Answer = Result<DeliveryStatus, Refused>;
@@ -29,6 +32,14 @@ pub(crate) enum Ask {
     Retry { request: Option<RequestId>, reply: oneshot::Sender<Answer> },
     Status { request: RequestId, reply: oneshot::Sender<Option<DeliveryStatus>> },
     Report { reply: oneshot::Sender<Report> },
+}
+
+/// What comes out of the machine that concerns others.
+pub(crate) enum FleetOutput {
+    /// To be done at a socket.
+    Socket(Output),
+    /// To be told to the tracker.
+    Tracker(Input),
 }
 
 /// The machine, who waits for its answers, and where its changes go.
@@ -44,7 +55,7 @@ pub(crate) struct Fleet {
 /// What a server with a fleet begins with.
 pub(crate) struct FleetStart {
     pub(crate) config: DispatcherConfig,
-    pub(crate) kept: Snapshot,
+    pub(crate) kept: Kept,
     pub(crate) ledger: Option<Ledger>,
     pub(crate) seed: [u8; 32],
 }
@@ -52,7 +63,7 @@ pub(crate) struct FleetStart {
 impl Fleet {
     pub(crate) fn new(start: FleetStart) -> Self {
         Self {
-            dispatcher: Dispatcher::new(start.config, start.kept, start.seed, now()),
+            dispatcher: Dispatcher::new(start.config, start.kept.fleet, start.seed, now()),
             ledger: start.ledger,
             sockets: HashSet::new(),
             asked: HashMap::new(),
@@ -97,6 +108,28 @@ impl Fleet {
         self.asked_count += 1;
     }
 
+    /// Keeps the description of what is delivered.
+    pub(crate) fn keep_manifest(&self, content: ContentId, digest: ManifestDigest, bytes: &Bytes) {
+        if let Some(ledger) = self.ledger.as_ref().filter(|_| self.dispatcher.delivers(content, digest)) {
+            ledger.keep(Entry::Manifest { digest, bytes: bytes.clone() });
+        }
+    }
+
+    pub(crate) fn stats(&self) -> FleetStats {
+        let DispatcherStats { machines, machines_connected, deliveries, deliveries_open, failures, requests_sent } =
+            self.dispatcher.stats();
+        let ledger_waiting = self.ledger.as_ref().map_or(0, Ledger::waiting);
+        FleetStats {
+            machines,
+            machines_connected,
+            deliveries,
+            deliveries_open,
+            failures,
+            requests_sent,
+            ledger_waiting,
+        }
+    }
+
     /// When the machine wants to be called again.
     pub(crate) fn due(&self) -> Option<Instant> {
         let (at, _) = self.dispatcher.poll_timeout()?;
@@ -107,15 +140,26 @@ impl Fleet {
         self.dispatcher.handle_timeout(now());
     }
 
-    /// What is to be done at a socket; all else is done here.
-    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+    /// What receivers told of a machine.
+    pub(crate) fn seen(&mut self, peer: PeerId, seen: Seen) {
+        self.dispatcher.handle_input(DispatcherInput::Seen { peer, seen }, now());
+    }
+
+    /// What is to be done at a socket, or told to the tracker; all else is done here.
+    pub(crate) fn poll_output(&mut self) -> Option<FleetOutput> {
         loop {
             match self.dispatcher.poll_output()? {
-                DispatcherOutput::Send { connection, text } => return Some(Output::Send { connection, text }),
+                DispatcherOutput::Send { connection, text } => {
+                    return Some(FleetOutput::Socket(Output::Send { connection, text }));
+                }
                 DispatcherOutput::Close { connection } => {
                     self.sockets.remove(&connection);
-                    return Some(Output::Close { connection });
+                    return Some(FleetOutput::Socket(Output::Close { connection }));
                 }
+                DispatcherOutput::Known { peer, bytes_per_s } => {
+                    return Some(FleetOutput::Tracker(Input::Known { peer, bytes_per_s }));
+                }
+                DispatcherOutput::Forgotten(peer) => return Some(FleetOutput::Tracker(Input::Forgotten(peer))),
                 DispatcherOutput::Answer { ticket, answer } => {
                     if let Some(reply) = self.asked.remove(&ticket) {
                         let _ = reply.send(answer);
@@ -123,7 +167,7 @@ impl Fleet {
                 }
                 DispatcherOutput::Keep(change) => {
                     if let Some(ledger) = &self.ledger {
-                        ledger.keep(change);
+                        ledger.keep(Entry::Change(change));
                     }
                 }
                 DispatcherOutput::Event(event) => log(&event),

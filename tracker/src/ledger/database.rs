@@ -5,6 +5,7 @@
 //! | `agents` | a machine, by its key | as many as the dispatcher knows |
 //! | `deliveries` | an order, as JSON, and how often it was begun | as many as the dispatcher knows |
 //! | `targets` | a machine of a delivery; goes with it | |
+//! | `manifests` | what a delivery is of, as its author wrote it | [`MANIFESTS_MAX`], [`MANIFESTS_BYTES_MAX`]; the oldest go |
 //! | `failures` | something that failed | [`FAILURES_MAX`]; the oldest go |
 
 use std::collections::BTreeMap;
@@ -12,17 +13,21 @@ use std::path::Path;
 use std::time::Duration;
 
 use pleach_core::fleet::{Change, DeliveryRecord, FAILURES_MAX, Snapshot, TargetRecord};
-use pleach_core::ids::{AgentId, RequestId};
+use pleach_core::ids::{AgentId, ManifestDigest, RequestId};
 use pleach_core::wire::fleet::api::{AgentRecord, DeliveryOrder, FailureRecord, TargetState};
 use rusqlite::types::Type;
 use rusqlite::{Connection, ErrorCode, Row, params};
 
-use super::LedgerError;
+use super::{Entry, Kept, LedgerError};
 
 /// What an application's files are told apart by: "Plch".
 const APPLICATION: i64 = 0x506c_6368;
 /// Of the tables below.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
+/// Most descriptions that are kept: one for each delivery that a tracker knows.
+pub(super) const MANIFESTS_MAX: u64 = 1_000;
+/// Most bytes of them.
+pub(super) const MANIFESTS_BYTES_MAX: u64 = 64 << 20;
 /// How long another process may hold the file before that is an error.
 const BUSY_MAX: Duration = Duration::from_secs(2);
 
@@ -46,20 +51,29 @@ const TABLES: &str = "
     ) STRICT;
 ";
 
+/// What version 1 did not have.
+const TABLES_2: &str = "
+    CREATE TABLE IF NOT EXISTS manifests (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, digest TEXT NOT NULL UNIQUE, bytes BLOB NOT NULL
+    ) STRICT;
+";
+
 /// The file, open to this process alone.
 #[derive(Debug)]
 pub(super) struct Database(Connection);
 
 impl Database {
     /// Opens or makes the file, and reads all of it.
-    pub(super) fn open(path: &Path) -> Result<(Self, Snapshot), LedgerError> {
+    pub(super) fn open(path: &Path) -> Result<(Self, Kept), LedgerError> {
         let explain = |error: rusqlite::Error| explain(path, &error);
         let connection = Connection::open(path).map_err(explain)?;
         connection.busy_timeout(BUSY_MAX).map_err(explain)?;
         prepare(&connection, path)?;
         let database = Self(connection);
-        let kept = database.read().map_err(explain)?;
-        Ok((database, kept))
+        let fleet = database.read().map_err(explain)?;
+        let manifests =
+            database.rows("SELECT bytes FROM manifests ORDER BY number", |row| row.get(0)).map_err(explain)?;
+        Ok((database, Kept { fleet, manifests }))
     }
 
     /// All that is kept.
@@ -82,10 +96,13 @@ impl Database {
     }
 
     /// Writes all of these or none.
-    pub(super) fn apply(&mut self, changes: &[Change]) -> rusqlite::Result<()> {
+    pub(super) fn apply(&mut self, changes: &[Entry]) -> rusqlite::Result<()> {
         let transaction = self.0.transaction()?;
         for change in changes {
-            apply(&transaction, change)?;
+            match change {
+                Entry::Change(change) => apply(&transaction, change)?,
+                Entry::Manifest { digest, bytes } => put_manifest(&transaction, digest, bytes)?,
+            }
         }
         transaction.execute(
             "DELETE FROM failures WHERE number <= (SELECT max(number) FROM failures) - ?1",
@@ -131,7 +148,7 @@ fn prepare(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
     // Also what takes the lock, if the file is not new.
     let begin = if is_new { TABLES } else { "" };
     let script = format!(
-        "BEGIN IMMEDIATE; {begin} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
+        "BEGIN IMMEDIATE; {begin} {TABLES_2} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
     );
     connection.execute_batch(&script).map_err(explain)
 }
@@ -188,6 +205,22 @@ fn apply(connection: &Connection, change: &Change) -> rusqlite::Result<()> {
             ],
         ),
     }
+}
+
+/// Keeps a description as the newest; beyond the bounds the oldest go.
+fn put_manifest(connection: &Connection, digest: &ManifestDigest, bytes: &[u8]) -> rusqlite::Result<()> {
+    let digest = digest.to_string();
+    execute(connection, "INSERT OR REPLACE INTO manifests (digest, bytes) VALUES (?1, ?2)", params![digest, bytes])?;
+    execute(
+        connection,
+        "DELETE FROM manifests WHERE number NOT IN (
+             SELECT number FROM (
+                 SELECT number, row_number() OVER newest AS count, sum(length(bytes)) OVER newest AS sum_bytes
+                 FROM manifests WINDOW newest AS (ORDER BY number DESC)
+             ) WHERE count <= ?1 AND sum_bytes <= ?2
+         )",
+        params![stored(MANIFESTS_MAX), stored(MANIFESTS_BYTES_MAX)],
+    )
 }
 
 fn put_agent(connection: &Connection, record: &AgentRecord) -> rusqlite::Result<()> {

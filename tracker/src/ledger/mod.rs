@@ -9,17 +9,23 @@
 //! driver ──Change, WAITING_MAX──► thread ──one transaction for all that waits──► FILE
 //! ```
 //!
+//! Descriptions of what is delivered are kept too, so that a machine can have one from a tracker that was killed, when nobody
+//! else is there. Only those: anybody may leave descriptions at a tracker, and would fill the disk.
+//!
 //! When the disk takes nothing more, or is slower than what happens, that is logged once; what was not written is not known
 //! after the next restart, and nothing else changes.
 
 mod database;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
+use bytes::Bytes;
 use pleach_core::fleet::{Change, Snapshot};
+use pleach_core::ids::ManifestDigest;
 
 use database::Database;
 
@@ -74,10 +80,29 @@ pub enum LedgerError {
     Thread(std::io::Error),
 }
 
+/// What is kept.
+#[derive(Clone, Debug)]
+pub(crate) enum Entry {
+    /// Of the fleet.
+    Change(Change),
+    /// The description of what is delivered.
+    Manifest { digest: ManifestDigest, bytes: Bytes },
+}
+
+/// What was kept.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) fleet: Snapshot,
+    /// Descriptions of what is delivered, the oldest first; nobody has looked at them.
+    pub(crate) manifests: Vec<Vec<u8>>,
+}
+
 /// A ledger that is open. Dropped, it writes what waits, and closes.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    changes: Option<SyncSender<Change>>,
+    changes: Option<SyncSender<Entry>>,
+    /// How many wait.
+    waiting: Arc<AtomicUsize>,
     thread: Option<JoinHandle<()>>,
     /// Whether it was said that the disk is too slow.
     is_behind: AtomicBool,
@@ -85,18 +110,26 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     /// Opens or makes a ledger, and reads it.
-    pub(crate) fn open(path: &Path) -> Result<(Self, Snapshot), LedgerError> {
+    pub(crate) fn open(path: &Path) -> Result<(Self, Kept), LedgerError> {
         let (database, kept) = Database::open(path)?;
-        let (changes, waiting) = sync_channel(WAITING_MAX);
-        let thread = thread::Builder::new().name("ledger".into()).spawn(move || write_all(database, &waiting));
+        let (changes, queue) = sync_channel(WAITING_MAX);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let written = Arc::clone(&waiting);
+        let thread = thread::Builder::new().name("ledger".into()).spawn(move || write_all(database, &queue, &written));
         let thread = thread.map_err(LedgerError::Thread)?;
-        Ok((Self { changes: Some(changes), thread: Some(thread), is_behind: AtomicBool::new(false) }, kept))
+        Ok((Self { changes: Some(changes), waiting, thread: Some(thread), is_behind: AtomicBool::new(false) }, kept))
     }
 
     /// Keeps a change, sooner or later. Never waits.
-    pub(crate) fn keep(&self, change: Change) {
+    pub(crate) fn keep(&self, entry: Entry) {
         let Some(changes) = &self.changes else { return };
-        match changes.try_send(change) {
+        // Before it is sent, or it could be taken out first.
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let sent = changes.try_send(entry);
+        if sent.is_err() {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+        match sent {
             Ok(()) => self.is_behind.store(false, Ordering::Relaxed),
             Err(TrySendError::Full(_)) => {
                 if !self.is_behind.swap(true, Ordering::Relaxed) {
@@ -106,6 +139,11 @@ impl Ledger {
             // The thread ends with the last sender, or broke, which was told.
             Err(TrySendError::Disconnected(_)) => {}
         }
+    }
+
+    /// How many changes wait for the disk.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 }
 
@@ -120,11 +158,13 @@ impl Drop for Ledger {
 }
 
 /// Writes what comes until nobody says anything any more.
-fn write_all(mut database: Database, waiting: &Receiver<Change>) {
+fn write_all(mut database: Database, queue: &Receiver<Entry>, waiting: &AtomicUsize) {
     let mut is_failing = false;
-    while let Ok(first) = waiting.recv() {
-        let batch: Vec<Change> = std::iter::once(first).chain(waiting.try_iter()).take(BATCH_MAX).collect();
-        match database.apply(&batch) {
+    while let Ok(first) = queue.recv() {
+        let batch: Vec<Entry> = std::iter::once(first).chain(queue.try_iter()).take(BATCH_MAX).collect();
+        let applied = database.apply(&batch);
+        waiting.fetch_sub(batch.len(), Ordering::Relaxed);
+        match applied {
             Ok(()) => is_failing = false,
             Err(error) => {
                 if !is_failing {

@@ -69,26 +69,26 @@ fn delivery(number: u8, round: u32) -> Change {
 fn what_was_kept_is_there_after_a_restart() {
     let (_folder, path) = begin();
     let (ledger, kept) = Ledger::open(&path).unwrap();
-    assert_eq!(kept, Snapshot::default());
-    ledger.keep(Change::Agent(agent(1)));
-    ledger.keep(Change::Agent(agent(2)));
-    ledger.keep(Change::ForgetAgent(agent(2).agent));
-    ledger.keep(delivery(7, 0));
-    ledger.keep(target(1, 7, TargetState::Waiting));
-    ledger.keep(target(1, 7, TargetState::Failed));
-    ledger.keep(delivery(7, 1));
-    ledger.keep(delivery(8, 0));
-    ledger.keep(target(1, 8, TargetState::Done));
-    ledger.keep(Change::ForgetDelivery(RequestId::from_bytes([8; 16])));
-    ledger.keep(failure(5));
+    assert_eq!(kept, Kept::default());
+    ledger.keep(Entry::Change(Change::Agent(agent(1))));
+    ledger.keep(Entry::Change(Change::Agent(agent(2))));
+    ledger.keep(Entry::Change(Change::ForgetAgent(agent(2).agent)));
+    ledger.keep(Entry::Change(delivery(7, 0)));
+    ledger.keep(Entry::Change(target(1, 7, TargetState::Waiting)));
+    ledger.keep(Entry::Change(target(1, 7, TargetState::Failed)));
+    ledger.keep(Entry::Change(delivery(7, 1)));
+    ledger.keep(Entry::Change(delivery(8, 0)));
+    ledger.keep(Entry::Change(target(1, 8, TargetState::Done)));
+    ledger.keep(Entry::Change(Change::ForgetDelivery(RequestId::from_bytes([8; 16]))));
+    ledger.keep(Entry::Change(failure(5)));
     drop(ledger);
     let (_ledger, kept) = Ledger::open(&path).unwrap();
-    assert_eq!(kept.agents, [agent(1)]);
-    assert_eq!(kept.deliveries.len(), 1);
-    assert_eq!((kept.deliveries[0].order.clone(), kept.deliveries[0].round), (order(7), 1));
-    let targets: Vec<_> = kept.deliveries[0].targets.values().map(|target| target.state).collect();
+    assert_eq!(kept.fleet.agents, [agent(1)]);
+    assert_eq!(kept.fleet.deliveries.len(), 1);
+    assert_eq!((kept.fleet.deliveries[0].order.clone(), kept.fleet.deliveries[0].round), (order(7), 1));
+    let targets: Vec<_> = kept.fleet.deliveries[0].targets.values().map(|target| target.state).collect();
     assert_eq!(targets, [TargetState::Failed]);
-    assert_eq!(kept.failures.len(), 1);
+    assert_eq!(kept.fleet.failures.len(), 1);
 }
 
 #[test]
@@ -96,11 +96,11 @@ fn failures_are_pruned_the_oldest_first() {
     let (_folder, path) = begin();
     let (ledger, _) = Ledger::open(&path).unwrap();
     let max = pleach_core::fleet::FAILURES_MAX as u64;
-    (0..max + 10).for_each(|at_ms| ledger.keep(failure(at_ms)));
+    (0..max + 10).for_each(|at_ms| ledger.keep(Entry::Change(failure(at_ms))));
     drop(ledger);
     let (_ledger, kept) = Ledger::open(&path).unwrap();
-    assert_eq!(kept.failures.len() as u64, max);
-    assert_eq!(kept.failures[0].at_ms, 10);
+    assert_eq!(kept.fleet.failures.len() as u64, max);
+    assert_eq!(kept.fleet.failures[0].at_ms, 10);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn files_of_another_kind_or_a_newer_version_are_refused_and_left_alone() {
 fn a_damaged_file_is_told_at_the_start_wherever_it_is_damaged() {
     let (_folder, path) = begin();
     let (ledger, _) = Ledger::open(&path).unwrap();
-    (0..200).for_each(|number| ledger.keep(Change::Agent(agent(number))));
+    (0..200).for_each(|number| ledger.keep(Entry::Change(Change::Agent(agent(number)))));
     drop(ledger);
     let whole = fs::read(&path).unwrap();
     assert!(whole.len() > 16_384);
@@ -160,12 +160,38 @@ fn a_damaged_file_is_told_at_the_start_wherever_it_is_damaged() {
 fn a_disk_that_is_full_stops_nobody_and_what_was_kept_before_is_there() {
     let (_folder, path) = begin();
     let (mut database, _) = Database::open(&path).unwrap();
-    database.apply(&[Change::Agent(agent(1))]).unwrap();
+    database.apply(&[Entry::Change(Change::Agent(agent(1)))]).unwrap();
     database.fill();
-    let many: Vec<Change> = (0..10_000).map(failure).collect();
+    let many: Vec<Entry> = (0..10_000).map(|at_ms| Entry::Change(failure(at_ms))).collect();
     let error = database.apply(&many).unwrap_err();
     assert_eq!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::DiskFull), "{error}");
     let kept = database.read().unwrap();
     assert_eq!((kept.agents.len(), kept.failures.len()), (1, 0), "all of a transaction or nothing");
-    database.apply(&[Change::Agent(AgentRecord { done: 9, ..agent(1) })]).unwrap();
+    database.apply(&[Entry::Change(Change::Agent(AgentRecord { done: 9, ..agent(1) }))]).unwrap();
+}
+
+fn manifest(number: u64, len: usize) -> Entry {
+    let mut digest = [0; 16];
+    digest[..8].copy_from_slice(&number.to_le_bytes());
+    Entry::Manifest { digest: ManifestDigest::from_bytes(digest), bytes: Bytes::from(vec![number as u8; len]) }
+}
+
+#[test]
+fn descriptions_are_kept_within_bounds_and_the_oldest_go() {
+    let (_folder, path) = begin();
+    let (ledger, _) = Ledger::open(&path).unwrap();
+    (0..=database::MANIFESTS_MAX).for_each(|number| ledger.keep(manifest(number, 10)));
+    // One that is kept again is the newest.
+    ledger.keep(manifest(1, 10));
+    ledger.keep(manifest(7_777, 10));
+    drop(ledger);
+    let (ledger, kept) = Ledger::open(&path).unwrap();
+    assert_eq!(kept.manifests.len() as u64, database::MANIFESTS_MAX);
+    assert_eq!(kept.manifests[0], [3; 10], "0 and 2 have gone");
+    let large = database::MANIFESTS_BYTES_MAX as usize / 4;
+    (10_000..10_004).for_each(|number| ledger.keep(manifest(number, large)));
+    ledger.keep(manifest(10_005, 1));
+    drop(ledger);
+    let (_, kept) = Ledger::open(&path).unwrap();
+    assert_eq!(kept.manifests.iter().map(Vec::len).collect::<Vec<_>>(), [large, large, large, 1]);
 }

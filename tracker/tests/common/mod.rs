@@ -9,7 +9,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::{HeaderMap, Method, StatusCode};
 use hyper_util::rt::TokioIo;
-use pleach_core::ids::{ContentId, PeerSecret};
+use pleach_core::ids::{ContentId, PeerSecret, SocketNonce};
+use pleach_core::wire::identity::Identity;
 use pleach_core::wire::tracker::{FromTracker, Join, ToTracker, VERSION};
 use pleach_tracker::{Server, ServerConfig, ServerHandle};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -177,7 +178,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 
     async fn join_holding(&mut self, swarm: ContentId, n: u8, packets_held: u32) -> FromTracker {
-        self.say(&ToTracker::Join(join(swarm, n, packets_held))).await;
+        let hello = self.hear_until(|message| matches!(message, FromTracker::Hello { .. })).await;
+        let FromTracker::Hello { nonce } = hello else { unreachable!("it was looked for") };
+        self.say(&ToTracker::Join(join(swarm, n, packets_held, &nonce))).await;
         self.hear_until(|message| matches!(message, FromTracker::Welcome { .. })).await
     }
 
@@ -209,12 +212,15 @@ pub(crate) fn swarm(n: u8) -> ContentId {
 
 const PACKETS_TOTAL: u32 = 10;
 
-fn join(swarm: ContentId, n: u8, packets_held: u32) -> Join {
+fn join(swarm: ContentId, n: u8, packets_held: u32, nonce: &SocketNonce) -> Join {
+    let (identity, secret) = (Identity::of_peer(&[n; 32]), PeerSecret::from_bytes([n; 16]));
     Join {
         fetches: false,
         version: VERSION,
         swarm,
-        secret: PeerSecret::from_bytes([n; 16]),
+        key: identity.key(),
+        signature: identity.sign(nonce, &swarm, &secret),
+        secret,
         agent: "test/1".to_owned(),
         packets_held,
         packets_total: PACKETS_TOTAL,

@@ -4,12 +4,12 @@
  */
 
 import type { PasswordForm } from './password-form.js';
-import type { EnginePort, Problem } from '../engine/port.js';
+import type { EnginePort, Problem, WebUse } from '../engine/port.js';
 import { relationOf } from '../forest/scene.js';
 import { isBusy, isComplete, type DownloadPhase, type DownloadState, type LinkedPeer, type UploadSetting } from '../store/state.js';
 import { createDownloadStore, type DownloadStore } from '../store/store.js';
 import { describeProblem } from '../store/words.js';
-import { parseQuota } from './quota.js';
+import { parseSize } from './size.js';
 
 /** The state of the download changed. */
 export type PleachStateChangeEvent = CustomEvent<{ readonly state: DownloadPhase; readonly previous: DownloadPhase }>;
@@ -165,8 +165,23 @@ export abstract class DownloadElement extends HTMLElement {
     this.ensureStore().dispatch({
       type: 'start',
       source: new URL(this.src, document.baseURI).href,
-      quotaBytes: parseQuota(this.getAttribute('quota')),
+      quotaBytes: parseSize(this.getAttribute('quota')),
+      web: this.#web(),
     });
+  }
+
+  /** The web servers that have the content too; those that make no sense are left out. A new word counts for the next attempt. */
+  get source(): string {
+    return this.getAttribute('source') ?? '';
+  }
+  set source(value: string) {
+    this.setAttribute('source', value);
+  }
+
+  #web(): WebUse {
+    const named = this.source.split(/\s+/u).filter((text) => text !== '' && URL.canParse(text, document.baseURI));
+    const sources = named.map((text) => new URL(text, document.baseURI)).filter(({ protocol }) => /^https?:$/u.test(protocol));
+    return { sources: sources.map(({ href }) => href), limitBytesPerS: parseSize(this.getAttribute('source-limit')) };
   }
 
   /** Leaves the swarm; what is verified stays. */

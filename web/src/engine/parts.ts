@@ -9,7 +9,7 @@ import { pauseUntilOnline } from './manifest.js';
 import type { PackedContent } from '../packing/packed-content.js';
 import type { Secrets } from '../packing/protocol.js';
 import type { EngineModule, EngineParts } from './pleach-engine.js';
-import { missingIn } from './problems.js';
+import { canConnectIn, missingIn } from './problems.js';
 
 let loading: Promise<EngineModule> | undefined;
 
@@ -46,6 +46,7 @@ async function openPacked(manifest: Uint8Array, secrets: Secrets): Promise<Packe
 export function pageParts(): EngineParts {
   return {
     missing: () => missingIn(globalThis),
+    canConnect: () => canConnectIn(globalThis),
     loadModule,
     openStore,
     openPacked,

@@ -38,6 +38,14 @@ class FakePeer {
   free = () => void this.calls.push('free');
 }
 
+/** As the engine's is where nobody can be asked. */
+class PeerWithoutPlaces extends FakePeer {
+  constructor(options: PeerOptions) {
+    if (options.trackerUrl === null) throw new Error('the manifest names no tracker and no web server');
+    super(options);
+  }
+}
+
 function fakeStore(change: Partial<ContentStore> = {}): ContentStore {
   return {
     sizeBytes: 5,
@@ -76,6 +84,7 @@ let events: EngineEvent[];
 function parts(change: Partial<EngineParts> = {}): EngineParts {
   return {
     missing: () => null,
+    canConnect: () => true,
     loadModule: async () => MODULE,
     openStore: async () => ({ store, record: undefined }),
     openPacked: () => Promise.reject(new Error('not used')),
@@ -91,7 +100,7 @@ function parts(change: Partial<EngineParts> = {}): EngineParts {
 
 function open(change: Partial<EngineParts> = {}, source = LINK): PleachEngine {
   const engine = new PleachEngine(parts(change));
-  engine.open(source, { uploadBytesPerS: 7, quotaBytes: 9, onEvent: (event) => events.push(event) });
+  engine.open(source, { uploadBytesPerS: 7, quotaBytes: 9, web: { sources: ['https://site.example/talk.mp4'], limitBytesPerS: 11 }, onEvent: (event) => events.push(event) });
   return engine;
 }
 
@@ -125,7 +134,8 @@ describe('opening', () => {
     await settled();
     expect(fetched).toHaveBeenCalledWith(`https://pleach.example/${ID}.pleach`, expect.anything());
     expect(events).toEqual([{ type: 'content', content: { id: ID, name: 'talk.mp4', sizeBytes: 5, mediaType: '', files: [{ path: 'talk.mp4', start: 0, end: 5, mediaType: '' }], descriptors: [] } }]);
-    expect(FakePeer.made[0]?.options).toMatchObject({ trackerUrl: 'wss://pleach.example', uploadLimit: 7, agent: 'Firefox 153' });
+    const web = { sources: ['https://site.example/talk.mp4'], sourceLimit: 11 };
+    expect(FakePeer.made[0]?.options).toMatchObject({ trackerUrl: 'wss://pleach.example', uploadLimit: 7, agent: 'Firefox 153', ...web });
   });
 
   it('takes the URL of a manifest, and the tracker that the manifest names', async () => {
@@ -179,11 +189,20 @@ describe('opening', () => {
   });
 });
 
+describe('without WebRTC', () => {
+  it('all comes from web servers, and nobody is met', async () => {
+    open({ canConnect: () => false });
+    await settled();
+    expect(events.at(-1)).toEqual({ type: 'webOnly' });
+    expect(FakePeer.made[0]?.options.trackerUrl).toBeNull();
+  });
+});
+
 describe('problems', () => {
   const notFound = async () => new Response('', { status: 404 });
 
   it.each<[string, Partial<EngineParts>, string?]>([
-    ['no-webrtc', { missing: () => ({ kind: 'no-webrtc', detail: '' }) }],
+    ['no-webrtc', { canConnect: () => false, loadModule: async () => ({ ...MODULE, PleachPeer: PeerWithoutPlaces }) }],
     ['no-wasm', { loadModule: () => Promise.reject(new WebAssembly.CompileError('no SIMD')) }],
     ['engine', { loadModule: () => Promise.reject(new TypeError('could not be loaded')) }],
     ['link', {}, 'https://pleach.example/abc'],

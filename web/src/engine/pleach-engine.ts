@@ -24,7 +24,7 @@ import { agentName, type NavigatorLike } from './agent.js';
 import { fetchForest } from './fetch-forest.js';
 import { fetchManifest, type ManifestRequest } from './manifest.js';
 import { findKept } from './find-kept.js';
-import type { ContentFile, ContentInfo, EngineEvent, EnginePort, EngineStats, OpenOptions, Problem, SaveOptions, SaveResult } from './port.js';
+import type { ContentFile, ContentInfo, EngineEvent, EnginePort, EngineStats, OpenOptions, Problem, SaveOptions, SaveResult, WebUse } from './port.js';
 import { as, failureProblem, ProblemError, problemOf, textOf } from './problems.js';
 
 /** What the page does with a peer. */
@@ -38,8 +38,10 @@ export interface EngineModule {
 }
 
 export interface EngineParts {
-  /** What the browser lacks. */
+  /** What the browser lacks, without which nothing goes. */
   missing(): Problem | null;
+  /** Whether the browser can connect to others (WebRTC). */
+  canConnect(): boolean;
   loadModule(): Promise<EngineModule>;
   openStore(place: StorePlace): Promise<OpenedStore>;
   /** Opens packed content; rejects with a `WrongKey` or `WrongPassword`. */
@@ -58,8 +60,10 @@ interface Target {
   readonly info: ManifestInfo;
   /** Where the manifest came from: its content may lie beside it. */
   readonly manifestUrl: string;
-  /** `null`: there is none, and all comes from web servers. */
+  /** `null`: there is none, or none that is of use, and all comes from web servers. */
   readonly trackerUrl: string | null;
+  /** Whether others could be met, if only the browser could connect to them. */
+  readonly isAlone: boolean;
   /** From behind the `#`. Told to nobody but what opens the content. */
   readonly key: string | null;
 }
@@ -87,16 +91,18 @@ export class PleachEngine implements EnginePort {
   #store: ContentStore | null = null;
   #uploadBytesPerS: number | null = null;
   #quotaBytes: number | null = null;
+  #web: WebUse = { sources: [], limitBytesPerS: null };
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
   }
 
-  open(source: string, { uploadBytesPerS, quotaBytes, onEvent }: OpenOptions): void {
+  open(source: string, { uploadBytesPerS, quotaBytes, web, onEvent }: OpenOptions): void {
     const { network } = this.#parts;
     this.#tell = onEvent;
     this.#uploadBytesPerS = uploadBytesPerS;
     this.#quotaBytes = quotaBytes;
+    this.#web = web;
     network.addEventListener('online', this.#onNetwork);
     network.addEventListener('offline', this.#onNetwork);
     void this.#run(source);
@@ -227,7 +233,9 @@ export class PleachEngine implements EnginePort {
       this.#store = opened.store;
       signal.throwIfAborted();
       if (!opened.store.isLasting) this.#tell({ type: 'memoryOnly' });
-      await as('manifest', () => this.#start(module, target, opened));
+      if (target.isAlone) this.#tell({ type: 'webOnly' });
+      // A peer that may ask neither others nor a web server is not made.
+      await as(target.isAlone ? 'no-webrtc' : 'manifest', () => this.#start(module, target, opened));
     } catch (error) {
       this.#closeStore();
       if (!signal.aborted) this.#tell({ type: 'failed', problem: problemOf(error) });
@@ -305,7 +313,9 @@ export class PleachEngine implements EnginePort {
     if (promised.manifestDigest !== null) await as('digest', () => module.parseManifest(manifest, promised.manifestDigest));
     // A tracker hands manifests out under the content's id; what lies elsewhere says itself where its tracker is.
     const own = !direct || new URL(manifestUrl).pathname.endsWith(`/${info.id}.pleach`) ? promised.trackerUrl : null;
-    return { manifest, info, manifestUrl, trackerUrl: (direct ? info.trackers[0] : undefined) ?? own, key: promised.key };
+    const trackerUrl = (direct ? info.trackers[0] : undefined) ?? own;
+    const canConnect = this.#parts.canConnect();
+    return { manifest, info, manifestUrl, trackerUrl: canConnect ? trackerUrl : null, isAlone: trackerUrl !== null && !canConnect, key: promised.key };
   }
 
   #start({ PleachPeer }: EngineModule, { manifest, manifestUrl, trackerUrl }: Target, { store, record }: OpenedStore): void {
@@ -333,6 +343,8 @@ export class PleachEngine implements EnginePort {
         appendRecord: (bytes) => store.appendRecord(bytes),
       },
       record,
+      sources: [...this.#web.sources],
+      sourceLimit: this.#web.limitBytesPerS,
       uploadLimit: this.#uploadBytesPerS,
       agent: agentName(this.#parts.navigator),
       onEvent: (event) => this.#hear(event),

@@ -109,7 +109,7 @@ export type ProblemKind =
   | 'key'
   /** The manifest is not the one that the link promises. */
   | 'digest'
-  /** The browser has no WebRTC. */
+  /** The browser has no WebRTC, and no web server has the content. */
   | 'no-webrtc'
   /** The browser has no WebAssembly, or too old a one. */
   | 'no-wasm'
@@ -143,6 +143,8 @@ export type EngineEvent =
   | { readonly type: 'waiting'; readonly reason: string; readonly retryMs: number | null }
   /** The bytes are kept in memory, so that a reload starts afresh. */
   | { readonly type: 'memoryOnly' }
+  /** The browser has no WebRTC, so that nobody is met and all comes from web servers. */
+  | { readonly type: 'webOnly' }
   /** So many bytes of an earlier visit are good. */
   | { readonly type: 'resumed'; readonly bytes: number }
   /** All of one more descriptor is there. */
@@ -160,12 +162,21 @@ export type EngineEvent =
   | { readonly type: 'failed'; readonly problem: Problem }
   | { readonly type: 'stopped' };
 
+/** How web servers are used. */
+export interface WebUse {
+  /** Addresses, http or https, that have the content beside those that its description names. */
+  readonly sources: readonly string[];
+  /** Most bytes a second to take from each server; 0 takes none, `null` knows no limit. */
+  readonly limitBytesPerS: number | null;
+}
+
 /** How to begin. */
 export interface OpenOptions {
   /** Payload bytes a second to give at most: 0 gives nothing, `null` knows no limit. */
   readonly uploadBytesPerS: number | null;
   /** Most bytes that this site keeps on the device, of all contents together; `null`: half of what the browser grants. */
   readonly quotaBytes: number | null;
+  readonly web: WebUse;
   /** Hears everything, in order, never before `open` has returned. */
   readonly onEvent: (event: EngineEvent) => void;
 }

@@ -55,11 +55,14 @@ export function failureProblem(
   }
 }
 
-/** What a browser lacks, or `null` if it can do all. */
-export function missingIn(scope: { readonly WebAssembly?: unknown; readonly RTCPeerConnection?: unknown }): Problem | null {
-  if (scope.WebAssembly === undefined) return { kind: 'no-wasm', detail: 'WebAssembly is not defined' };
-  if (scope.RTCPeerConnection === undefined) return { kind: 'no-webrtc', detail: 'RTCPeerConnection is not defined' };
-  return null;
+/** What a browser lacks without which nothing goes, or `null`. */
+export function missingIn(scope: { readonly WebAssembly?: unknown }): Problem | null {
+  return scope.WebAssembly === undefined ? { kind: 'no-wasm', detail: 'WebAssembly is not defined' } : null;
+}
+
+/** Whether a browser can connect to others. */
+export function canConnectIn(scope: { readonly RTCPeerConnection?: unknown }): boolean {
+  return scope.RTCPeerConnection !== undefined;
 }
 
 /** `name: message` where the name tells something. */

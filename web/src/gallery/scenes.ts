@@ -481,5 +481,13 @@ export const SCENES: Record<string, Scene> = {
       stage.engine.say(failed('storage-full', 'QuotaExceededError'));
     },
   },
+  'web-only': {
+    title: 'No WebRTC, and a web server',
+    play: (stage) => {
+      begin(stage);
+      stage.engine.say({ type: 'webOnly' });
+      download(stage, 0, 0.4, []);
+    },
+  },
   'no-webrtc': { title: 'No WebRTC', play: fail('no-webrtc', 'RTCPeerConnection is not defined') },
 };

@@ -124,6 +124,8 @@ export interface DownloadState {
   readonly liars: number;
   /** Nothing is kept over a reload. */
   readonly memoryOnly: boolean;
+  /** This browser can't connect to others: all comes from web servers. */
+  readonly webOnly: boolean;
   readonly problem: Problem | null;
   /** Why the last save failed; the download itself is fine. */
   readonly saveProblem: string | null;
@@ -191,6 +193,7 @@ export function initialState(upload: UploadSetting): DownloadState {
     sharing: false,
     liars: 0,
     memoryOnly: false,
+    webOnly: false,
     problem: null,
     saveProblem: null,
     savedBytes: 0,
@@ -329,6 +332,8 @@ function hear(state: DownloadState, event: EngineEvent, nowMs: number): Download
       return { ...state, waiting: { reason: event.reason, retryAtMs: event.retryMs === null ? null : nowMs + event.retryMs }, nowMs };
     case 'memoryOnly':
       return { ...state, memoryOnly: true };
+    case 'webOnly':
+      return { ...state, webOnly: true };
     case 'resumed':
       return { ...state, resumedBytes: event.bytes };
     case 'descriptor':

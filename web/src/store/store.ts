@@ -3,7 +3,7 @@
  * one engine at a time through `EnginePort` and knows no DOM.
  */
 
-import type { EngineEvent, EnginePort, SaveWhat } from '../engine/port.js';
+import type { EngineEvent, EnginePort, SaveWhat, WebUse } from '../engine/port.js';
 import type { ReadOptions } from '../reading/content-reader.js';
 import { fileName } from './names.js';
 import {
@@ -22,10 +22,13 @@ import {
   type UploadSetting,
 } from './state.js';
 
+/** Those that the description names, as fast as they are. */
+const ANY_WEB: WebUse = { sources: [], limitBytesPerS: null };
+
 /** What a person, or a page on behalf of one, may ask for. */
 export type DownloadCommand =
-  /** Begin, go on after a stop, or try again after a failure. `quotaBytes`: see `OpenOptions`. */
-  | { readonly type: 'start'; readonly source: string; readonly quotaBytes?: number | null }
+  /** Begin, go on after a stop, or try again after a failure. `quotaBytes` and `web`: see `OpenOptions`. */
+  | { readonly type: 'start'; readonly source: string; readonly quotaBytes?: number | null; readonly web?: WebUse }
   /** Leave the swarm; what is verified stays. */
   | { readonly type: 'stop' }
   /**
@@ -110,14 +113,14 @@ export function createDownloadStore({ createEngine, upload, now = () => performa
     setTicking(state.sharing);
   }
 
-  function start(source: string, quotaBytes: number | null): void {
+  function start(source: string, quotaBytes: number | null, web: WebUse): void {
     if (!canStart(state.phase)) return;
     disposeEngine();
     const started = createEngine();
     engine = started;
     apply({ type: 'start', source, nowMs: now() });
     setTicking(true);
-    started.open(source, { uploadBytesPerS: uploadBytesPerS(state.upload), quotaBytes, onEvent: (event) => hear(started, event) });
+    started.open(source, { uploadBytesPerS: uploadBytesPerS(state.upload), quotaBytes, web, onEvent: (event) => hear(started, event) });
   }
 
   function stop(): void {
@@ -215,7 +218,7 @@ export function createDownloadStore({ createEngine, upload, now = () => performa
     dispatch(command) {
       switch (command.type) {
         case 'start':
-          return start(command.source, command.quotaBytes ?? null);
+          return start(command.source, command.quotaBytes ?? null, command.web ?? ANY_WEB);
         case 'stop':
           return stop();
         case 'save':

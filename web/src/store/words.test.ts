@@ -50,6 +50,12 @@ describe('the view', () => {
     expect(stalled.notices[0]?.detail).toContain('404');
   });
 
+  it('says that all comes from the web server where the browser can’t connect', () => {
+    const view = viewOf({ ...DOWNLOADING, webOnly: true });
+    expect(view.notices[0]).toMatchObject({ tone: 'info', title: 'This browser can’t connect to others.' });
+    expect(view.passingOn).toBe('');
+  });
+
   it('says that it goes on without the tracker, and when it tries again', () => {
     const lost = { ...DOWNLOADING, nowMs: 1_000, links: [{ id: '1', agent: '', role: 'parent', stripesDown: 1, stripesUp: 0, held: 1, receivedBytes: 0, sentBytes: 0, downBytesPerS: 0, upBytesPerS: 0, roundTripMs: null }] } as const;
     const [notice] = viewOf({ ...lost, tracker: { status: 'down', wasUp: true, reason: 'closed', retryAtMs: 4_900 } }).notices;

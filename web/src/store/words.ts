@@ -268,7 +268,7 @@ function notices(state: DownloadState): Notice[] {
   }
   const unfit = state.webServers.filter((server) => server.state === 'unfit');
   if (busy && !state.stall && unfit.length > 0) {
-    add('info', 'The web server is of no use here.', 'The file comes from people who have it.', webTrouble(unfit));
+    add('info', 'The web server is of no use here.', state.webOnly ? '' : 'The file comes from people who have it.', webTrouble(unfit));
   }
   if (busy && state.resumedBytes > 0 && state.content && state.content.sizeBytes > 0) {
     const share = state.resumedBytes / state.content.sizeBytes;
@@ -276,6 +276,9 @@ function notices(state: DownloadState): Notice[] {
   }
   if (state.memoryOnly && (busy || isComplete(state.phase)) && state.phase !== 'saved') {
     add('info', 'This browser keeps the file in memory.', 'Keep the page open until you have saved it: a reload starts again.');
+  }
+  if (state.webOnly && busy) {
+    add('info', 'This browser can’t connect to others.', 'Everything comes from the web server. WebRTC is missing or switched off, perhaps by a privacy setting or an extension.');
   }
   if (state.liars > 0 && busy) {
     add('info', `${formatCount(state.liars, 'peer', 'peers')} sent damaged bytes.`, 'Nothing of it was kept. The rest comes from others.');
@@ -304,7 +307,7 @@ const PROBLEMS: Record<Problem['kind'], readonly [title: string, advice: string]
   manifest: ['The description of this file can’t be read.', 'It may be from a newer version of Pleach. Reload the page; if that does not help, ask for a new link.'],
   key: ['This link opens nothing: its key is missing or wrong.', 'What is shared is encrypted, and the end of the link is the key. Copy the link again, whole, from where you found it.'],
   digest: ['This is not the file that the link promises.', 'Somebody changed its description, so nothing was downloaded. Ask whoever sent the link for a new one.'],
-  'no-webrtc': ['This browser can’t connect to others.', 'WebRTC is missing or switched off, perhaps by a privacy setting or an extension. Allow it for this page, or open the link in another browser.'],
+  'no-webrtc': ['This browser can’t connect to others.', 'WebRTC is missing or switched off, perhaps by a privacy setting or an extension, and no web server has this. Allow it for this page, or open the link in another browser.'],
   'no-wasm': ['This browser can’t run Pleach.', 'It needs WebAssembly, which is missing or switched off. A current Chrome, Edge, Firefox or Safari has it.'],
   'storage-full': ['There is not enough room on this device.', 'Free some space, or delete some of what this site keeps; then try again: it goes on where it was. In a private window there is less room than in an ordinary one.'],
   'already-open': ['This file is open in another tab already.', 'Go on there, or close that tab and try again.'],
@@ -374,6 +377,8 @@ export function programName(agent: string): string {
 
 function passingOn(state: DownloadState): string {
   const sent = `${formatBytes(state.uploadedBytes)} sent`;
+  // There is nobody to pass anything to.
+  if (state.webOnly) return '';
   if (!state.upload.allowed) return state.uploadedBytes > 0 ? `You pass nothing on now: ${sent} before.` : 'You pass nothing on.';
   if (!state.sharing) return state.uploadedBytes > 0 ? `You passed it on: ${sent}.` : '';
   const speed = state.upBytesPerS > 0 ? ` · ${formatSpeed(state.upBytesPerS)}` : '';

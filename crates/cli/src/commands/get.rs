@@ -217,6 +217,7 @@ impl Transfer {
             manifest: target.manifest,
             start,
             store,
+            identity: None,
             slots: if upload_bytes_per_s == Some(0) { 0 } else { SLOTS },
             upload_bytes_per_s,
             link: LinkConfig::default(),

@@ -2,6 +2,8 @@
 #![cfg(unix)]
 
 use std::fs;
+use std::io::Write;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -40,6 +42,11 @@ impl Fleet {
         let tracker = Server::start(&["tracker", "--listen", &self.address, "--fleet-token-file", &token]);
         self.address = tracker.line.strip_prefix("http://").unwrap().to_owned();
         self.tracker = Some(tracker);
+    }
+
+    fn kill_tracker(&mut self) {
+        let tracker = self.tracker.take().expect("it runs");
+        tracker.process.signal(Signal::KILL);
     }
 
     fn url(&self) -> String {
@@ -190,9 +197,7 @@ fn a_tracker_that_is_killed_in_the_middle_goes_on_from_its_ledger() {
     let limited = [path(&file), "--group", "office", "--upload-limit", "4MB"];
     let deliver = Running::spawn(fleet.deliver_command(&limited));
     wait_for_part(&fleet.delivered("one"), 1_000_000);
-    let tracker = fleet.tracker.take().unwrap();
-    tracker.process.signal(Signal::KILL);
-    drop(tracker);
+    fleet.kill_tracker();
     fleet.start_tracker();
     let output = deliver.output();
     let said = insist(0, &output);
@@ -201,6 +206,71 @@ fn a_tracker_that_is_killed_in_the_middle_goes_on_from_its_ledger() {
     let report = fleet.report();
     assert_eq!(report["deliveries"][0]["id"], text(&output.stdout).trim());
     assert_eq!(report["deliveries"][0]["done"], 2);
+}
+
+/// The description of a delivery outlives the tracker's process, though nobody is there who could leave it again.
+#[test]
+fn a_tracker_that_was_killed_still_has_the_description_of_what_is_delivered() {
+    const LEN: usize = 200_000;
+    let mut fleet = Fleet::start();
+    let agent = fleet.agent("one", &[]);
+    insist(0, &fleet.deliver(&fleet.file(LEN), &[]));
+    drop(agent);
+    fleet.kill_tracker();
+    fleet.start_tracker();
+    let link = format!("{}/{}", fleet.url(), blake3::hash(&sample(LEN)).to_hex());
+    let told: Value = serde_json::from_slice(&expect_exit(0, &["inspect", &link, "--json"]).stdout).unwrap();
+    assert_eq!((&told["name"], &told["size_bytes"]), (&"film.bin".into(), &LEN.into()));
+}
+
+/// [001] B1: what others received of a machine is in the ledger, and its own word is not.
+#[test]
+fn what_machines_give_to_each_other_is_their_speed_in_the_ledger() {
+    const LEN: usize = 12_000_000;
+    let mut fleet = Fleet::start();
+    let names = ["one", "two", "three"];
+    let _agents = names.map(|name| fleet.agent(name, &[]));
+    // So slow that most of it comes from each other, for so long that it can be seen.
+    let limited = [path(&fleet.file(LEN)), "--group", "office", "--upload-limit", "1.5MB"].map(str::to_owned);
+    let deliver = Running::spawn(fleet.deliver_command(&limited.each_ref().map(String::as_str)));
+    insist(0, &deliver.output());
+    names.iter().for_each(|name| fleet.assert_has(name, LEN));
+    let known = |fleet: &Fleet| {
+        let report = fleet.report();
+        let speeds = report["agents"].as_array().unwrap().iter().map(|agent| agent["bytes_per_s"].as_u64());
+        speeds.flatten().max()
+    };
+    eventually("some of them were seen to send", || known(&fleet).filter(|bytes_per_s| *bytes_per_s > 10_000));
+    fleet.kill_tracker();
+    fleet.start_tracker();
+    assert!(known(&fleet).is_some(), "it is in the ledger");
+}
+
+#[test]
+fn operators_see_the_fleet() {
+    let fleet = Fleet::start();
+    let _agents = ["one", "two"].map(|name| fleet.agent(name, &[]));
+    insist(0, &fleet.deliver(&fleet.file(100_000), &[]));
+    let stats: Value = serde_json::from_str(&http_get(&fleet.address, "/stats.json")).unwrap();
+    let told = &stats["fleet"];
+    let counts = ["machines", "machines_connected", "deliveries", "deliveries_open", "failures"];
+    assert_eq!(counts.map(|name| told[name].as_u64().unwrap()), [2, 2, 1, 0, 0], "{told}");
+    assert!(told["ledger_waiting"].is_u64(), "{told}");
+    let metrics = http_get(&fleet.address, "/metrics");
+    for line in ["fleet_machines 2", "fleet_machines_connected 2", "fleet_deliveries_open 0", "fleet_deliveries_done 1"]
+    {
+        assert!(metrics.contains(&format!("\npleach_tracker_{line}\n")), "{line}: {metrics}");
+    }
+}
+
+/// The body of an answer.
+fn http_get(address: &str, what: &str) -> String {
+    let mut socket = TcpStream::connect(address).unwrap();
+    write!(socket, "GET {what} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").unwrap();
+    let answer = std::io::read_to_string(socket).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").expect("it has a head");
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    body.to_owned()
 }
 
 /// [001] B3: "repeated in the next transfer".
@@ -266,6 +336,28 @@ fn one_that_ends_while_it_gives_to_others_gives_again_when_it_is_wanted() {
     let _first = fleet.agent("first", &[]);
     let _second = fleet.agent("second", &[]);
     fleet.wait_until_has("second", LEN);
+}
+
+/// [001] B4: compressed packet by packet on the way, and the files are as they were; also for one that comes late and has it
+/// of one that packs them again.
+#[test]
+fn what_is_compressed_arrives_as_it_was_and_is_given_on() {
+    let text = "All work and no play makes Jack a dull boy.\n".repeat(100_000);
+    let fleet = Fleet::start();
+    let first = fleet.agent("first", &[]);
+    let file = fleet.path("film.bin");
+    fs::write(&file, &text).unwrap();
+    insist(0, &fleet.deliver(&file, &["--compress"]));
+    assert!(fs::read_to_string(fleet.delivered("first")).unwrap() == text, "as it was");
+    let size_bytes = fleet.report()["deliveries"][0]["size_bytes"].as_u64().unwrap();
+    assert!(size_bytes < text.len() as u64 / 10, "{size_bytes} bytes travelled");
+    first.process.signal(Signal::KILL);
+    drop(first);
+    let _first = fleet.agent("first", &[]);
+    let _second = fleet.agent("second", &[]);
+    eventually("the second has it too", || {
+        fs::read_to_string(fleet.delivered("second")).ok().filter(|got| *got == text)
+    });
 }
 
 #[cfg(target_os = "linux")]

@@ -58,6 +58,7 @@ fn node(
         }),
         web: WebPlaces::default(),
         source_bytes_per_s: None,
+        identity: None,
         slots: 4,
         upload_bytes_per_s: None,
         link: LinkConfig::default(),

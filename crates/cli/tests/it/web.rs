@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -230,6 +231,36 @@ fn a_file_that_changes_midway_is_noticed() {
 #[test]
 fn more_than_was_asked_for_is_not_read() {
     get_in_spite_of(|_| Answer::More);
+}
+
+#[test]
+fn of_three_servers_one_dies_one_lies_and_the_third_brings_the_rest() {
+    let len = 24 << 20;
+    let steady = Site::new(len, &[], well);
+    let film = || vec![("talk.mp4", sample(len))];
+    let dying = WebServer::start(film(), |request| match request.number {
+        0 => Answer::Well,
+        _ => Answer::Cut(0),
+    });
+    let lying = WebServer::start(film(), move |_| Answer::Of(vec![7; len]));
+    // Each gives so much a second that the others are needed.
+    let sources = [dying.url("talk.mp4"), lying.url("talk.mp4"), steady.server.url("talk.mp4")];
+    let named = sources.iter().flat_map(|url| ["--source", url]).chain(["--source-limit", "4MB"]);
+    let told = steady.get(&named.collect::<Vec<_>>());
+    assert_eq!(told["web_bytes"], len);
+    assert!(dying.sent_bytes() > 0 && dying.requests() > 1, "it was at it when it died");
+    let of_liar = told["sources"].as_array().unwrap().iter().find(|source| source["url"] == sources[1]).unwrap();
+    assert_eq!((&of_liar["state"], &of_liar["received_bytes"]), (&Value::from("unfit"), &Value::from(0)), "{told}");
+}
+
+#[test]
+fn the_limit_is_what_a_server_gives_in_a_second() {
+    let site = Site::new(LEN, &[], well);
+    let begin = Instant::now();
+    let told = site.get(&["--source-limit", "1MB"]);
+    // A slow machine makes it longer, nothing makes it shorter: the bucket begins empty.
+    assert!(begin.elapsed() >= Duration::from_millis(LEN as u64 / 1_000), "{:?}", begin.elapsed());
+    assert_eq!((&told["web_bytes"], site.server.sent_bytes()), (&Value::from(LEN), LEN as u64), "every byte once");
 }
 
 #[test]

@@ -43,6 +43,17 @@ impl WebPlaces {
         Self::new(sources, self.hashes, None)
     }
 
+    /// Further sources, after those that the manifest leads to; beyond [`URLS_MAX`](super::URLS_MAX) the last are left out.
+    pub fn and_sources(mut self, more: Vec<String>) -> Self {
+        for url in more {
+            if !self.sources.contains(&url) {
+                self.sources.push(url);
+            }
+        }
+        self.sources.truncate(URLS_MAX);
+        Self::new(self.sources, self.hashes, None)
+    }
+
     /// The hash list may also be beside the manifest, and beside each source.
     fn new(sources: Vec<String>, mut hashes: Vec<String>, beside: Option<String>) -> Self {
         for place in beside.iter().chain(&sources) {
@@ -112,6 +123,15 @@ mod tests {
     fn a_folder_is_in_no_one_place() {
         let folder = builder().file("notes.txt", 1, None).source("https://b.example/t");
         assert_eq!(places(folder, Some("https://a.example/talks.pleach")), Default::default());
+    }
+
+    #[test]
+    fn sources_can_be_added() {
+        let places = WebPlaces::of(&builder().build().expect("valid"), Some("https://a.example/talk.mp4.pleach"));
+        let more = ["https://m.example/t", "https://a.example/talk.mp4"].map(str::to_owned).to_vec();
+        let places = places.and_sources(more);
+        assert_eq!(places.sources, ["https://a.example/talk.mp4", "https://m.example/t"]);
+        assert_eq!(places.hashes, ["https://a.example/talk.mp4.pleach-hashes", "https://m.example/t.pleach-hashes"]);
     }
 
     #[test]

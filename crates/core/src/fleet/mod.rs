@@ -28,7 +28,7 @@ pub use agent::{
     SavedJob, TicketId,
 };
 pub use dispatcher::{
-    Dispatcher, DispatcherConfig, DispatcherEvent, DispatcherInput, DispatcherOutput, DispatcherReason, Refused,
-    RefusedWhy,
+    Dispatcher, DispatcherConfig, DispatcherEvent, DispatcherInput, DispatcherOutput, DispatcherReason,
+    DispatcherStats, Refused, RefusedWhy,
 };
 pub use records::{Change, DeliveryRecord, FAILURES_MAX, Snapshot, TargetRecord};

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::*;
-use crate::ids::{AgentId, ConnectionId, ContentId, ManifestDigest, RequestId};
+use crate::forest::Seen;
+use crate::ids::{AgentId, ConnectionId, ContentId, ManifestDigest, PeerId, RequestId};
 use crate::time::Time;
 use crate::tracker::SigningSeed;
 use crate::wire::fleet::api::{DeliveryOrder, DeliveryStatus, TargetState};
@@ -38,6 +39,8 @@ struct World {
     next_connection: u64,
     answers: Vec<Result<DeliveryStatus, Refused>>,
     ledger: Vec<Change>,
+    /// What the tracker of the swarms knows.
+    known: BTreeMap<PeerId, Option<u64>>,
     /// Bodies that agents sent to each other.
     posts: Vec<String>,
     /// Said to the tracker, by kind.
@@ -56,6 +59,7 @@ impl World {
             next_connection: 1,
             answers: Vec::new(),
             ledger: Vec::new(),
+            known: BTreeMap::new(),
             posts: Vec::new(),
             acknowledged: (0, 0),
             requests_to_agents: 0,
@@ -157,6 +161,8 @@ impl World {
             }
             DispatcherOutput::Answer { answer, .. } => self.answers.push(answer),
             DispatcherOutput::Keep(change) => self.ledger.push(change),
+            DispatcherOutput::Known { peer, bytes_per_s } => drop(self.known.insert(peer, bytes_per_s)),
+            DispatcherOutput::Forgotten(peer) => drop(self.known.remove(&peer)),
             DispatcherOutput::Event(_) => {}
         }
     }
@@ -219,6 +225,13 @@ impl World {
         self.dispatcher.handle_input(DispatcherInput::Retry { ticket: 1, request }, self.now);
         self.settle();
         self.answers.pop().expect("each order is answered")
+    }
+
+    /// Receivers tell of a machine.
+    fn seen(&mut self, index: usize, bytes_per_s: u64, is_limit: bool) {
+        let peer = self.machines[index].agent.id().peer_id();
+        self.dispatcher.handle_input(DispatcherInput::Seen { peer, seen: Seen { bytes_per_s, is_limit } }, self.now);
+        self.settle();
     }
 
     fn finish(&mut self, index: usize, result: Result<Finish, String>) {
@@ -574,12 +587,19 @@ fn a_delivery_begins_at_its_time_and_in_its_turn() {
 
 /// [001] B1: the network information database, ranked.
 #[test]
-fn machines_are_ranked_by_what_they_got_and_how_often_they_failed() {
+fn machines_are_ranked_by_what_others_got_of_them_and_how_often_they_failed() {
     let mut world = World::new(3);
     world.deliver(order()).unwrap();
-    world.finish(0, Ok(Finish { received_bytes: 1_000_000, time_ms: 1_000 }));
-    world.finish(1, Ok(Finish { received_bytes: 1_000_000, time_ms: 100 }));
+    // Its own word counts for nothing.
+    world.finish(0, Ok(Finish { received_bytes: 1_000_000, time_ms: 1 }));
+    world.finish(1, Ok(Finish { received_bytes: 1_000_000, time_ms: 100_000 }));
     world.finish(2, Err("no".into()));
+    for (machine, bytes_per_s) in [(0, 1_000_000), (1, 10_000_000), (2, 1_000_000)] {
+        world.seen(machine, bytes_per_s, true);
+    }
+    world.seen(0, 500_000, false);
+    let priors = [0, 1].map(|machine| world.known[&world.machines[machine].agent.id().peer_id()]);
+    assert_eq!(priors, [Some(1_000_000), Some(10_000_000)], "who was asked for less than it can is worth no less");
     let names: Vec<String> =
         world.dispatcher.report().agents.iter().map(|agent| agent.record.name.to_string()).collect();
     assert_eq!(names, ["machine 0001", "machine 0000", "machine 0002"]);

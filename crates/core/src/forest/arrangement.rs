@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rand_chacha::ChaCha8Rng;
 
 use super::picture::Picture;
-use super::{Change, Named, Neighbour, Newcomer, OrderedPlanner, Planner, PlannerConfig, Standing, Topology};
+use super::{Change, Named, Neighbour, Newcomer, OrderedPlanner, Planner, PlannerConfig, Seen, Standing, Topology};
 use crate::ids::PeerId;
 use crate::time::Time;
 use crate::wire::tracker::LinkReport;
@@ -108,6 +108,11 @@ impl Arrangement {
     /// A receiver tells what it got from a sender lately.
     pub fn note_received(&mut self, from: PeerId, by: PeerId, bytes_per_s: u64, waited: bool, now: Time) {
         of_either!(self, planner => planner.note_received(from, by, bytes_per_s, waited, now));
+    }
+
+    /// What a peer was seen to send, by those who received it.
+    pub fn seen(&self, peer: PeerId) -> Option<Seen> {
+        of_either!(self, planner => planner.seen(peer))
     }
 
     /// What a receiver told before of others is no longer so.

@@ -39,7 +39,7 @@ mod tree;
 pub use arrangement::Arrangement;
 pub use layout::{FAN_OUT_MAX, Layout};
 pub use ordered_planner::OrderedPlanner;
-pub use planner::{Named, Newcomer, Planner, PlannerConfig, Standing};
+pub use planner::{Named, Newcomer, Planner, PlannerConfig, Seen, Standing};
 pub use replica::{Feed, Feeder, Handover, ReplicaConfig, ReplicaGroups, Rewiring};
 pub use telling::{Change, Neighbour};
 pub use topology::{Topology, UnknownTopology};

@@ -31,6 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::apart::Apart;
 use super::layout::Shape;
+use super::planner::Seen;
 use super::planner::measuring::{Measured, forget_reports};
 use super::replica::{Handover, ReplicaGroups, Rewiring};
 use super::telling::{Change, Neighbour};
@@ -219,6 +220,11 @@ impl OrderedPlanner {
         if let Some(member) = self.members.get_mut(&peer) {
             member.measured.note_limited(is_limited, bytes_per_s);
         }
+    }
+
+    /// What a peer was seen to send, if it was.
+    pub fn seen(&self, peer: PeerId) -> Option<Seen> {
+        self.members.get(&peer)?.measured.seen()
     }
 
     /// Puts peers in order by what was measured, and ends detours that need be no longer, when an epoch is over.

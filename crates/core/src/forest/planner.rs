@@ -5,6 +5,7 @@
 //! * `measuring`: what a peer is worth, as others tell it, and how many children that makes
 //! * `ordering`: the epoch's moves: fast peers up, slow ones down
 //! * `picturing`: what is shown to people
+//! * `prior`: what was seen of a peer on other days
 //! * `standing_by`: who feeds a peer if its parent fails
 //! * `web`: the place of web servers that have the content
 
@@ -13,6 +14,7 @@ pub(super) mod measuring;
 mod ordering;
 mod picturing;
 mod placing;
+mod prior;
 mod standing_by;
 mod web;
 
@@ -28,6 +30,8 @@ use crate::ids::PeerId;
 use crate::time::Time;
 use crate::wire::tracker::{LinkReport, Role, StripeMask};
 use measuring::Measured;
+pub use measuring::Seen;
+use prior::Priors;
 use standing_by::StandingBy;
 pub use standing_by::{Named, Standing};
 use web::Web;
@@ -68,6 +72,9 @@ pub struct Newcomer {
     pub complete: bool,
     /// Whether it can fetch from web servers.
     pub fetches: bool,
+    /// What it was seen to send on other days, in bytes a second, if that is known ([001]: the network information
+    /// database). Held against that of the others only: the days may have been better or worse.
+    pub prior: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -76,6 +83,8 @@ struct Member {
     offered: u16,
     /// Whether it can fetch from web servers.
     fetches: bool,
+    /// What it was seen to send on other days, in bytes a second.
+    prior: Option<u64>,
     /// Children that it is given, in all stripes together.
     slots: u16,
     /// Stripes in which it is interior; a leaf in all others, so that the uplinks of all are in use.
@@ -121,6 +130,8 @@ pub struct Planner {
     lonely: BTreeSet<PeerId>,
     /// Children that peers at home in each stripe are given there.
     supply: Vec<u32>,
+    /// Of all members.
+    priors: Priors,
     epoch_at: Option<Time>,
     telling: Telling,
     standing_by: StandingBy,
@@ -143,6 +154,7 @@ impl Planner {
             expecting: BTreeSet::new(),
             lonely: BTreeSet::new(),
             supply: vec![0; usize::from(config.stripes)],
+            priors: Priors::default(),
             epoch_at: None,
             telling: Telling::default(),
             standing_by: StandingBy::default(),
@@ -192,10 +204,12 @@ impl Planner {
     /// a tree.
     pub fn join(&mut self, peer: PeerId, newcomer: Newcomer, links: &[LinkReport], now: Time, rng: &mut ChaCha8Rng) {
         self.leave(peer, now);
-        let Newcomer { offered, complete, fetches } = newcomer;
+        let Newcomer { offered, complete, fetches, prior } = newcomer;
+        self.priors.add(prior);
         let member = Member {
             offered,
             fetches,
+            prior,
             slots: 0,
             home: StripeMask::NONE,
             children: 0,
@@ -222,7 +236,8 @@ impl Planner {
         if !complete {
             self.settle_web(now);
         }
-        self.set_slots(peer, offered.min(u16::from(self.config.fan_out)), now);
+        let slots = self.slots_at_first(peer);
+        self.set_slots(peer, slots, now);
         for stripe in 0..self.config.stripes {
             if complete || !self.keep_parent(stripe, peer, links, now) {
                 self.place(stripe, peer, now);
@@ -244,6 +259,7 @@ impl Planner {
     pub fn leave(&mut self, peer: PeerId, now: Time) {
         let Some(member) = self.members.get(&peer) else { return };
         let (is_origin, was_present) = (member.is_origin, member.present);
+        self.priors.remove(member.prior);
         self.forget_received(peer);
         self.complete.remove(&peer);
         // Before its children look for other places: the servers may have some now.

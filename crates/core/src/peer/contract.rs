@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::schedule::Want;
 use crate::content::{ByteRange, HashTree, Manifest};
 use crate::ids::{ContentId, FetchId, LinkId, PeerId, ReadId, WriteId};
+use crate::wire::identity::Identity;
 use crate::wire::range::FetchOutcome;
 use crate::wire::signal::Signal;
 use crate::wire::tracker::{Role, StripeMask};
@@ -23,6 +24,8 @@ pub struct PeerConfig {
     pub sources: Vec<WebSource>,
     /// Addresses at which the content's hash list may be, the likeliest first; as many at most.
     pub hash_lists: Vec<String>,
+    /// Who it is; none: the seed decides. Taken out by the peer.
+    pub identity: Option<Identity>,
     /// What program this is, for people; at most [`AGENT_BYTES_MAX`](crate::wire::tracker::AGENT_BYTES_MAX) bytes.
     pub agent: String,
     /// How many children it would feed at most, in all stripes together; 0 takes only.
@@ -434,6 +437,7 @@ impl PeerConfig {
             has_tracker: true,
             sources: Vec::new(),
             hash_lists: Vec::new(),
+            identity: None,
             agent: String::new(),
             slots: 64,
             cache_bytes: 8 << 20,

@@ -67,6 +67,7 @@ pub use timers::Reason;
 use crate::content::{Geometry, HashTree, PacketIndex, PacketOrder, PacketSet};
 use crate::ids::{LinkId, PeerId, PeerSecret};
 use crate::time::Time;
+use crate::wire::identity::Identity;
 use crate::wire::link::LinkMessage;
 use crate::wire::tracker::{Role, ToTracker};
 use carrying::Carrying;
@@ -117,6 +118,7 @@ pub struct Peer {
     geometry: Geometry,
     rng: ChaCha8Rng,
     secret: PeerSecret,
+    identity: Identity,
     id: PeerId,
     life: Life,
     outputs: VecDeque<Output>,
@@ -142,14 +144,15 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// A peer of one content. The seed decides its secret and every draw; never use one twice.
-    pub fn new(config: PeerConfig, seed: [u8; 32], now: Time) -> Self {
+    /// A peer of one content. The seed decides every draw, and who it is unless the configuration does; never use one twice.
+    pub fn new(mut config: PeerConfig, seed: [u8; 32], now: Time) -> Self {
         let geometry = config.manifest.geometry();
         let root = config.manifest.id();
         let mut rng = ChaCha8Rng::from_seed(seed);
         let mut secret = [0; PeerSecret::LEN_BYTES];
         rng.fill_bytes(&mut secret);
         let secret = PeerSecret::from_bytes(secret);
+        let identity = config.identity.take().unwrap_or_else(|| Identity::of_peer(&seed));
         let salt = rng.next_u32();
         let tree = match &config.start {
             Start::Empty => HashTree::new(geometry, root),
@@ -160,7 +163,8 @@ impl Peer {
             geometry,
             rng,
             secret,
-            id: secret.peer_id(),
+            id: identity.peer_id(),
+            identity,
             life: Life::Checking,
             outputs: VecDeque::new(),
             timers: Timers::default(),

@@ -1,6 +1,6 @@
 //! The tracker's socket: joining, coming back with back-off and jitter, and following plans.
 //!
-//! A broken socket changes nothing for the links: transfers go on, and the peer joins again with the same secret,
+//! A broken socket changes nothing for the links: transfers go on, and the peer joins again with the same key,
 //! telling which links it has.
 
 use core::time::Duration;
@@ -8,7 +8,7 @@ use core::time::Duration;
 use rand::Rng;
 
 use super::{Event, Failure, Life, Output, Peer, Reason};
-use crate::ids::PeerId;
+use crate::ids::{PeerId, SocketNonce};
 use crate::time::Time;
 use crate::wire::tracker::{
     FromTracker, JOIN_LINKS_MAX, Join, LinkReport, Received, Refusal, Role, STATUS_RECEIVED_MAX, Status, StripeMask,
@@ -86,11 +86,12 @@ impl Peer {
         self.timers.set(Reason::Tracker, now + CONNECT_MAX);
     }
 
+    /// The socket is open: the tracker speaks first.
     pub(super) fn tracker_up(&mut self, now: Time) {
-        if self.session.state != State::Connecting {
-            return;
-        }
         self.session.heard = now;
+    }
+
+    fn join(&mut self, nonce: &SocketNonce) {
         let packets_held = self.packets_held();
         self.session.packets_told = Some(packets_held);
         let links = self.links.values().filter(|link| link.is_open());
@@ -108,6 +109,8 @@ impl Peer {
         let join = Join {
             version: VERSION,
             swarm: self.config.manifest.id(),
+            key: self.identity.key(),
+            signature: self.identity.sign(nonce, &self.config.manifest.id(), &self.secret),
             secret: self.secret,
             agent: crate::content::cut_text(&self.config.agent, crate::wire::tracker::AGENT_BYTES_MAX).to_owned(),
             packets_held,
@@ -129,6 +132,7 @@ impl Peer {
             Err(error) => return self.give_up_tracker(format!("it sent something else: {error}"), None, now),
         };
         match message {
+            FromTracker::Hello { nonce } if self.session.state == State::Connecting => self.join(&nonce),
             FromTracker::Welcome { stripes, ice_servers, manifest_wanted, places_web, orders, .. } => {
                 self.begin_orders(orders);
                 self.fetching.is_told = places_web;
@@ -144,7 +148,7 @@ impl Peer {
                 self.fetch_more(now);
             }
             FromTracker::Ping => self.tell_tracker(&ToTracker::Pong),
-            FromTracker::Unknown => {}
+            FromTracker::Hello { .. } | FromTracker::Unknown => {}
         }
     }
 

@@ -210,7 +210,7 @@ impl World {
                         self.give(node, Input::TrackerDown { reason: "closed".to_owned() });
                     }
                 }
-                tracker::Output::Event(_) => {}
+                tracker::Output::Seen { .. } | tracker::Output::Event(_) => {}
             }
         }
     }

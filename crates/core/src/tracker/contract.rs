@@ -1,7 +1,10 @@
 //! What goes into a [`Tracker`](super::Tracker) and what comes out: the whole interface of a server.
 
-use crate::forest::Topology;
+use crate::forest::{Seen, Topology};
 use crate::ids::{ConnectionId, ContentId, PeerId};
+
+/// Most peers that are known from other days.
+pub const KNOWN_MAX: usize = 10_000;
 
 /// How a tracker is set up.
 #[derive(Clone, Debug)]
@@ -32,6 +35,8 @@ pub struct TrackerConfig {
     pub away_ms_max: u64,
     /// Messages a second that a socket may send, sustained; a burst may have ten times as many. Beyond it: `too_fast`.
     pub messages_per_s_max: u32,
+    /// Whether a peer must prove that its key is its own. Only a simulation says no.
+    pub checks_joins: bool,
     /// Sockets that have not joined within this time are closed.
     pub join_ms_max: u64,
     /// After so many different reporters of bad bytes a peer is banned from the swarm.
@@ -66,6 +71,7 @@ impl Default for TrackerConfig {
             silence_ms_max: 25_000,
             away_ms_max: 8_000,
             messages_per_s_max: 50,
+            checks_joins: true,
             join_ms_max: 10_000,
             reporters_to_ban: 2,
             signing_seed: None,
@@ -91,6 +97,16 @@ pub enum Input {
     ManifestHeld(ContentId),
     /// The server dropped its manifest of this content.
     ManifestDropped(ContentId),
+    /// Of this peer is to be told what it is seen to send ([`Output::Seen`]), and so much is known of other days, in bytes a
+    /// second. At most [`KNOWN_MAX`]; more are not heard.
+    Known {
+        /// Who.
+        peer: PeerId,
+        /// What it was seen to send.
+        bytes_per_s: Option<u64>,
+    },
+    /// The peer is as all others.
+    Forgotten(PeerId),
 }
 
 /// What the server is to do, at once and in order.
@@ -107,6 +123,13 @@ pub enum Output {
     Close {
         /// Which socket.
         connection: ConnectionId,
+    },
+    /// Peers that are [`Input::Known`] were seen to send so much by those who received it.
+    Seen {
+        /// Who.
+        peer: PeerId,
+        /// What.
+        seen: Seen,
     },
     /// Tell the log.
     Event(Event),

@@ -4,13 +4,14 @@
 //! A peer joins with its first message and is told its edges. Whatever changes the forest (a peer comes, goes, has
 //! everything, cannot reach another) comes out as plans to the peers concerned and to nobody else ([000] claims 12 to
 //! 15). A peer whose socket breaks keeps its place for a short while, since its links still work; it comes back with
-//! the same secret. A tracker that has lost everything rebuilds its forests from the links that joining peers tell of.
+//! the same key. A tracker that has lost everything rebuilds its forests from the links that joining peers tell of.
 //!
-//! `orders`: how a member is told, and heard, while its socket is away.
+//! `known`: peers of which something is known from other days, and what is seen of them now. `orders`: how a member is told, and heard, while its socket is away.
 //!
 //! Nothing in here trusts a message: each is parsed once, counted against the socket's rate, and refused with a reason.
 
 pub mod contract;
+mod known;
 mod orders;
 pub(crate) mod rate_limit;
 mod swarm;
@@ -24,9 +25,10 @@ use rand_chacha::ChaCha8Rng;
 pub use contract::{Event, Input, Output, SigningSeed, SwarmStats, TrackerConfig, TrackerStats};
 
 use crate::forest::picture::Picture;
-use crate::ids::{ConnectionId, ContentId, PeerId};
+use crate::ids::{ConnectionId, ContentId, PeerId, SocketNonce};
 use crate::time::Time;
 use crate::wire::tracker::{FromTracker, Join, MESSAGE_BYTES_MAX, Refusal, ToTracker, VERSION};
+use known::Known;
 use orders::Signing;
 use rate_limit::RateLimit;
 use swarm::Swarm;
@@ -53,6 +55,7 @@ struct Connection {
     told: Time,
     pinged: bool,
     rate: RateLimit,
+    nonce: SocketNonce,
     joined: Option<(ContentId, PeerId)>,
 }
 
@@ -65,6 +68,7 @@ pub struct Tracker {
     connections: BTreeMap<ConnectionId, Connection>,
     swarms: BTreeMap<ContentId, Swarm>,
     manifests: BTreeSet<ContentId>,
+    known: Known,
     outputs: VecDeque<Output>,
     sweep_at: Option<Time>,
     messages_in: u64,
@@ -100,6 +104,7 @@ impl Tracker {
             connections: BTreeMap::new(),
             swarms: BTreeMap::new(),
             manifests: BTreeSet::new(),
+            known: Known::default(),
             outputs: VecDeque::new(),
             sweep_at: None,
             messages_in: 0,
@@ -120,6 +125,8 @@ impl Tracker {
             Input::ManifestDropped(content) => {
                 self.manifests.remove(&content);
             }
+            Input::Known { peer, bytes_per_s } => self.known.learn(peer, bytes_per_s),
+            Input::Forgotten(peer) => self.known.forget(peer),
         }
     }
 
@@ -165,8 +172,10 @@ impl Tracker {
 
     fn connected(&mut self, connection: ConnectionId, now: Time) {
         let rate = RateLimit::new(self.config.messages_per_s_max, BURST_S, now);
-        let entry = Connection { since: now, heard: now, told: now, pinged: false, rate, joined: None };
+        let nonce = self.signing.next_nonce();
+        let entry = Connection { since: now, heard: now, told: now, pinged: false, rate, nonce, joined: None };
         self.connections.insert(connection, entry);
+        self.send(connection, &FromTracker::Hello { nonce });
         self.sweep_at.get_or_insert(now + SWEEP);
     }
 
@@ -241,12 +250,17 @@ impl Tracker {
             let message = format!("this tracker speaks version {VERSION}, not {}", join.version);
             return Err(Refused::new(Refusal::Version, message));
         }
-        let (content, peer) = (join.swarm, join.secret.peer_id());
+        let nonce = self.connections.get(&connection).map(|entry| entry.nonce);
+        if self.config.checks_joins && !nonce.is_some_and(|nonce| join.is_signed(&nonce)) {
+            let message = "the join is not signed by the peer that it names, for this socket";
+            return Err(Refused::new(Refusal::Denied, message));
+        }
+        let (content, peer) = (join.swarm, join.key.peer_id());
         self.check_room(content, peer)?;
         let config = &self.config;
         let swarm = self.swarms.entry(content).or_insert_with(|| Swarm::new(config));
         let (is_back, places_web) = (swarm.contains(peer), swarm.places_web());
-        if let Some(replaced) = swarm.join(connection, join, now, &mut self.rng) {
+        if let Some(replaced) = swarm.join(connection, join, self.known.prior(peer), now, &mut self.rng) {
             let refused = Refused::new(Refusal::Replaced, "the same peer came again by another socket");
             self.close(replaced, refused);
         }
@@ -313,6 +327,7 @@ impl Tracker {
     }
 
     fn drop_peer(&mut self, content: ContentId, peer: PeerId, reason: &'static str, now: Time) {
+        self.tell_seen(content, peer);
         let Some(swarm) = self.swarms.get_mut(&content) else { return };
         if !swarm.leave(peer, now) {
             return;
@@ -335,6 +350,7 @@ impl Tracker {
             }
             self.tell_swarm_size(content, None, now);
         }
+        self.tell_all_seen(now);
         let is_idle = self.connections.is_empty() && self.swarms.is_empty();
         self.sweep_at = (!is_idle).then_some(now + SWEEP);
     }

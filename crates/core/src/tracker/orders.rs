@@ -14,7 +14,7 @@ use core::time::Duration;
 use super::rate_limit::RateLimit;
 use super::swarm::Swarm;
 use super::{SigningSeed, Tracker};
-use crate::ids::{ConnectionId, ContentId, OrderSession, PeerId, PeerSecret};
+use crate::ids::{ConnectionId, ContentId, OrderSession, PeerId, PeerSecret, SocketNonce};
 use crate::time::Time;
 use crate::wire::order::{Order, OrderKey, OrderTerms, TEXT_BYTES_MAX, Word, WordKey};
 use crate::wire::tracker::{FromTracker, Join, MESSAGE_BYTES_MAX, ToTracker};
@@ -36,6 +36,7 @@ pub(super) struct Signing {
     key: OrderKey,
     session_key: [u8; 32],
     sessions: u64,
+    nonces: u64,
 }
 
 impl Signing {
@@ -43,7 +44,16 @@ impl Signing {
     pub(super) fn new(configured: Option<&SigningSeed>, seed: &[u8; 32]) -> Self {
         let derived = || blake3::derive_key("pleach 2026 signing seed of a tracker", seed);
         let key = OrderKey::from_seed(configured.map_or_else(derived, |seed| seed.0));
-        Self { key, session_key: blake3::derive_key("pleach 2026 sessions of a tracker", seed), sessions: 0 }
+        Self { key, session_key: blake3::derive_key("pleach 2026 sessions of a tracker", seed), sessions: 0, nonces: 0 }
+    }
+
+    /// For the next socket. Never the same twice, and nobody can tell it before.
+    pub(super) fn next_nonce(&mut self) -> SocketNonce {
+        self.nonces += 1;
+        let hash = blake3::keyed_hash(&self.session_key, &[b"nonce".as_slice(), &self.nonces.to_le_bytes()].concat());
+        let mut nonce = [0; SocketNonce::LEN_BYTES];
+        nonce.copy_from_slice(&hash.as_bytes()[..SocketNonce::LEN_BYTES]);
+        SocketNonce::from_bytes(nonce)
     }
 
     fn next_terms(&mut self) -> OrderTerms {
@@ -151,7 +161,7 @@ impl Tracker {
     pub(super) fn begin_session(&mut self, content: ContentId, join: &Join, now: Time) -> Option<OrderTerms> {
         let terms = self.signing.next_terms();
         let post = Post::new(terms.session, join.secret, content, now);
-        self.swarms.get_mut(&content)?.set_post(join.secret.peer_id(), post);
+        self.swarms.get_mut(&content)?.set_post(join.key.peer_id(), post);
         Some(terms)
     }
 

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use super::contract::{SwarmStats, TrackerConfig};
 use super::orders::Post;
 use crate::forest::picture::Picture;
-use crate::forest::{Arrangement, Named, Neighbour, Newcomer, PlannerConfig, Standing};
+use crate::forest::{Arrangement, Named, Neighbour, Newcomer, PlannerConfig, Seen, Standing};
 use crate::ids::{ConnectionId, ContentId, PeerId};
 use crate::time::Time;
 use crate::wire::tracker::{Edge, FromTracker, Join, LinkReport, PLAN_EDGES_MAX, Role, Status};
@@ -132,15 +132,16 @@ impl Swarm {
         self.planner.neighbours(peer).into_iter().map(|(other, _)| other)
     }
 
-    /// Takes a peer in, or back. Returns its older socket if that is still there.
+    /// Takes a peer in, or back; `prior` as in [`Newcomer`]. Returns its older socket if that is still there.
     pub(super) fn join(
         &mut self,
         connection: ConnectionId,
         join: &Join,
+        prior: Option<u64>,
         now: Time,
         rng: &mut ChaCha8Rng,
     ) -> Option<ConnectionId> {
-        let peer = join.secret.peer_id();
+        let peer = join.key.peer_id();
         let complete = join.packets_held == join.packets_total;
         if let Some(member) = self.members.get_mut(&peer) {
             let replaced = member.connection.replace(connection);
@@ -162,7 +163,7 @@ impl Swarm {
             post: None,
         };
         self.members.insert(peer, member);
-        let newcomer = Newcomer { offered: u16::from(join.slots), complete, fetches: join.fetches };
+        let newcomer = Newcomer { offered: u16::from(join.slots), complete, fetches: join.fetches, prior };
         self.planner.join(peer, newcomer, &join.links, now, rng);
         None
     }
@@ -203,6 +204,15 @@ impl Swarm {
             member.complete = true;
             self.planner.set_complete(peer, now);
         }
+    }
+
+    pub(super) fn peers(&self) -> impl Iterator<Item = PeerId> {
+        self.members.keys().copied()
+    }
+
+    /// What a peer was seen to send, by those who received it.
+    pub(super) fn seen(&self, peer: PeerId) -> Option<Seen> {
+        self.planner.seen(peer)
     }
 
     pub(super) fn lost(&mut self, reporter: PeerId, other: PeerId, now: Time) -> bool {

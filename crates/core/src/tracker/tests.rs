@@ -1,15 +1,17 @@
 //! What a tracker answers, to friend and foe.
 
+mod known;
 mod orders;
 mod presets;
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::contract::{Event, Input, Output};
 use super::{Tracker, TrackerConfig};
-use crate::ids::{ConnectionId, ContentId, PeerId, PeerSecret};
+use crate::ids::{ConnectionId, ContentId, PeerId, PeerSecret, Signature, SocketNonce};
 use crate::time::Time;
+use crate::wire::identity::Identity;
 use crate::wire::signal::Signal;
 use crate::wire::tracker::{
     FromTracker, Join, MESSAGE_BYTES_MAX, Received, Refusal, Role, STATUS_RECEIVED_MAX, Status, ToTracker, VERSION,
@@ -18,6 +20,9 @@ use crate::wire::tracker::{
 struct Desk {
     tracker: Tracker,
     now: Time,
+    /// What came out while somebody connected, but for what is said to whom.
+    outputs: VecDeque<Output>,
+    nonces: BTreeMap<u64, SocketNonce>,
 }
 
 /// What came out for one socket.
@@ -48,11 +53,21 @@ fn secret(number: u8) -> PeerSecret {
     PeerSecret::from_bytes([number; 16])
 }
 
+fn identity(number: u8) -> Identity {
+    Identity::of_peer(&[number; 32])
+}
+
+fn id(number: u8) -> PeerId {
+    identity(number).peer_id()
+}
+
 fn join(number: u8, held: u32) -> ToTracker {
     ToTracker::Join(Join {
         fetches: false,
         version: VERSION,
         swarm: ContentId::from_bytes([1; 32]),
+        key: identity(number).key(),
+        signature: Signature::from_bytes([0; 64]),
         secret: secret(number),
         agent: "test".to_owned(),
         packets_held: held,
@@ -62,21 +77,41 @@ fn join(number: u8, held: u32) -> ToTracker {
     })
 }
 
+/// Signed by the peer of the number that its secret is made of.
+fn signed(join: &Join, nonce: &SocketNonce) -> Join {
+    let signature = identity(join.secret.as_bytes()[0]).sign(nonce, &join.swarm, &join.secret);
+    Join { signature, ..join.clone() }
+}
+
 fn status(packets_held: u32, received: Vec<Received>) -> ToTracker {
     ToTracker::Status(Status { packets_held, down_bytes_per_s: 0, up_bytes_per_s: 0, limited: false, received })
 }
 
 impl Desk {
     fn new(config: TrackerConfig) -> Self {
-        Self { tracker: Tracker::new(config, [1; 32], Time::ZERO), now: Time::from_millis(1) }
+        Self::of(Tracker::new(config, [1; 32], Time::ZERO))
+    }
+
+    fn of(tracker: Tracker) -> Self {
+        Self { tracker, now: Time::from_millis(1), outputs: VecDeque::new(), nonces: BTreeMap::new() }
     }
 
     fn connect(&mut self, socket: u64) {
         self.tracker.handle_input(Input::Connected(ConnectionId(socket)), self.now);
+        self.outputs.extend(core::iter::from_fn(|| self.tracker.poll_output()));
+        let hello = self.outputs.pop_back().expect("the tracker speaks first");
+        let Output::Send { text, .. } = hello else { panic!("{hello:?}") };
+        let Ok(FromTracker::Hello { nonce }) = FromTracker::decode(&text) else { panic!("{text}") };
+        self.nonces.insert(socket, nonce);
     }
 
+    /// Says something; a join is signed by whom it names.
     fn say(&mut self, socket: u64, message: &ToTracker) {
-        self.say_text(socket, &message.encode());
+        let text = match (message, self.nonces.get(&socket)) {
+            (ToTracker::Join(join), Some(nonce)) => ToTracker::Join(signed(join, nonce)).encode(),
+            _ => message.encode(),
+        };
+        self.say_text(socket, &text);
     }
 
     fn say_text(&mut self, socket: u64, text: &str) {
@@ -99,10 +134,14 @@ impl Desk {
         self.now = end;
     }
 
+    fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front().or_else(|| self.tracker.poll_output())
+    }
+
     /// All that came out since the last call, for one socket.
     fn take(&mut self, socket: u64) -> Got {
         let mut got = Got::default();
-        while let Some(output) = self.tracker.poll_output() {
+        while let Some(output) = self.poll_output() {
             match output {
                 Output::Send { connection, text } if connection.0 == socket => {
                     got.messages.push(FromTracker::decode(&text).expect("its own messages are valid"));
@@ -123,8 +162,29 @@ fn a_join_is_welcomed_and_placed() {
     assert!(matches!(&seeder.messages[0], FromTracker::Welcome { manifest_wanted: true, .. }));
     desk.join(2, 0);
     let peer = desk.take(2);
-    assert!(matches!(&peer.messages[0], FromTracker::Welcome { peer, .. } if *peer == secret(2).peer_id()));
-    assert_eq!(peer.parents(), [secret(1).peer_id()]);
+    assert!(matches!(&peer.messages[0], FromTracker::Welcome { peer, .. } if *peer == id(2)));
+    assert_eq!(peer.parents(), [id(1)]);
+}
+
+#[test]
+fn a_copied_id_gains_nothing() {
+    let mut desk = Desk::new(TrackerConfig::default());
+    desk.join(1, 10);
+    desk.take(0);
+    // All that a join of 1 says, by whoever has read it: on another socket its signature is no good.
+    let ToTracker::Join(original) = join(1, 10) else { unreachable!("it is a join") };
+    let read = signed(&original, &desk.nonces[&1]);
+    desk.connect(2);
+    desk.say_text(2, &ToTracker::Join(read).encode());
+    let got = desk.take(2);
+    assert!(got.closed && got.refusal() == Some(Refusal::Denied), "{got:?}");
+    // Somebody's key, signed with another.
+    desk.connect(3);
+    let forged = Join { key: identity(1).key(), secret: secret(3), ..original };
+    desk.say(3, &ToTracker::Join(forged));
+    assert_eq!(desk.take(3).refusal(), Some(Refusal::Denied));
+    desk.join(4, 0);
+    assert_eq!(desk.take(4).parents(), [id(1)], "1 is as it was");
 }
 
 #[test]
@@ -143,12 +203,12 @@ fn signals_go_only_between_peers_told_to_meet() {
     }
     desk.take(0);
     let signal = Signal::Offer { sdp: "v=0".to_owned() };
-    let to = |number| ToTracker::Signal { to: secret(number).peer_id(), session: 1, signal: signal.clone() };
+    let to = |number| ToTracker::Signal { to: id(number), session: 1, signal: signal.clone() };
     desk.say(1, &to(3));
     assert!(desk.take(3).messages.is_empty(), "the third is below the second");
     desk.say(1, &to(2));
     let got = desk.take(2);
-    assert!(matches!(&got.messages[..], [FromTracker::Signal { from, .. }] if *from == secret(1).peer_id()));
+    assert!(matches!(&got.messages[..], [FromTracker::Signal { from, .. }] if *from == id(1)));
 }
 
 #[test]
@@ -214,7 +274,8 @@ fn limits_of_swarms_and_peers_hold() {
     desk.join(3, 0);
     assert_eq!(desk.take(3).refusal(), Some(Refusal::Full));
     desk.connect(4);
-    desk.say_text(4, &join(4, 0).encode().replace(&"01".repeat(32), &"02".repeat(32)));
+    let ToTracker::Join(join) = join(4, 0) else { unreachable!("it is a join") };
+    desk.say(4, &ToTracker::Join(Join { swarm: ContentId::from_bytes([2; 32]), ..join }));
     assert_eq!(desk.take(4).refusal(), Some(Refusal::Full));
 }
 
@@ -255,7 +316,7 @@ fn a_broken_socket_keeps_its_place_and_comes_back() {
     desk.take(0);
     desk.connect(20);
     desk.say(20, &join(2, 3));
-    assert_eq!(desk.take(20).parents(), [secret(1).peer_id()], "told its edges again");
+    assert_eq!(desk.take(20).parents(), [id(1)], "told its edges again");
     desk.tracker.handle_input(Input::Disconnected(ConnectionId(20)), desk.now);
     desk.pass_s(15);
     assert_eq!(desk.tracker.stats().swarms[0].peers, 1, "gone for good");
@@ -268,7 +329,7 @@ fn the_same_peer_again_replaces_its_older_socket() {
     desk.connect(7);
     desk.say(7, &join(1, 10));
     let mut replaced = false;
-    while let Some(output) = desk.tracker.poll_output() {
+    while let Some(output) = desk.poll_output() {
         replaced |= matches!(output, Output::Close { connection } if connection.0 == 1);
     }
     assert!(replaced);
@@ -284,7 +345,7 @@ fn a_peer_with_everything_becomes_a_parent() {
     desk.say(1, &ToTracker::Leave);
     desk.take(0);
     desk.join(3, 0);
-    assert_eq!(desk.take(3).parents(), [secret(2).peer_id()]);
+    assert_eq!(desk.take(3).parents(), [id(2)]);
 }
 
 #[test]
@@ -292,11 +353,11 @@ fn an_accusation_counts_only_from_a_neighbour() {
     let mut desk = Desk::new(TrackerConfig { reporters_to_ban: 1, ..TrackerConfig::default() });
     desk.join(1, 10);
     desk.join(2, 0);
-    desk.say(2, &ToTracker::Bad { peer: secret(9).peer_id() });
+    desk.say(2, &ToTracker::Bad { peer: id(9) });
     assert_eq!(desk.tracker.stats().swarms[0].peers, 2);
-    desk.say(2, &ToTracker::Bad { peer: secret(1).peer_id() });
+    desk.say(2, &ToTracker::Bad { peer: id(1) });
     let mut banned = false;
-    while let Some(output) = desk.tracker.poll_output() {
+    while let Some(output) = desk.poll_output() {
         banned |= matches!(output, Output::Event(Event::Banned { .. }));
     }
     assert!(banned);
@@ -312,7 +373,7 @@ struct Map(BTreeMap<u64, BTreeMap<PeerId, (u32, u32)>>);
 impl Map {
     /// Takes in all that came out since the last call.
     fn follow(&mut self, desk: &mut Desk) {
-        while let Some(output) = desk.tracker.poll_output() {
+        while let Some(output) = desk.poll_output() {
             let Output::Send { connection, text } = output else { continue };
             let Ok(FromTracker::Plan { open, close }) = FromTracker::decode(&text) else { continue };
             let edges = self.0.entry(connection.0).or_default();
@@ -343,7 +404,7 @@ impl Map {
                     waited: true,
                 })
                 .collect();
-            if secret(socket as u8).peer_id() != slow && may_tell(edges.contains_key(&slow)) {
+            if id(socket as u8) != slow && may_tell(edges.contains_key(&slow)) {
                 received.push(Received { peer: slow, bytes_per_s: 10, waited: true });
             }
             desk.say(socket, &status(if socket == 1 { 10 } else { 0 }, received));
@@ -365,7 +426,7 @@ fn what_came_from_a_peer_is_believed_of_its_neighbours_only() {
     desk.pass_s(4);
     map.follow(&mut desk);
     let slow = (2..=24).find(|socket| map.children(*socket) >= 4).expect("nearly all feed");
-    let slow_id = secret(slow as u8).peer_id();
+    let slow_id = id(slow as u8);
     for _ in 0..12 {
         map.tell(&mut desk, slow_id, |is_neighbour| !is_neighbour);
     }
@@ -380,7 +441,7 @@ fn what_came_from_a_peer_is_believed_of_its_neighbours_only() {
 fn a_status_with_too_many_reports_is_refused() {
     let mut desk = Desk::new(TrackerConfig::default());
     desk.join(1, 10);
-    let received = Received { peer: secret(2).peer_id(), bytes_per_s: u64::MAX, waited: true };
+    let received = Received { peer: id(2), bytes_per_s: u64::MAX, waited: true };
     desk.say(1, &status(10, vec![received.clone(); STATUS_RECEIVED_MAX]));
     assert_eq!(desk.take(1).refusal(), None);
     desk.say(1, &status(10, vec![received; STATUS_RECEIVED_MAX + 1]));

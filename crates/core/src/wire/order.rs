@@ -59,7 +59,8 @@ pub struct Word {
     pub tag: WordTag,
 }
 
-/// A tracker's signing key.
+/// A signing key: a tracker's, a machine's, or a peer's.
+#[derive(Clone)]
 pub struct OrderKey(KeyPair);
 
 impl core::fmt::Debug for OrderKey {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::order::{self, Order, OrderTerms, Word};
 use super::signal::{SIGNAL_BYTES_MAX, Signal};
-use crate::ids::{ContentId, PeerId, PeerSecret};
+use crate::ids::{ContentId, PeerId, PeerKey, PeerSecret, Signature, SocketNonce};
 
 /// The protocol's version, in `join` and `welcome`.
 pub const VERSION: u16 = 1;
@@ -125,7 +125,11 @@ pub struct Join {
     pub version: u16,
     /// The content, which is the swarm.
     pub swarm: ContentId,
-    /// Proves the peer's id; see [`PeerSecret`].
+    /// Whose hash is the peer's id.
+    pub key: PeerKey,
+    /// That the key is its own; see [`wire::identity`](super::identity).
+    pub signature: Signature,
+    /// What its words are tagged with, while its socket is away.
     pub secret: PeerSecret,
     /// What program the peer is, for people: `pleach/0.1.0` or `Chrome 156`.
     pub agent: String,
@@ -175,7 +179,7 @@ pub struct Received {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ToTracker {
-    /// I want to be in the swarm. First, and again after every new socket.
+    /// I want to be in the swarm. Answer to a hello, on every new socket.
     Join(Join),
     /// Carry this to a peer that you told me to meet.
     Signal {
@@ -242,6 +246,11 @@ pub enum Refusal {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum FromTracker {
+    /// The first message on a socket: say who you are.
+    Hello {
+        /// To be signed.
+        nonce: SocketNonce,
+    },
     /// You are in.
     Welcome {
         /// [`VERSION`].

@@ -1,11 +1,11 @@
 //! One delivery at a machine: its description is fetched, its content got through the swarm as every download is, and then
 //! given to others for a while.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use pleach_core::content::{HashTree, Link, Manifest, TreeBuilder, WebPlaces};
+use pleach_core::content::{HashTree, Link, Manifest, WebPlaces};
 use pleach_core::fleet::Finish;
 use pleach_core::peer::contract::{Event, Start, Stats};
 use pleach_core::wire::fleet::request::Terms;
@@ -14,10 +14,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use url::Url;
 
 use super::journal::Journal;
+use super::lent::{Lent, Loan};
+use super::shape::Shape;
 use crate::http::{self, HttpError};
 use crate::link::LinkConfig;
 use crate::node::{Events, Node, NodeConfig, NodeHandle, TrackerUrls};
-use crate::store::{Download, DownloadConfig, SourceFiles, Store};
+use crate::store::{Download, DownloadConfig, SourceFiles, Store, Unpack};
 
 /// Wait before the tracker is asked for a description again.
 const MANIFEST_RETRY: Duration = Duration::from_secs(1);
@@ -39,6 +41,8 @@ pub(super) struct Places {
     /// When nothing came for so long, it has failed.
     pub(super) patience: Duration,
     pub(super) upload_bytes_per_s: Option<u64>,
+    /// Who the machine is, in swarms too.
+    pub(super) identity: Arc<Lent>,
 }
 
 /// What the service wants of it.
@@ -58,6 +62,8 @@ pub(super) enum JobEvent {
 
 /// A node that runs, with what is seen of it.
 struct Running {
+    /// Given back when the node has ended.
+    _loan: Option<Loan>,
     node: NodeHandle,
     events: Events,
     stats: watch::Receiver<Stats>,
@@ -112,9 +118,9 @@ impl Job {
     /// Gives what is there to others, once it is seen to be what it was.
     pub(super) async fn feed(mut self, until: Instant) {
         let Ok(manifest) = self.manifest().await else { return };
-        let paths = paths_of(&self.places.into, &manifest);
-        let id = manifest.id();
-        let hashed = tokio::task::spawn_blocking(move || hash(paths)).await;
+        let Ok(shape) = Shape::of(&manifest) else { return };
+        let (into, id) = (self.places.into.clone(), manifest.id());
+        let hashed = tokio::task::spawn_blocking(move || shape.hash(&into)).await;
         match hashed {
             Ok(Some((source, tree))) if tree.root() == id => {
                 match self.start(manifest, Store::Source(source), Start::Complete(tree)) {
@@ -128,18 +134,17 @@ impl Job {
 
     async fn try_get(&self, path: &mut PathBuf) -> Result<Option<Running>, String> {
         let manifest = self.manifest().await?;
-        if manifest.packed().is_some() {
-            return Err("packed content can't be delivered: deliver the files themselves".to_owned());
-        }
-        *path = self.places.into.join(manifest.saved_name());
+        let shape = Shape::of(&manifest)?;
+        *path = self.places.into.join(shape.listing.saved_name());
         if *path == self.places.state {
             return Err("it has the name of the folder in which this machine keeps what it knows".to_owned());
         }
         let is_there = {
-            let (paths, id, layout) = (paths_of(&self.places.into, &manifest), manifest.id(), manifest.layout());
+            let (shape, into, id) = (Shape::of(&manifest)?, self.places.into.clone(), manifest.id());
             let is_whole = move || {
-                let sizes_fit = SourceFiles::open(paths.clone()).is_ok_and(|files| *files.layout() == layout);
-                sizes_fit && hash(paths).is_some_and(|(_, tree)| tree.root() == id)
+                let files = SourceFiles::open(shape.paths(&into));
+                let sizes_fit = files.is_ok_and(|files| *files.layout() == shape.listing.layout());
+                sizes_fit && shape.hash(&into).is_some_and(|(_, tree)| tree.root() == id)
             };
             tokio::task::spawn_blocking(is_whole).await.unwrap_or(false)
         };
@@ -149,7 +154,7 @@ impl Job {
         let config = DownloadConfig {
             out: path.clone(),
             manifest: manifest.clone(),
-            unpack: None,
+            unpack: shape.packing.map(Unpack::new),
             overwrite: self.places.replace,
         };
         let opened = tokio::task::spawn_blocking(move || Download::open(&config)).await;
@@ -210,7 +215,9 @@ impl Job {
                 web.with_sources(all)
             }
         };
+        let loan = Lent::lend(&self.places.identity, manifest.id());
         let config = NodeConfig {
+            identity: loan.as_ref().map(Loan::identity),
             manifest,
             start,
             store,
@@ -224,7 +231,7 @@ impl Job {
         };
         let (node, events) = Node::start(config).map_err(|error| error.to_string())?;
         let stats = node.stats();
-        Ok(Running { node, events, stats })
+        Ok(Running { _loan: loan, node, events, stats })
     }
 
     /// Until everything is verified and written. `None`: it was stopped.
@@ -243,11 +250,13 @@ impl Job {
                     None => return Err(Some("the transfer ended before everything was there".to_owned())),
                 },
                 _ = tick.tick() => {
-                    let (have_bytes, is_checking) = {
+                    let (have_bytes, is_at_work) = {
                         let stats = running.stats.borrow_and_update();
-                        (stats.have_bytes, stats.phase == pleach_core::peer::contract::Phase::Checking)
+                        // What is all here and not complete is being unpacked.
+                        let is_here = stats.have_bytes == stats.size_bytes;
+                        (stats.have_bytes, is_here || stats.phase == pleach_core::peer::contract::Phase::Checking)
                     };
-                    if have_bytes > best_bytes || is_checking {
+                    if have_bytes > best_bytes || is_at_work {
                         (best_bytes, grown_at) = (have_bytes, Instant::now());
                     }
                     // How far it is may be told later; that it is complete may not.
@@ -309,22 +318,4 @@ fn nobody(stats: &Stats, patience: Duration) -> String {
         () => "those who are there send nothing",
     };
     format!("nothing came for {} s: {why}", patience.as_secs())
-}
-
-/// Where the files of a content lie once it is there, in its order.
-fn paths_of(into: &Path, manifest: &Manifest) -> Vec<PathBuf> {
-    let out = into.join(manifest.saved_name());
-    match manifest.is_folder() {
-        true => manifest.saved_paths().map(|path| out.join(path)).collect(),
-        false => vec![out],
-    }
-}
-
-/// Reads and hashes files; nothing if one of them can't be read.
-fn hash(paths: Vec<PathBuf>) -> Option<(SourceFiles, HashTree)> {
-    let source = SourceFiles::open(paths).ok()?;
-    let mut builder = TreeBuilder::new();
-    source.read_all(|bytes| builder.push(bytes)).ok()?;
-    let (_, tree) = builder.finish().ok()?;
-    Some((source, tree))
 }

@@ -7,5 +7,7 @@ pub mod api;
 mod contract;
 mod job;
 mod journal;
+mod lent;
 mod listener;
 pub mod service;
+mod shape;

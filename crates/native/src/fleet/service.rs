@@ -25,6 +25,7 @@ use pleach_core::ids::RequestId;
 use pleach_core::time::Time;
 use pleach_core::wire::fleet::REQUEST_BYTES_MAX;
 use pleach_core::wire::fleet::request::Terms;
+use pleach_core::wire::identity::Identity;
 use rand::TryRngCore;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -35,6 +36,7 @@ use url::Url;
 pub use super::contract::{ServiceConfig, ServiceError, ServiceEvent};
 use super::job::{Job, JobEvent, Order, Places};
 use super::journal::Journal;
+use super::lent::Lent;
 use super::listener::{self, Posted};
 use crate::http;
 use crate::tracker_socket::{TrackerEvent, TrackerSocket};
@@ -141,6 +143,7 @@ impl Driver {
             replace: config.replace,
             patience: config.patience,
             upload_bytes_per_s: config.upload_bytes_per_s,
+            identity: Lent::new(Identity::from_seed(config.agent.identity)),
         };
         let driver = Self {
             agent: Agent::new(config.agent, kept, seed, now()),

@@ -3,6 +3,7 @@
 use pleach_core::content::HashTree;
 use pleach_core::peer::contract::WebSource;
 use pleach_core::peer::{Input, Peer, PeerConfig, Start};
+use pleach_core::wire::identity::Identity;
 use rand::Rng;
 
 use super::node::{Engine, Stage};
@@ -29,6 +30,8 @@ impl World {
             config.hash_lists = vec![HASHES_URL.to_owned()];
         }
         let seed = self.rng.random();
+        // A signature costs more than all else that a join does.
+        config.identity = Some(Identity::simulated(&seed));
         let mut store = Store::new(self.content.clone(), kept, self.config.is_checked);
         let mut peer = Peer::new(config, seed, self.now);
         if let Some(limit) = self.node(id).spec.upload_bytes_per_s_max {

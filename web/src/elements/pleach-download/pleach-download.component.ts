@@ -90,6 +90,8 @@ const TEMPLATE = `
  * @attr {boolean} autostart - Start at once rather than at the press of a button.
  * @attr {string} upload - `off` gives nothing to others; `500k` gives at most 500 kB/s. Else there is no limit, unless the browser saves data.
  * @attr {string} quota - `2GB`: the most that this site keeps on the device, of all contents; what was used longest ago goes first. Default: half of what the browser grants.
+ * @attr {string} source - Addresses of the one file on web servers, separated by spaces: used beside those that the description names. Of another site they have to allow it (CORS).
+ * @attr {string} source-limit - `2MB`: the most that is taken from each web server in a second; `0` takes nothing. Default: no limit.
  * @attr {string} name - Shown and saved instead of the author's name.
  * @attr {string} service-worker - Where the site serves `pleach-sw.js`, without which nothing is played before it is complete. Default: beside the page.
  * @attr {string} state - Set by the element, to style it by: see the property.

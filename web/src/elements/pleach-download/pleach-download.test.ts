@@ -83,6 +83,16 @@ describe('attributes', () => {
     expect(parseUpload(value, saveData)).toEqual({ allowed, limitBytesPerS });
   });
 
+  it('tells which web servers have it too, and what they may give', () => {
+    const source = 'film.mp4?v=2  https://other.example/film.mp4 ftp://old.example/film.mp4 http://[ ';
+    add({ src: SOURCE, autostart: '', source, 'source-limit': '2MB' });
+    const sources = [new URL('film.mp4?v=2', document.baseURI).href, 'https://other.example/film.mp4'];
+    expect(download.engine.options?.web).toEqual({ sources, limitBytesPerS: 2_000_000 });
+    download.remove();
+    add({ src: SOURCE, autostart: '' });
+    expect(download.engine.options?.web).toEqual({ sources: [], limitBytesPerS: null });
+  });
+
   it('shows the name that the page gives', () => {
     add({ src: SOURCE, autostart: '', name: 'The film' });
     expect(text('.name')).toBe('The film');

@@ -6,7 +6,7 @@
 import type { KeptContent } from '../../storage/kept.js';
 import { deletedWords, EMPTY, keptView, UNSUPPORTED, type KeptLine } from '../../store/kept-words.js';
 import { element, renderList, setText, sheetOf } from '../dom.js';
-import { parseQuota } from '../quota.js';
+import { parseSize } from '../size.js';
 import { CSS } from './pleach-kept.styles.js';
 
 /** Contents were deleted. */
@@ -95,7 +95,7 @@ export abstract class PleachKept extends HTMLElement {
     this.#lastLook += 1;
     const look = this.#lastLook;
     try {
-      const [kept, quotaBytes] = [await this.place.list(), await this.place.quota(parseQuota(this.getAttribute('quota')))];
+      const [kept, quotaBytes] = [await this.place.list(), await this.place.quota(parseSize(this.getAttribute('quota')))];
       if (look === this.#lastLook) this.#show(kept, quotaBytes);
     } catch (error) {
       setText(this.#find('.word'), `What is kept could not be read: ${error instanceof Error ? error.message : String(error)}`);

@@ -19,7 +19,7 @@ pub use contract::{
 use jobs::Job;
 use relaying::Post;
 
-use crate::ids::{AgentId, FleetNonce, RequestId, TrackerKey};
+use crate::ids::{AgentId, RequestId, SocketNonce, TrackerKey};
 use crate::time::Time;
 use crate::wire::fleet::request::{Signed, TransportRequest};
 use crate::wire::fleet::token::is_same_proof;
@@ -45,7 +45,7 @@ enum Socket {
     /// Being opened.
     Opening,
     /// Open; the nonce once it said hello.
-    Up { heard: Time, nonce: Option<FleetNonce>, is_enlisted: bool },
+    Up { heard: Time, nonce: Option<SocketNonce>, is_enlisted: bool },
     /// It wants nothing of this machine.
     Refused,
 }
@@ -172,7 +172,7 @@ impl Agent {
         }
     }
 
-    fn hello(&mut self, version: u16, nonce: FleetNonce) {
+    fn hello(&mut self, version: u16, nonce: SocketNonce) {
         if version != VERSION {
             return self.give_up("this tracker speaks another version");
         }

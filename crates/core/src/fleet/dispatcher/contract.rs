@@ -1,7 +1,8 @@
 //! What goes into a [`Dispatcher`](super::Dispatcher) and what comes out.
 
 use crate::fleet::records::Change;
-use crate::ids::{AgentId, ConnectionId, RequestId};
+use crate::forest::Seen;
+use crate::ids::{AgentId, ConnectionId, PeerId, RequestId};
 use crate::tracker::SigningSeed;
 use crate::wire::fleet::FleetName;
 use crate::wire::fleet::api::{DeliveryOrder, DeliveryStatus};
@@ -68,6 +69,13 @@ pub enum DispatcherInput {
     },
     /// A socket is gone. Not expected after [`DispatcherOutput::Close`].
     Disconnected(ConnectionId),
+    /// A machine was seen to send so much, by those who received it.
+    Seen {
+        /// What it is called in swarms.
+        peer: PeerId,
+        /// What.
+        seen: Seen,
+    },
     /// Somebody who has the token orders a delivery.
     Deliver {
         /// Comes back with the answer.
@@ -106,6 +114,15 @@ pub enum DispatcherOutput {
         /// How it stands, or why not.
         answer: Result<DeliveryStatus, Refused>,
     },
+    /// A machine joins swarms by this name, and was seen to send so much on other days, in bytes a second.
+    Known {
+        /// What it is called in swarms.
+        peer: PeerId,
+        /// What it was seen to send.
+        bytes_per_s: Option<u64>,
+    },
+    /// The machine of that name is forgotten.
+    Forgotten(PeerId),
     /// Write this down, so that it outlives the process. What can't be written is lost then, and only then.
     Keep(Change),
     /// Tell the log.
@@ -144,6 +161,23 @@ impl Refused {
     pub(super) fn new(why: RefusedWhy, message: impl Into<String>) -> Self {
         Self { why, message: message.into() }
     }
+}
+
+/// A snapshot for people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DispatcherStats {
+    /// Machines that are known.
+    pub machines: usize,
+    /// Of these, how many are connected.
+    pub machines_connected: usize,
+    /// Deliveries that are known.
+    pub deliveries: usize,
+    /// Of these, how many wait for somebody.
+    pub deliveries_open: usize,
+    /// Failures that are known.
+    pub failures: usize,
+    /// Transport requests sent since the start.
+    pub requests_sent: u64,
 }
 
 /// What a log wants to hear of.

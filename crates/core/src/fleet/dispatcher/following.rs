@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::contract::{DispatcherEvent, DispatcherOutput};
 use super::delivering::{BY_RELAY_MAX, Delivery, Target};
-use super::{Dispatcher, blend, ms};
+use super::{Dispatcher, ms};
 use crate::ids::{AgentId, RequestId};
 use crate::time::Time;
 use crate::wire::fleet::api::{FailureRecord, TargetState};
@@ -42,8 +42,8 @@ impl Dispatcher {
         }
     }
 
-    /// The acknowledgement of the last packet.
-    pub(super) fn done(&mut self, id: RequestId, agent: AgentId, received_bytes: u64, time_ms: u64) {
+    /// The acknowledgement of the last packet. What it says of its own speed is for people: what it is worth, others tell.
+    pub(super) fn done(&mut self, id: RequestId, agent: AgentId) {
         let Some(delivery) = self.deliveries.get_mut(&id) else { return };
         let size_bytes = delivery.order.size_bytes;
         let Some(target) = delivery.targets.get_mut(&agent) else { return };
@@ -55,10 +55,6 @@ impl Dispatcher {
         self.keep_target(id, agent);
         if let Some(record) = self.agents.get_mut(&agent) {
             record.done = record.done.saturating_add(1);
-            let bytes_per_s = received_bytes.min(size_bytes).saturating_mul(1_000).checked_div(time_ms);
-            if let Some(bytes_per_s) = bytes_per_s.filter(|rate| *rate > 0) {
-                record.bytes_per_s = Some(blend(record.bytes_per_s, bytes_per_s));
-            }
             self.keep_agent(agent);
         }
         self.outputs.push_back(DispatcherOutput::Event(DispatcherEvent::Delivered { request: id, name }));

@@ -16,12 +16,14 @@ use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 pub use contract::{
-    DispatcherConfig, DispatcherEvent, DispatcherInput, DispatcherOutput, DispatcherReason, Refused, RefusedWhy,
+    DispatcherConfig, DispatcherEvent, DispatcherInput, DispatcherOutput, DispatcherReason, DispatcherStats, Refused,
+    RefusedWhy,
 };
 use delivering::Delivery;
 
 use super::records::{Change, FAILURES_MAX, Snapshot};
-use crate::ids::{AgentId, ConnectionId, FleetNonce, RequestId};
+use crate::forest::Seen;
+use crate::ids::{AgentId, ConnectionId, PeerId, RequestId, SocketNonce};
 use crate::time::Time;
 use crate::tracker::rate_limit::RateLimit;
 use crate::wire::fleet::api::{AgentRecord, FailureRecord};
@@ -53,7 +55,7 @@ struct Session {
     /// When the question was put that is not answered yet: hello, or ping.
     asked: Option<Time>,
     rate: RateLimit,
-    nonce: FleetNonce,
+    nonce: SocketNonce,
     agent: Option<AgentId>,
     address: Option<SocketAddr>,
 }
@@ -66,6 +68,8 @@ pub struct Dispatcher {
     rng: ChaCha8Rng,
     sessions: BTreeMap<ConnectionId, Session>,
     agents: BTreeMap<AgentId, AgentRecord>,
+    /// What they are called in swarms.
+    peers: BTreeMap<PeerId, AgentId>,
     online: BTreeMap<AgentId, ConnectionId>,
     deliveries: BTreeMap<RequestId, Delivery>,
     /// Those of which somebody is waited for.
@@ -85,6 +89,7 @@ impl Dispatcher {
             rng: ChaCha8Rng::from_seed(seed),
             sessions: BTreeMap::new(),
             agents: kept.agents.into_iter().map(|record| (record.agent, record)).collect(),
+            peers: BTreeMap::new(),
             online: BTreeMap::new(),
             deliveries: BTreeMap::new(),
             open: BTreeSet::new(),
@@ -94,6 +99,13 @@ impl Dispatcher {
             requests_sent: 0,
             config,
         };
+        dispatcher
+            .agents
+            .keys()
+            .copied()
+            .collect::<Vec<_>>()
+            .into_iter()
+            .for_each(|agent| dispatcher.tell_known(agent));
         dispatcher.restore(kept.deliveries, now);
         dispatcher
     }
@@ -104,6 +116,7 @@ impl Dispatcher {
             DispatcherInput::Connected(connection) => self.connected(connection, now),
             DispatcherInput::Message { connection, text } => self.message(connection, &text, now),
             DispatcherInput::Disconnected(connection) => self.disconnected(connection, now),
+            DispatcherInput::Seen { peer, seen } => self.seen(peer, seen),
             DispatcherInput::Deliver { ticket, order } => {
                 let answer = self.deliver(order, now);
                 self.outputs.push_back(DispatcherOutput::Answer { ticket, answer });
@@ -143,9 +156,9 @@ impl Dispatcher {
     }
 
     fn connected(&mut self, connection: ConnectionId, now: Time) {
-        let mut nonce = [0; FleetNonce::LEN_BYTES];
+        let mut nonce = [0; SocketNonce::LEN_BYTES];
         self.rng.fill_bytes(&mut nonce);
-        let nonce = FleetNonce::from_bytes(nonce);
+        let nonce = SocketNonce::from_bytes(nonce);
         let rate = RateLimit::new(self.config.messages_per_s_max, BURST_S, now);
         let session = Session { since: now, heard: now, asked: Some(now), rate, nonce, agent: None, address: None };
         self.sessions.insert(connection, session);
@@ -189,9 +202,7 @@ impl Dispatcher {
             }
             (Some(agent), FromAgent::Got { request, round }) => self.got(request, round, agent),
             (Some(agent), FromAgent::Progress { request, have_bytes }) => self.progress(request, agent, have_bytes),
-            (Some(agent), FromAgent::Done { request, received_bytes, time_ms }) => {
-                self.done(request, agent, received_bytes, time_ms);
-            }
+            (Some(agent), FromAgent::Done { request, .. }) => self.done(request, agent),
             (Some(agent), FromAgent::Failed { request, round, reason }) => {
                 self.failed(request, Some(round), agent, reason, now);
             }
@@ -259,6 +270,8 @@ impl Dispatcher {
             return false;
         };
         self.agents.remove(&oldest);
+        self.peers.remove(&oldest.peer_id());
+        self.outputs.push_back(DispatcherOutput::Forgotten(oldest.peer_id()));
         self.keep(Change::ForgetAgent(oldest));
         true
     }
@@ -282,7 +295,28 @@ impl Dispatcher {
         if let Some(response) = response {
             record.response_us = Some(blend(record.response_us, micros(response)));
         }
+        self.tell_known(card.agent);
         self.keep_agent(card.agent);
+    }
+
+    /// Tells what a machine is called in swarms, and what is known of it.
+    fn tell_known(&mut self, agent: AgentId) {
+        let Some(record) = self.agents.get(&agent) else { return };
+        let peer = agent.peer_id();
+        self.peers.insert(peer, agent);
+        self.outputs.push_back(DispatcherOutput::Known { peer, bytes_per_s: record.bytes_per_s });
+    }
+
+    /// What others received of a machine. Where it could do more than was asked of it, that is no reason to think less of it.
+    fn seen(&mut self, peer: PeerId, seen: Seen) {
+        let Some(agent) = self.peers.get(&peer).copied() else { return };
+        let Some(record) = self.agents.get_mut(&agent) else { return };
+        let is_less = !seen.is_limit && record.bytes_per_s.is_some_and(|known| known >= seen.bytes_per_s);
+        if !is_less {
+            record.bytes_per_s = Some(blend(record.bytes_per_s, seen.bytes_per_s));
+            self.tell_known(agent);
+            self.keep_agent(agent);
+        }
     }
 
     fn answered(&mut self, connection: ConnectionId, agent: AgentId, now: Time) {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Dispatcher;
-use super::contract::{Refused, RefusedWhy};
+use super::contract::{DispatcherStats, Refused, RefusedWhy};
 use super::delivering::Delivery;
-use crate::ids::RequestId;
+use crate::ids::{ContentId, ManifestDigest, RequestId};
 use crate::wire::fleet::api::{
     DeliveryStatus, DeliverySummary, REPORT_FAILURES_MAX, RankedAgent, Report, TargetState, TargetStatus,
 };
@@ -60,9 +60,23 @@ impl Dispatcher {
         Report { agents, deliveries, failures }
     }
 
-    /// Transport requests that were sent since the start.
-    pub fn requests_sent(&self) -> u64 {
-        self.requests_sent
+    /// Whether something is delivered that has this description.
+    pub fn delivers(&self, content: ContentId, manifest: ManifestDigest) -> bool {
+        self.deliveries
+            .values()
+            .any(|delivery| delivery.order.content == content && delivery.order.manifest == manifest)
+    }
+
+    /// How it stands.
+    pub fn stats(&self) -> DispatcherStats {
+        DispatcherStats {
+            machines: self.agents.len(),
+            machines_connected: self.online.len(),
+            deliveries: self.deliveries.len(),
+            deliveries_open: self.open.len(),
+            failures: self.failures.len(),
+            requests_sent: self.requests_sent,
+        }
     }
 }
 

@@ -11,7 +11,7 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Member, Planner};
+use super::{Member, Planner, Priors};
 use crate::ids::PeerId;
 use crate::time::Time;
 use crate::wire::tracker::StripeMask;
@@ -44,6 +44,15 @@ pub(super) struct Report {
     /// Whether it waited for more.
     waited: bool,
     at: Time,
+}
+
+/// What a peer was seen to send, by those who received it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// All together, bytes a second.
+    pub bytes_per_s: u64,
+    /// Whether that is all that it can do; else it can do that much at least.
+    pub is_limit: bool,
 }
 
 /// What is known of a peer's uplink. Shared with the ordered presets.
@@ -116,6 +125,12 @@ impl Measured {
         self.is_earned.then_some(self.bytes_per_s)
     }
 
+    /// What it was seen to send, if it was.
+    pub(in crate::forest) fn seen(&self) -> Option<Seen> {
+        let seen = Seen { bytes_per_s: self.bytes_per_s, is_limit: self.is_earned && !self.has_more };
+        (self.bytes_per_s > 0).then_some(seen)
+    }
+
     /// Takes in what was told since the last epoch.
     fn settle(&mut self, now: Time) {
         self.has_more = false;
@@ -170,12 +185,12 @@ pub(in crate::forest) fn settle_all<'a>(all: impl Iterator<Item = (&'a mut Measu
 
 impl Member {
     /// See [`Planner::worth`].
-    fn worth(&self, par: u64) -> u64 {
+    fn worth(&self, par: u64, priors: Priors) -> u64 {
         let measured = &self.measured;
         match () {
             () if self.offered == 0 => 0,
             () if measured.is_earned && !measured.has_more => measured.bytes_per_s,
-            () => measured.bytes_per_s.max(par),
+            () => measured.bytes_per_s.max(priors.par(self.prior, par)),
         }
     }
 
@@ -196,6 +211,11 @@ impl Planner {
         if let Some(member) = self.members.get_mut(&by) {
             member.measured.note_told_of(from);
         }
+    }
+
+    /// What a peer was seen to send, if it was.
+    pub fn seen(&self, peer: PeerId) -> Option<Seen> {
+        self.members.get(&peer)?.measured.seen()
     }
 
     /// What a receiver told before of others is no longer so: it is about to tell anew, or has gone.
@@ -234,7 +254,7 @@ impl Planner {
                 self.members.get_mut(&peer).expect("it was just seen").measured.has_disclaimed = true;
                 self.set_slots(peer, 0, now);
             } else if !disclaims && member.measured.has_disclaimed && !member.measured.is_earned {
-                let slots = member.offered.min(u16::from(self.config.fan_out));
+                let slots = self.slots_at_first(peer);
                 self.members.get_mut(&peer).expect("it was just seen").measured.has_disclaimed = false;
                 self.set_slots(peer, slots, now);
             }
@@ -244,7 +264,7 @@ impl Planner {
     /// What a peer's uplink is taken to carry, in bytes a second: what was seen at its limit; else that much at least,
     /// and as much as an origin until the contrary is seen.
     pub(super) fn worth(&self, peer: PeerId, par: u64) -> u64 {
-        self.members.get(&peer).map_or(0, |member| member.worth(par))
+        self.members.get(&peer).map_or(0, |member| member.worth(par, self.priors))
     }
 
     /// Takes in what was told. Returns what a peer of which nothing is known is taken for, and the mean of all: what
@@ -252,7 +272,7 @@ impl Planner {
     pub(super) fn settle_measures(&mut self, now: Time) -> (u64, u64) {
         let all = self.members.values_mut().map(|member| (&mut member.measured, member.is_origin));
         let (origin, par) = settle_all(all, now);
-        let sum: u128 = self.members.values().map(|member| u128::from(member.worth(par))).sum();
+        let sum: u128 = self.members.values().map(|member| u128::from(member.worth(par, self.priors))).sum();
         let mean = sum.checked_div(self.members.len() as u128).and_then(|mean| u64::try_from(mean).ok()).unwrap_or(0);
         (par, if origin > 0 { mean.min(origin) } else { mean })
     }
@@ -294,6 +314,10 @@ impl Planner {
                 *lacking = lacking.saturating_sub(slots);
                 (slots * 2).min(u64::from(member.offered))
             });
+        }
+        if !member.measured.is_earned && !member.is_origin && !member.measured.has_disclaimed {
+            // Until it is seen, what is known of other days counts.
+            return member.prior.map(|_| u64::from(self.slots_at_first(peer)));
         }
         if !member.measured.is_earned || member.measured.has_more {
             return None;

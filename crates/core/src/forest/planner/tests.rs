@@ -2,6 +2,7 @@
 
 mod measured;
 mod picture;
+mod prior;
 mod web;
 
 use core::time::Duration;
@@ -39,7 +40,7 @@ impl Life {
     }
 
     fn join(&mut self, number: u8, slots: u16, complete: bool) {
-        self.come(number, Newcomer { offered: slots, complete, fetches: false });
+        self.come(number, Newcomer { offered: slots, complete, fetches: false, prior: None });
     }
 
     fn come(&mut self, number: u8, newcomer: Newcomer) {
@@ -210,7 +211,7 @@ fn after_a_restart_links_are_kept_in_whatever_order_peers_return() {
         let mut life = Life::new();
         for number in order {
             let links = if number == 0 { Vec::new() } else { below(number - 1) };
-            let newcomer = Newcomer { offered: 4, complete: number == 0, fetches: false };
+            let newcomer = Newcomer { offered: 4, complete: number == 0, fetches: false, prior: None };
             life.planner.join(peer(number), newcomer, &links, life.now, &mut life.rng);
             life.settle();
         }
@@ -224,7 +225,7 @@ fn after_a_restart_links_are_kept_in_whatever_order_peers_return() {
 fn a_parent_that_does_not_return_is_replaced() {
     let mut life = Life::new();
     let links = [LinkReport { peer: peer(7), role: Role::Parent, stripes: StripeMask::all(CONFIG.stripes) }];
-    let newcomer = Newcomer { offered: 4, complete: false, fetches: false };
+    let newcomer = Newcomer { offered: 4, complete: false, fetches: false, prior: None };
     life.planner.join(peer(1), newcomer, &links, life.now, &mut life.rng);
     life.settle();
     life.join(0, 4, true);
@@ -298,7 +299,7 @@ proptest! {
             let now = life.now;
             match step {
                 Step::Join { number, slots, complete } => {
-                    life.come(number, Newcomer { offered: slots, complete, fetches: number % 3 > 0 });
+                    life.come(number, Newcomer { offered: slots, complete, fetches: number % 3 > 0, prior: None });
                 }
                 Step::Leave(number) => life.planner.leave(peer(number), now),
                 Step::Complete(number) => life.planner.set_complete(peer(number), now),
@@ -326,7 +327,7 @@ proptest! {
             let now = life.now;
             match step {
                 Step::Join { number, complete, .. } => {
-                    life.come(number, Newcomer { offered: 4, complete, fetches: number % 2 > 0 });
+                    life.come(number, Newcomer { offered: 4, complete, fetches: number % 2 > 0, prior: None });
                 }
                 Step::Leave(number) => life.planner.leave(peer(number), now),
                 Step::Lost(one, other) => life.planner.lost(peer(one), peer(other), now),

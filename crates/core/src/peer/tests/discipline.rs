@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::content::KnownNodes;
-use crate::ids::{ReadId, WriteId};
+use crate::ids::{ReadId, SocketNonce, WriteId};
 use crate::wire::link::{Data, Partial, Run};
 use crate::wire::tracker::{Edge, FromTracker, Role, StripeMask, ToTracker, VERSION};
 
@@ -58,6 +58,8 @@ impl Lab {
             known: BTreeMap::new(),
         };
         lab.give(Input::TrackerUp);
+        let hello = FromTracker::Hello { nonce: SocketNonce::from_bytes([0; 16]) };
+        lab.give(Input::TrackerMessage(hello.encode()));
         let welcome = FromTracker::Welcome {
             version: VERSION,
             peer: lab.peer.id(),

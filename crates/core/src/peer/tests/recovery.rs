@@ -117,7 +117,7 @@ fn a_tight_upload_limit_is_shared_by_all_children() {
     let seeder = world.seeder();
     world.give(seeder, Input::UploadLimit { bytes_per_s: Some(100_000) });
     let children = [world.add(Start::Empty, 0), world.add(Start::Empty, 0)];
-    world.run_s(20);
+    world.run_s(40);
     let [one, other] = children.map(|child| world.nodes[child].peer.stats(world.now).have_bytes);
     assert!(one.min(other) * 2 > one.max(other), "{one} and {other} bytes");
 }

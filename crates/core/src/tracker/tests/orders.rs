@@ -42,11 +42,11 @@ fn word(session: OrderSession, serial: u32, message: &ToTracker) -> Word {
 }
 
 fn bring(desk: &mut Desk, carrier: u64, word: Word) {
-    desk.say(carrier, &ToTracker::Carried { from: secret(2).peer_id(), word });
+    desk.say(carrier, &ToTracker::Carried { from: id(2), word });
 }
 
 fn offer() -> ToTracker {
-    ToTracker::Signal { to: secret(1).peer_id(), session: 4, signal: Signal::Offer { sdp: "v=0".to_owned() } }
+    ToTracker::Signal { to: id(1), session: 4, signal: Signal::Offer { sdp: "v=0".to_owned() } }
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_signal_is_carried_there_and_back_signed() {
     let (mut desk, terms) = desk();
     bring(&mut desk, 3, word(terms.session, 1, &offer()));
     let got = desk.take(1);
-    let from = secret(2).peer_id();
+    let from = id(2);
     assert!(got.messages.iter().any(|message| matches!(message, FromTracker::Signal { from: by, .. } if *by == from)));
     let answer = Signal::Answer { sdp: "v=0".to_owned() };
     desk.say(1, &ToTracker::Signal { to: from, session: 4, signal: answer });
@@ -94,12 +94,12 @@ fn what_is_not_the_members_is_not_believed() {
 #[test]
 fn only_signals_and_losses_are_taken_from_a_neighbours_hand() {
     let (mut desk, terms) = desk();
-    let liar = secret(1).peer_id();
+    let liar = id(1);
     let kinds = [ToTracker::Leave, ToTracker::Bad { peer: liar }, status(10, Vec::new()), join(2, 10)];
     for (serial, message) in (1..).zip(kinds) {
         bring(&mut desk, 3, word(terms.session, serial, &message));
     }
-    let inner = ToTracker::Carried { from: secret(2).peer_id(), word: word(terms.session, 9, &offer()) };
+    let inner = ToTracker::Carried { from: id(2), word: word(terms.session, 9, &offer()) };
     bring(&mut desk, 3, word(terms.session, 8, &inner));
     assert!(!desk.take(3).closed, "and it is no fault of the carrier");
     assert_eq!(desk.tracker.stats().swarms[0].peers, 3);
@@ -130,7 +130,7 @@ fn who_is_heard_of_keeps_its_place() {
             desk.say(carrier, &ToTracker::Pong);
         }
         bring(&mut desk, 3, word(terms.session, serial, &ToTracker::Pong));
-        desk.say(1, &ToTracker::Lost { peer: secret(2).peer_id() });
+        desk.say(1, &ToTracker::Lost { peer: id(2) });
     }
     assert_eq!(desk.tracker.stats().swarms[0].peers, 3);
     desk.pass_s(12);
@@ -141,8 +141,7 @@ fn who_is_heard_of_keeps_its_place() {
 fn a_key_that_is_kept_is_the_same_after_a_restart() {
     let config = TrackerConfig { signing_seed: Some(super::super::SigningSeed([8; 32])), ..TrackerConfig::default() };
     let terms = [[1; 32], [2; 32]].map(|seed| {
-        let tracker = Tracker::new(config.clone(), seed, Time::ZERO);
-        let mut desk = Desk { tracker, now: Time::from_millis(1) };
+        let mut desk = Desk::of(Tracker::new(config.clone(), seed, Time::ZERO));
         desk.join(1, 10);
         desk.take(1).terms().expect("told")
     });

@@ -36,14 +36,14 @@ impl Terminals {
     }
 
     fn says_lost(&mut self, reporter: u8, other: u8) {
-        self.desk.say(u64::from(reporter), &ToTracker::Lost { peer: secret(other).peer_id() });
+        self.desk.say(u64::from(reporter), &ToTracker::Lost { peer: id(other) });
         self.follow();
     }
 
     fn children(&self, of: u8) -> Vec<u8> {
         let edges = self.map.0.get(&u64::from(of)).into_iter().flatten();
         let below = edges.filter(|(_, (_, child))| *child > 0).map(|(peer, _)| *peer);
-        let mut below: Vec<u8> = below.filter_map(|peer| (1..=SOURCE).find(|n| secret(*n).peer_id() == peer)).collect();
+        let mut below: Vec<u8> = below.filter_map(|peer| (1..=SOURCE).find(|n| id(*n) == peer)).collect();
         below.sort_unstable();
         below
     }
@@ -117,7 +117,7 @@ fn peers_are_told_the_stripes_of_the_preset() {
 #[test]
 fn with_a_preset_what_a_slow_relay_sends_moves_it_down() {
     let mut terminals = Terminals::new(Topology::Relay { fan_out: 3 }, 12);
-    let slow = secret(1).peer_id();
+    let slow = id(1);
     for _ in 0..8 {
         for (socket, edges) in terminals.map.0.clone() {
             let told = edges.iter().filter(|(_, (parent, _))| *parent > 0).map(|(peer, _)| Received {

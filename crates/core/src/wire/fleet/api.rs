@@ -141,7 +141,7 @@ pub struct AgentRecord {
     /// How soon it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_us: Option<u64>,
-    /// What it got of deliveries, bytes a second.
+    /// What it was seen to send in swarms, by those who received it, bytes a second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes_per_s: Option<u64>,
     /// Deliveries that it has.
@@ -151,7 +151,7 @@ pub struct AgentRecord {
 }
 
 impl AgentRecord {
-    /// Orders machines, the best first: by what they get, less what failed; then by how soon they answer.
+    /// Orders machines, the best first: by what they send, less what failed; then by how soon they answer.
     pub fn rank_key(&self) -> impl Ord + use<> {
         let (tries, done) = (u64::from(self.done) + u64::from(self.failed) + 1, u64::from(self.done) + 1);
         let worth = u128::from(self.bytes_per_s.unwrap_or(0)) * u128::from(done) / u128::from(tries);

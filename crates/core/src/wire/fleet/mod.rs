@@ -17,7 +17,7 @@ use core::net::SocketAddr;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::tracker::{MESSAGE_BYTES_MAX, Refusal};
-use crate::ids::{AgentId, FleetNonce, FleetProof, RequestId, TrackerKey};
+use crate::ids::{AgentId, FleetProof, RequestId, SocketNonce, TrackerKey};
 use request::{Signed, Terms, TransportRequest};
 
 /// The protocol's version, in `hello` and in an agent's card.
@@ -84,7 +84,7 @@ pub struct Card {
     /// [`VERSION`].
     pub version: u16,
     /// That of the tracker's `hello`, so that a card can't be used again.
-    pub nonce: FleetNonce,
+    pub nonce: SocketNonce,
     /// Who.
     pub agent: AgentId,
     /// For people.
@@ -170,7 +170,7 @@ pub enum ToAgent {
         /// [`VERSION`].
         version: u16,
         /// To be signed.
-        nonce: FleetNonce,
+        nonce: SocketNonce,
     },
     /// You are in.
     Enlisted {

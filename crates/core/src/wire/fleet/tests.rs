@@ -115,7 +115,7 @@ fn the_longest_request_fits_into_a_message() {
 
 #[test]
 fn proofs_belong_to_a_token_a_nonce_and_a_key() {
-    let (nonce, other_nonce) = (FleetNonce::from_bytes([1; 16]), FleetNonce::from_bytes([2; 16]));
+    let (nonce, other_nonce) = (SocketNonce::from_bytes([1; 16]), SocketNonce::from_bytes([2; 16]));
     let (agent, other) = (AgentId::from_bytes([3; 32]), AgentId::from_bytes([4; 32]));
     let token = FleetToken::from_bytes([5; 32]);
     let proof = token.agent_proof(&nonce, &agent);

@@ -4,7 +4,7 @@
 //! tracker that is not the fleet's learns nothing, and is not believed. Over HTTP it is a bearer token, which wants TLS
 //! where the network is not trusted.
 
-use crate::ids::{AgentId, FleetNonce, FleetProof, TrackerKey};
+use crate::ids::{AgentId, FleetProof, SocketNonce, TrackerKey};
 
 const CONTEXT: &str = "pleach 2026 key of fleet proofs";
 
@@ -25,12 +25,12 @@ impl FleetToken {
     }
 
     /// Shows a tracker that an agent knows the token.
-    pub fn agent_proof(&self, nonce: &FleetNonce, agent: &AgentId) -> FleetProof {
+    pub fn agent_proof(&self, nonce: &SocketNonce, agent: &AgentId) -> FleetProof {
         self.proof(b"agent", nonce, agent.as_bytes())
     }
 
     /// Shows an agent that a tracker knows the token, and that the key is its.
-    pub fn tracker_proof(&self, nonce: &FleetNonce, key: &TrackerKey) -> FleetProof {
+    pub fn tracker_proof(&self, nonce: &SocketNonce, key: &TrackerKey) -> FleetProof {
         self.proof(b"tracker", nonce, key.as_bytes())
     }
 
@@ -44,7 +44,7 @@ impl FleetToken {
         blake3::hash(self.bearer().as_bytes()) == blake3::hash(value)
     }
 
-    fn proof(&self, who: &[u8], nonce: &FleetNonce, key: &[u8; 32]) -> FleetProof {
+    fn proof(&self, who: &[u8], nonce: &SocketNonce, key: &[u8; 32]) -> FleetProof {
         let bytes = [who, nonce.as_bytes(), key].concat();
         FleetProof::from_bytes(*blake3::keyed_hash(&blake3::derive_key(CONTEXT, &self.0), &bytes).as_bytes())
     }

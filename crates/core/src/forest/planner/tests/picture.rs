@@ -14,7 +14,7 @@ fn many(number: u16) -> PeerId {
 fn swarm_of(peers: u16, origins: u16) -> Life {
     let mut life = Life::new();
     for number in 0..peers {
-        let newcomer = Newcomer { offered: 4, complete: number < origins, fetches: false };
+        let newcomer = Newcomer { offered: 4, complete: number < origins, fetches: false, prior: None };
         life.planner.join(many(number), newcomer, &[], life.now, &mut life.rng);
     }
     life.planner.take_changes();

@@ -6,8 +6,8 @@ use crate::ids::PeerId;
 use crate::time::Time;
 use crate::wire::tracker::StripeMask;
 
-const FETCHES: Newcomer = Newcomer { offered: 4, complete: false, fetches: true };
-const ORIGIN: Newcomer = Newcomer { offered: 4, complete: true, fetches: true };
+const FETCHES: Newcomer = Newcomer { offered: 4, complete: false, fetches: true, prior: None };
+const ORIGIN: Newcomer = Newcomer { offered: 4, complete: true, fetches: true, prior: None };
 const ALL: StripeMask = StripeMask::all(CONFIG.stripes);
 
 impl Life {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { parseQuota } from './quota.js';
+import { parseSize } from './size.js';
 
 it.each([
   ['500MB', 500e6],
@@ -11,4 +11,4 @@ it.each([
   ['much', null],
   ['-1GB', null],
   ['2GiB', null],
-])('quota="%s" is %s', (value, bytes) => expect(parseQuota(value)).toBe(bytes));
+])('size="%s" is %s', (value, bytes) => expect(parseSize(value)).toBe(bytes));

@@ -1,0 +1,61 @@
+//! What of a content lies in a machine's folder: the files as they are, whether they came compressed or not.
+
+use std::path::{Path, PathBuf};
+
+use pleach_core::content::{HashTree, Listing, Manifest, Packed, TreeBuilder};
+use pleach_packing::Packing;
+
+use crate::store::SourceFiles;
+
+/// Packed bytes that are read at once.
+const READ_BYTES: u32 = 1 << 20;
+
+/// The files of a content, and what they are packed by on the way.
+pub(super) struct Shape {
+    pub(super) listing: Listing,
+    pub(super) packing: Option<Packing>,
+}
+
+impl Shape {
+    /// Refuses what a machine can't open: the key of encrypted content would have to come by the tracker, which is not to
+    /// have it.
+    pub(super) fn of(manifest: &Manifest) -> Result<Self, String> {
+        let packing = match manifest.packed() {
+            None => None,
+            Some(Packed::Clear(_)) => Some(Packing::open(manifest, None).map_err(|error| error.to_string())?),
+            Some(_) => return Err("encrypted content can't be delivered: machines have no key for it".to_owned()),
+        };
+        let listing = packing.as_ref().map_or_else(|| manifest.listing(), |packing| packing.index().listing());
+        Ok(Self { listing: listing.clone(), packing })
+    }
+
+    /// Where the files lie once it is there, in its order.
+    pub(super) fn paths(&self, into: &Path) -> Vec<PathBuf> {
+        let out = into.join(self.listing.saved_name());
+        match self.listing.is_folder() {
+            true => self.listing.saved_paths().map(|path| out.join(path)).collect(),
+            false => vec![out],
+        }
+    }
+
+    /// Reads and hashes what is there, as it travels; nothing if a file can't be read or is another.
+    pub(super) fn hash(self, into: &Path) -> Option<(SourceFiles, HashTree)> {
+        let mut source = SourceFiles::open(self.paths(into)).ok()?;
+        let mut builder = TreeBuilder::new();
+        match self.packing {
+            None => source.read_all(|bytes| builder.push(bytes)).ok()?,
+            Some(packing) => {
+                let all_bytes = packing.index().packed_bytes();
+                source = source.packed(packing);
+                let mut at_bytes = 0;
+                while at_bytes < all_bytes {
+                    let bytes = source.read(at_bytes, READ_BYTES).ok().filter(|bytes| !bytes.is_empty())?;
+                    builder.push(&bytes);
+                    at_bytes += bytes.len() as u64;
+                }
+            }
+        }
+        let (_, tree) = builder.finish().ok()?;
+        Some((source, tree))
+    }
+}
