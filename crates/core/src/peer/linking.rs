@@ -210,7 +210,7 @@ impl Peer {
             LinkMessage::Order(order) => self.far_orders(id, &order, now),
             LinkMessage::Word(word) => self.far_says(id, word),
             LinkMessage::Fetching { packets } => self.far_fetches(id, &packets, now),
-            LinkMessage::Hello { .. } | LinkMessage::Unknown => {}
+            LinkMessage::Hello { .. } | LinkMessage::Lookup(_) | LinkMessage::Unknown => {}
         }
     }
 

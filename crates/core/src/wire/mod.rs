@@ -5,12 +5,14 @@
 //! * [`signal`]: what two ends of a WebRTC connection tell each other to set it up; opaque to the engine.
 //! * [`range`]: what a web server answers when it is asked for bytes.
 //! * [`fleet`]: agents and their tracker, and the transport requests that agents pass on to each other.
+//! * [`lookup`]: who has which package, asked from peer to peer.
 //! * [`order`]: what a tracker and a peer without a socket tell each other through a neighbour, signed.
 //!
 //! `docs/protocol.md` tells every message with its limits and an example.
 
 pub mod fleet;
 pub mod link;
+pub mod lookup;
 pub mod order;
 pub mod range;
 pub mod signal;
