@@ -101,6 +101,7 @@ impl Seeder {
             source_bytes_per_s: None,
             slots: seeding.slots,
             upload_bytes_per_s: seeding.upload_bytes_per_s,
+            beside: None,
             link: LinkConfig::default(),
             output_filter: None,
         })?;

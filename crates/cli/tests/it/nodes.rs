@@ -60,6 +60,7 @@ fn node(
         source_bytes_per_s: None,
         slots: 4,
         upload_bytes_per_s: None,
+        beside: None,
         link: LinkConfig::default(),
         output_filter,
     })

@@ -14,6 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use url::Url;
 
 use super::journal::Journal;
+use crate::beside::Beside;
 use crate::http::{self, HttpError};
 use crate::link::LinkConfig;
 use crate::node::{Events, Node, NodeConfig, NodeHandle, TrackerUrls};
@@ -39,6 +40,8 @@ pub(super) struct Places {
     /// When nothing came for so long, it has failed.
     pub(super) patience: Duration,
     pub(super) upload_bytes_per_s: Option<u64>,
+    /// Deliveries that go on side by side look their contents up for each other.
+    pub(super) beside: Beside,
 }
 
 /// What the service wants of it.
@@ -219,6 +222,7 @@ impl Job {
             source_bytes_per_s: None,
             slots: if self.places.upload_bytes_per_s == Some(0) { 0 } else { SLOTS },
             upload_bytes_per_s: self.places.upload_bytes_per_s,
+            beside: Some(self.places.beside.clone()),
             link: LinkConfig::default(),
             output_filter: None,
         };

@@ -36,6 +36,7 @@ pub use super::contract::{ServiceConfig, ServiceError, ServiceEvent};
 use super::job::{Job, JobEvent, Order, Places};
 use super::journal::Journal;
 use super::listener::{self, Posted};
+use crate::beside::Beside;
 use crate::http;
 use crate::tracker_socket::{TrackerEvent, TrackerSocket};
 
@@ -141,6 +142,7 @@ impl Driver {
             replace: config.replace,
             patience: config.patience,
             upload_bytes_per_s: config.upload_bytes_per_s,
+            beside: Beside::default(),
         };
         let driver = Self {
             agent: Agent::new(config.agent, kept, seed, now()),
