@@ -27,6 +27,8 @@ use crate::time::Time;
 pub const PACKAGES_MAX: usize = 256;
 /// Locations of a package that [`Policy::Uniform`] keeps.
 pub const HOLDERS_KEPT: usize = 8;
+/// Beyond so many words of a package older ones give way faster than they are sampled: who has it may have left.
+pub const WORDS_COUNTED: u32 = 64;
 /// A word that was not heard again for so long counts no more.
 pub const AGE_MAX: Duration = Duration::from_secs(300);
 /// Longest that a location is left alone.
@@ -48,8 +50,9 @@ pub enum Policy {
     /// One location. With probability 1/(generation + 1) the old one is kept, where 'generation' is how often it has been
     /// changed; the first counts as a change, for else it would never be replaced ([003] claims 12 and 13).
     Generation,
-    /// [`HOLDERS_KEPT`] locations, each word as likely to be among them as any other (algorithm R of Vitter, *Random
-    /// Sampling with a Reservoir*, 1985); one of them is drawn, the fresher the likelier.
+    /// [`HOLDERS_KEPT`] locations, of the last [`WORDS_COUNTED`] words or so each as likely to be among them (algorithm R of
+    /// Vitter, *Random Sampling with a Reservoir*, 1985, with an end to the counting); one of them is drawn, the fresher the
+    /// likelier.
     #[default]
     Uniform,
 }
@@ -111,7 +114,7 @@ struct Package {
     heard: Time,
     /// How often the location was changed.
     generation: u32,
-    /// Words of peers that were not in the list.
+    /// Words of peers that were not in the list, up to [`WORDS_COUNTED`].
     words: u32,
 }
 
@@ -143,7 +146,7 @@ impl Directory {
             known.hear_again(new, now);
             return true;
         }
-        entry.words = entry.words.saturating_add(1);
+        entry.words = (entry.words + 1).min(WORDS_COUNTED);
         entry.put(policy, new, now, rng)
     }
 
