@@ -122,6 +122,8 @@ const FLASH_SPREAD_MS: u64 = 1_000;
 const SWING: Duration = Duration::from_secs(20);
 /// How long the tracker is away.
 const TRACKER_AWAY: Duration = Duration::from_secs(5);
+/// So long after the tracker has gone for good the first peer leaves.
+const ALONE: Duration = Duration::from_secs(5);
 /// How long sockets are cut, and how many percent leave meanwhile.
 const DEAF: Duration = Duration::from_secs(30);
 const DEAF_LEAVE_PERCENT: u32 = 5;
@@ -354,11 +356,13 @@ impl Builder<'_> {
         self.world.at(at, Action::KillTracker);
         self.members.shuffle(&mut self.rng);
         let leaving = (self.members.len() * percent as usize).div_ceil(100);
+        let at = at + ALONE;
+        let lasts_s = 1.5 * expected_s;
         for number in 0..leaving as u32 {
-            let after_s = expected_s * f64::from(number) / leaving as f64;
+            let after_s = lasts_s * f64::from(number) / leaving as f64;
             self.let_one_go(at + Duration::from_secs_f64(after_s), number);
         }
-        at + Duration::from_secs_f64(expected_s)
+        at + Duration::from_secs_f64(lasts_s)
     }
 
     /// Cuts some from the tracker early on, and lets some of the others leave while it lasts.

@@ -18,7 +18,7 @@ pub(super) const ASKS_MAX: usize = 512;
 /// Of these, asks that came by one way: whoever floods forgets its own.
 pub(super) const ASKS_OF_A_WAY_MAX: usize = 64;
 /// Answers to one ask that are heard or passed back.
-pub(super) const ANSWERS_MAX: u8 = 16;
+pub(super) const ANSWERS_MAX: u8 = 32;
 
 #[derive(Clone, Copy, Debug)]
 struct Heard {

@@ -31,7 +31,7 @@ use crate::time::Time;
 use crate::wire::lookup::{Answer, Ask, HOLDERS_MAX, HOPS_MAX, Holder, LookupMessage, MESSAGE_BYTES_MAX, Reach};
 
 /// Neighbours that have something to give, below which others are looked up while the tracker is away.
-const USEFUL_WANTED: usize = 3;
+const USEFUL_WANTED: usize = 4;
 /// So long nobody must have had anything to give before others are looked up although the tracker is there.
 const TRACKER_HAS_NOBODY: Duration = Duration::from_secs(10);
 /// Wait before the second ask; doubled each time, and drawn between half and one and a half of it.
@@ -47,7 +47,7 @@ const ASK_COSTS: u32 = 4;
 /// Asks passed on.
 const PASSED_PER_S: u32 = 8;
 const PASSED_AT_ONCE: u32 = 64;
-/// Whoever knows of so many does not pass an ask on.
+/// Whoever knows of so many does not pass an ask on that goes to all. One that goes to few is to come far.
 const ENOUGH: usize = 4;
 /// Own neighbours in an answer; the rest of it is from the list.
 const NEIGHBOURS_TOLD_MAX: usize = 5;
@@ -235,7 +235,8 @@ impl Peer {
         if !holders.is_empty() {
             self.tell_way(way, &LookupMessage::Answer(Answer { id: ask.id, holders }));
         }
-        if free < ENOUGH && self.looking.passed.take(1) {
+        let goes_on = free < ENOUGH || ask.reach.width > 0;
+        if goes_on && self.looking.passed.take(1) {
             self.pass_ask(ask, Some(way));
         }
     }

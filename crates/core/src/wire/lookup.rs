@@ -41,8 +41,9 @@ pub struct Reach {
 impl Reach {
     /// To all, and on ([003] claim 6).
     pub const BROADCAST: Self = Self { hops: 3, width: 0, in_group: false };
-    /// To those who share the same package ([003] claim 7).
-    pub const GROUP: Self = Self { hops: 3, width: 0, in_group: true };
+    /// To a few of those who share the same package, and on to a few of theirs ([003] claim 7): who is found so is not only
+    /// whom one's neighbours know already, and peers that find each other so stay one swarm.
+    pub const GROUP: Self = Self { hops: 3, width: 3, in_group: true };
     /// To one, who answers from its own list ([003] claim 8).
     pub const POLL: Self = Self { hops: 0, width: 1, in_group: false };
 }
