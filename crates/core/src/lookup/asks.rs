@@ -3,10 +3,8 @@
 //! | what | bound | at the bound |
 //! |---|---|---|
 //! | asks that are remembered | [`ASKS_MAX`], of one way [`ASKS_OF_A_WAY_MAX`] | the oldest is forgotten: answers to it are dropped |
-//! | how long | [`AGE_MAX`](super::directory::AGE_MAX), as long as what was answered counts | as above |
+//! | how long | [`AGE_MAX`], as long as what was answered counts | as above |
 //! | answers to one ask | [`ANSWERS_MAX`] | more are dropped |
-
-use std::collections::{BTreeMap, VecDeque};
 
 use super::Way;
 use super::directory::AGE_MAX;
@@ -22,6 +20,7 @@ pub(super) const ANSWERS_MAX: u8 = 32;
 
 #[derive(Clone, Copy, Debug)]
 struct Heard {
+    id: AskId,
     package: ContentId,
     /// Where it came from; `None`: it is ours.
     from: Option<Way>,
@@ -29,72 +28,58 @@ struct Heard {
     answers: u8,
 }
 
-/// What is remembered.
+/// What is remembered, the oldest first.
 #[derive(Debug, Default)]
-pub struct Asks {
-    heard: BTreeMap<AskId, Heard>,
-    /// The same, the oldest first.
-    order: VecDeque<AskId>,
-}
+pub struct Asks(Vec<Heard>);
 
 impl Asks {
     /// Takes an ask up, ours or another's. `false` if it was heard before.
     pub fn begin(&mut self, id: AskId, package: ContentId, from: Option<Way>, now: Time) -> bool {
-        if self.heard.contains_key(&id) {
+        if self.0.iter().any(|heard| heard.id == id) {
             return false;
         }
-        self.forget_old(now);
-        let of_way = || self.order.iter().filter(|id| self.heard.get(id).is_some_and(|heard| heard.from == from));
-        let oldest = match of_way().count() {
-            ASKS_OF_A_WAY_MAX.. => of_way().next().copied(),
-            _ if self.order.len() >= ASKS_MAX => self.order.front().copied(),
-            _ => None,
+        self.0.retain(|heard| now - heard.at < AGE_MAX);
+        let of_way = self.0.iter().filter(|heard| heard.from == from).count();
+        let oldest = if of_way >= ASKS_OF_A_WAY_MAX {
+            self.0.iter().position(|heard| heard.from == from)
+        } else {
+            (self.0.len() >= ASKS_MAX).then_some(0)
         };
         if let Some(oldest) = oldest {
-            self.heard.remove(&oldest);
-            self.order.retain(|id| *id != oldest);
+            self.0.remove(oldest);
         }
-        self.heard.insert(id, Heard { package, from, at: now, answers: 0 });
-        self.order.push_back(id);
+        self.0.push(Heard { id, package, from, at: now, answers: 0 });
         true
     }
 
     /// An answer came by a way: of which package it tells, and where it is to go on to (`None`: it is for us). Nothing if
     /// nobody asked for it here, or that way, or too many came.
     pub fn answered(&mut self, id: AskId, by: Way) -> Option<(ContentId, Option<Way>)> {
-        let heard = self.heard.get_mut(&id).filter(|heard| heard.from != Some(by) && heard.answers < ANSWERS_MAX)?;
+        let heard = self.0.iter_mut().find(|heard| heard.id == id)?;
+        if heard.from == Some(by) || heard.answers >= ANSWERS_MAX {
+            return None;
+        }
         heard.answers += 1;
         Some((heard.package, heard.from))
     }
 
     /// Whether an ask for the package came by that way.
     pub fn has_asked(&self, package: ContentId, way: Way) -> bool {
-        self.heard.values().any(|heard| heard.package == package && heard.from == Some(way))
+        self.0.iter().any(|heard| heard.package == package && heard.from == Some(way))
     }
 
     /// A way is gone.
     pub fn forget_way(&mut self, way: Way) {
-        self.heard.retain(|_, heard| heard.from != Some(way));
-        self.order.retain(|id| self.heard.contains_key(id));
+        self.0.retain(|heard| heard.from != Some(way));
     }
 
     /// Asks that are remembered.
     pub fn len(&self) -> usize {
-        self.order.len()
+        self.0.len()
     }
 
     /// Whether none is.
     pub fn is_empty(&self) -> bool {
-        self.order.is_empty()
-    }
-
-    fn forget_old(&mut self, now: Time) {
-        while let Some(id) = self.order.front() {
-            if self.heard.get(id).is_some_and(|heard| now - heard.at < AGE_MAX) {
-                return;
-            }
-            self.heard.remove(id);
-            self.order.pop_front();
-        }
+        self.0.is_empty()
     }
 }

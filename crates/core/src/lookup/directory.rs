@@ -15,7 +15,6 @@
 //! | doubts in a way | [`DOUBTS_MAX`] | more are not counted |
 
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 use rand::Rng;
 
@@ -108,8 +107,9 @@ impl Location {
 }
 
 /// What is known of one package.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Package {
+    id: ContentId,
     locations: Vec<Location>,
     heard: Time,
     /// How often the location was changed.
@@ -122,8 +122,9 @@ struct Package {
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
     policy: Policy,
-    packages: BTreeMap<ContentId, Package>,
-    doubts: BTreeMap<Way, u8>,
+    /// Short lists, which are searched from end to end: maps of so many kinds would make a page's engine much larger.
+    packages: Vec<Package>,
+    doubts: Vec<(Way, u8)>,
 }
 
 impl Directory {
@@ -137,9 +138,8 @@ impl Directory {
         if now - word.heard >= AGE_MAX {
             return false;
         }
-        self.make_room(package);
         let policy = self.policy;
-        let entry = self.packages.entry(package).or_default();
+        let entry = self.entry(package);
         entry.heard = now;
         let new = Location { word, rests_until: rest_until(word.busy_until.unwrap_or(Time::ZERO), now) };
         if let Some(known) = entry.locations.iter_mut().find(|location| location.word.peer == word.peer) {
@@ -158,25 +158,25 @@ impl Directory {
         rng: &mut impl Rng,
         is_wanted: impl Fn(&Word) -> bool,
     ) -> Option<Word> {
-        let free = self.locations(package).filter(|location| location.is_free(now) && is_wanted(&location.word));
-        let weighted: Vec<(u64, Word)> =
-            free.map(|location| (self.weight(&location.word, now), location.word)).collect();
-        let sum: u64 = weighted.iter().map(|(weight, _)| weight).sum();
-        let mut at = rng.random_range(0..sum.max(1));
-        weighted.into_iter().find_map(|(weight, word)| {
-            let is_it = at < weight;
-            at = at.saturating_sub(weight);
-            is_it.then_some(word)
-        })
+        let mut sum = 0;
+        let mut drawn = None;
+        // One pass: each takes the place of those before it by its share of the weight so far.
+        for location in self.locations(package) {
+            if location.is_free(now) && is_wanted(&location.word) {
+                let weight = self.weight(&location.word, now);
+                sum += weight;
+                if rng.random_range(0..sum) < weight {
+                    drawn = Some(location.word);
+                }
+            }
+        }
+        drawn
     }
 
-    /// What may be told to others, at most so many, the freshest first.
+    /// What may be told to others, at most so many.
     pub fn tell(&self, package: ContentId, now: Time, most: usize, is_wanted: impl Fn(&Word) -> bool) -> Vec<Word> {
         let free = self.locations(package).filter(|location| location.is_free(now));
-        let mut words: Vec<Word> = free.map(|location| location.word).filter(|word| is_wanted(word)).collect();
-        words.sort_by_key(|word| core::cmp::Reverse(word.heard));
-        words.truncate(most);
-        words
+        free.map(|location| location.word).filter(|word| is_wanted(word)).take(most).collect()
     }
 
     /// Where signals to a location go.
@@ -196,56 +196,66 @@ impl Directory {
     pub fn failed(&mut self, package: ContentId, peer: PeerId, now: Time) {
         self.rest(package, peer, now + FAILED_REST, now);
         if let Some(way) = self.location_mut(package, peer).map(|location| location.word.way) {
-            let doubts = self.doubts.entry(way).or_default();
-            *doubts = (*doubts + 1).min(DOUBTS_MAX);
+            match self.doubts.iter_mut().find(|(of, _)| *of == way) {
+                Some((_, doubts)) => *doubts = (*doubts + 1).min(DOUBTS_MAX),
+                None => self.doubts.push((way, 1)),
+            }
         }
     }
 
     /// A location has what was said: its teller counts for more again.
     pub fn proved(&mut self, package: ContentId, peer: PeerId) {
         let way = self.location_mut(package, peer).map(|location| location.word.way);
-        if let Some(doubts) = way.and_then(|way| self.doubts.get_mut(&way)) {
+        for (_, doubts) in self.doubts.iter_mut().filter(|(of, _)| Some(*of) == way) {
             *doubts = doubts.saturating_sub(1);
         }
     }
 
     /// A way is gone, and with it all that was heard by it: nobody else leads there.
     pub fn forget_way(&mut self, way: Way) {
-        self.doubts.remove(&way);
-        for package in self.packages.values_mut() {
+        self.doubts.retain(|(of, _)| *of != way);
+        for package in &mut self.packages {
             package.locations.retain(|location| location.word.way != way);
         }
-        self.packages.retain(|_, package| !package.locations.is_empty());
+        self.packages.retain(|package| !package.locations.is_empty());
     }
 
     /// Packages in the list.
     pub fn packages(&self) -> impl Iterator<Item = ContentId> + '_ {
-        self.packages.keys().copied()
+        self.packages.iter().map(|package| package.id)
     }
 
     /// Entries of a package, those that rest or are too old among them.
     pub fn locations(&self, package: ContentId) -> impl Iterator<Item = &Location> {
-        self.packages.get(&package).into_iter().flat_map(|package| &package.locations)
+        self.packages.iter().filter(move |known| known.id == package).flat_map(|package| &package.locations)
     }
 
     fn location_mut(&mut self, package: ContentId, peer: PeerId) -> Option<&mut Location> {
-        let package = self.packages.get_mut(&package)?;
+        let package = self.packages.iter_mut().find(|known| known.id == package)?;
         package.locations.iter_mut().find(|location| location.word.peer == peer)
     }
 
     /// Half for each minute of age, and a part for each doubt in its teller.
     fn weight(&self, word: &Word, now: Time) -> u64 {
         let age_s = (now - word.heard).as_secs();
-        let doubts = u64::from(self.doubts.get(&word.way).copied().unwrap_or(0));
+        let doubts = self.doubts.iter().find(|(of, _)| *of == word.way).map_or(0, |(_, doubts)| u64::from(*doubts));
         (WEIGHT * HALF_AGE_S / (HALF_AGE_S + age_s) / (1 + doubts)).max(1)
     }
 
-    fn make_room(&mut self, package: ContentId) {
-        if self.packages.len() < PACKAGES_MAX || self.packages.contains_key(&package) {
-            return;
-        }
-        let oldest = self.packages.iter().min_by_key(|(_, known)| known.heard).map(|(id, _)| *id);
-        self.packages.retain(|id, _| Some(*id) != oldest);
+    /// The entry of a package, if need be in the place of the one of which nothing was heard for the longest.
+    fn entry(&mut self, package: ContentId) -> &mut Package {
+        let known = self.packages.iter().position(|known| known.id == package);
+        let place = known.unwrap_or_else(|| {
+            let new = Package { id: package, locations: Vec::new(), heard: Time::ZERO, generation: 0, words: 0 };
+            if self.packages.len() < PACKAGES_MAX {
+                self.packages.push(new);
+                return self.packages.len() - 1;
+            }
+            let oldest = (0..PACKAGES_MAX).min_by_key(|place| self.packages[*place].heard).unwrap_or(0);
+            self.packages[oldest] = new;
+            oldest
+        });
+        &mut self.packages[place]
     }
 }
 

@@ -7,7 +7,6 @@
 //! | how long one is carried | [`RELAY_MAX`] | then it is forgotten |
 
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 use super::Way;
 use crate::time::Time;
@@ -22,6 +21,7 @@ pub(super) const RELAY_MAX: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Copy, Debug)]
 struct Relay {
+    meeting: Meeting,
     to_holder: Way,
     to_asker: Way,
     left_bytes: usize,
@@ -30,21 +30,22 @@ struct Relay {
 
 /// What is carried.
 #[derive(Debug, Default)]
-pub struct Relays(BTreeMap<Meeting, Relay>);
+pub struct Relays(Vec<Relay>);
 
 impl Relays {
     /// Begins to carry for two, if there is room and the two ways differ. One that is carried already stays as it is.
     pub fn begin(&mut self, meeting: Meeting, to_asker: Way, to_holder: Way, now: Time) {
-        self.0.retain(|_, relay| relay.until > now);
-        if to_asker != to_holder && self.0.len() < RELAYS_MAX {
-            let relay = Relay { to_holder, to_asker, left_bytes: RELAY_BYTES_MAX, until: now + RELAY_MAX };
-            self.0.entry(meeting).or_insert(relay);
+        self.0.retain(|relay| relay.until > now);
+        let is_known = self.0.iter().any(|relay| relay.meeting == meeting);
+        if !is_known && to_asker != to_holder && self.0.len() < RELAYS_MAX {
+            let until = now + RELAY_MAX;
+            self.0.push(Relay { meeting, to_holder, to_asker, left_bytes: RELAY_BYTES_MAX, until });
         }
     }
 
     /// Where so many bytes go on to that came by a way; nowhere if they do not belong there, or are too many.
     pub fn carry(&mut self, meeting: &Meeting, by: Way, to_holder: bool, bytes: usize, now: Time) -> Option<Way> {
-        let relay = self.0.get_mut(meeting).filter(|relay| relay.until > now)?;
+        let relay = self.0.iter_mut().find(|relay| relay.meeting == *meeting && relay.until > now)?;
         let (from, to) = if to_holder { (relay.to_asker, relay.to_holder) } else { (relay.to_holder, relay.to_asker) };
         relay.left_bytes = relay.left_bytes.checked_sub(bytes).filter(|_| from == by)?;
         Some(to)
@@ -52,6 +53,6 @@ impl Relays {
 
     /// A way is gone.
     pub fn forget_way(&mut self, way: Way) {
-        self.0.retain(|_, relay| relay.to_holder != way && relay.to_asker != way);
+        self.0.retain(|relay| relay.to_holder != way && relay.to_asker != way);
     }
 }

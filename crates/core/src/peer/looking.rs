@@ -17,15 +17,13 @@
 //! | hands through which a word goes | [`HANDS_MAX`] | dropped |
 
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use rand::seq::SliceRandom;
 use rand::{Rng, RngCore};
 
 use super::carrying::Allowance;
 use super::{Life, Output, Peer, Reason};
-use crate::ids::{AskId, ContentId, LinkId, PeerId};
+use crate::ids::{AskId, ContentId, LinkId};
 use crate::lookup::{Asks, Directory, Policy, Relays, Way, Word};
 use crate::time::Time;
 use crate::wire::lookup::{Answer, Ask, HOLDERS_MAX, HOPS_MAX, Holder, LookupMessage, MESSAGE_BYTES_MAX, Reach};
@@ -49,7 +47,7 @@ const PASSED_PER_S: u32 = 8;
 const PASSED_AT_ONCE: u32 = 64;
 /// Whoever knows of so many does not pass an ask on that goes to all. One that goes to few is to come far.
 const ENOUGH: usize = 4;
-/// Own neighbours in an answer; the rest of it is from the list.
+/// This peer and its neighbours in an answer; the rest of it is from the list.
 const NEIGHBOURS_TOLD_MAX: usize = 5;
 /// A word goes through no more hands than an ask and its answers can.
 const HANDS_MAX: u8 = 2 * HOPS_MAX;
@@ -60,7 +58,7 @@ pub(super) struct Looking {
     pub(super) directory: Directory,
     pub(super) asks: Asks,
     pub(super) relays: Relays,
-    allowances: BTreeMap<Way, Allowance>,
+    allowances: Vec<(Way, Allowance)>,
     passed: Allowance,
     /// Asks since there was enough.
     attempts: u32,
@@ -75,7 +73,7 @@ impl Looking {
             directory: Directory::new(policy),
             asks: Asks::default(),
             relays: Relays::default(),
-            allowances: BTreeMap::new(),
+            allowances: Vec::new(),
             passed: Allowance::new(PASSED_AT_ONCE),
             attempts: 0,
             next_at: Time::ZERO,
@@ -85,11 +83,17 @@ impl Looking {
 
     /// Whether so much more may come this way.
     pub(super) fn take(&mut self, way: Way, cost: u32) -> bool {
-        self.allowances.entry(way).or_insert(Allowance::new(LINK_AT_ONCE)).take(cost)
+        if let Some((_, allowance)) = self.allowances.iter_mut().find(|(of, _)| *of == way) {
+            return allowance.take(cost);
+        }
+        let mut allowance = Allowance::new(LINK_AT_ONCE);
+        let is_enough = allowance.take(cost);
+        self.allowances.push((way, allowance));
+        is_enough
     }
 
     fn refill(&mut self) {
-        self.allowances.values_mut().for_each(|allowance| allowance.refill(LINK_PER_S, LINK_AT_ONCE));
+        self.allowances.iter_mut().for_each(|(_, allowance)| allowance.refill(LINK_PER_S, LINK_AT_ONCE));
         self.passed.refill(PASSED_PER_S, PASSED_AT_ONCE);
     }
 }
@@ -186,15 +190,17 @@ impl Peer {
         let Ask { reach, package, .. } = *ask;
         let onward = if from.is_none() { Some(reach.hops) } else { reach.hops.checked_sub(1) };
         let is_own = package == self.package();
-        let open = self.links.iter().filter(|(_, link)| link.is_open()).map(|(id, _)| Way::Link(*id));
-        let links = open.filter(|_| onward.is_some() && (is_own || !reach.in_group));
-        let beside = (!reach.in_group).then_some(Way::Beside);
-        let mut ways: Vec<Way> = links.chain(beside).filter(|way| Some(*way) != from).collect();
-        if reach.width > 0 {
-            ways.shuffle(&mut self.rng);
-            ways.truncate(usize::from(reach.width));
+        let mut ways = Vec::new();
+        if onward.is_some() && (is_own || !reach.in_group) {
+            ways.extend(self.links.iter().filter(|(_, link)| link.is_open()).map(|(id, _)| Way::Link(*id)));
         }
-        for way in ways {
+        if !reach.in_group {
+            ways.push(Way::Beside);
+        }
+        ways.retain(|way| Some(*way) != from);
+        let width = if reach.width > 0 { usize::from(reach.width) } else { ways.len() };
+        for _ in 0..width.min(ways.len()) {
+            let way = ways.swap_remove(self.rng.random_range(0..ways.len() as u32) as usize);
             let hops = match way {
                 Way::Link(_) => onward.unwrap_or(0),
                 Way::Beside => onward.map_or(0, |hops| (hops + 1).min(HOPS_MAX)),
@@ -249,23 +255,20 @@ impl Peer {
             if self.config.slots > 0 && !self.holdings.log().is_empty() && !self.uplink.limit.is_off() {
                 holders.push(Holder { peer: self.id, hands: 0, age_s: 0, busy_s: self.busy_s() });
             }
-            let is_holder = |(id, link): &(&LinkId, &super::Link)| {
-                link.is_open() && link.close_by.is_none() && link.has.count() > 0 && Way::Link(**id) != asker
-            };
-            let mut neighbours: Vec<(PeerId, Time)> =
-                self.links.iter().filter(is_holder).map(|(_, link)| (link.peer, link.heard)).collect();
-            neighbours.shuffle(&mut self.rng);
-            let neighbours = neighbours.into_iter().take(NEIGHBOURS_TOLD_MAX);
-            holders.extend(neighbours.map(|(peer, heard)| Holder {
-                peer,
-                hands: 1,
-                age_s: age_s(heard, now),
-                busy_s: 0,
-            }));
+            let mut neighbours: Vec<LinkId> = self.links.keys().copied().collect();
+            while holders.len() < NEIGHBOURS_TOLD_MAX && !neighbours.is_empty() {
+                let id = neighbours.swap_remove(self.rng.random_range(0..neighbours.len() as u32) as usize);
+                let Some(link) = self.links.get(&id).filter(|_| Way::Link(id) != asker) else { continue };
+                if link.is_open() && link.close_by.is_none() && link.has.count() > 0 {
+                    holders.push(Holder { peer: link.peer, hands: 1, age_s: age_s(link.heard, now), busy_s: 0 });
+                }
+            }
         }
         let is_new = |word: &Word| word.way != asker && !holders.iter().any(|holder| holder.peer == word.peer);
         let words = self.looking.directory.tell(package, now, HOLDERS_MAX - holders.len(), is_new);
-        holders.extend(words.iter().map(|word| holder_of(word, now)));
+        for word in &words {
+            holders.push(holder_of(word, now));
+        }
         holders
     }
 
@@ -309,7 +312,7 @@ impl Peer {
     /// A link is gone, and with it all that it led to.
     pub(super) fn forget_way(&mut self, id: LinkId, now: Time) {
         let way = Way::Link(id);
-        self.looking.allowances.remove(&way);
+        self.looking.allowances.retain(|(of, _)| *of != way);
         self.looking.asks.forget_way(way);
         self.looking.relays.forget_way(way);
         self.looking.directory.forget_way(way);

@@ -20,7 +20,7 @@ use rand::Rng;
 use super::link::State;
 use super::{Link, Output, Peer};
 use crate::ids::{LinkId, PeerId};
-use crate::lookup::Way;
+use crate::lookup::{Way, Word};
 use crate::time::Time;
 use crate::wire::lookup::{LookupMessage, Meeting};
 use crate::wire::signal::Signal;
@@ -62,10 +62,10 @@ impl Peer {
         };
         let mut coming = self.found_links(true).filter(is_coming).count();
         while coming < wanted && self.found_links(true).count() < FOUND_MAX && self.links.len() < LINKS_MAX {
-            let linked: Vec<PeerId> = self.links.values().map(|link| link.peer).chain([self.id]).collect();
             let package = self.package();
-            let looking = &self.looking.directory;
-            let drawn = looking.draw(package, now, &mut self.rng, |word| !linked.contains(&word.peer));
+            let (links, me) = (&self.links, self.id);
+            let is_new = |word: &Word| word.peer != me && !links.values().any(|link| link.peer == word.peer);
+            let drawn = self.looking.directory.draw(package, now, &mut self.rng, is_new);
             let Some(word) = drawn else { break };
             let session = self.next_session(word.peer);
             let found = Found { way: word.way, is_asker: true, since: now };
@@ -237,9 +237,10 @@ impl Peer {
         let is_along = |link: &Link| {
             matches!(link.state, State::Opening { .. }) && link.found.is_some_and(|found| found.way == way)
         };
-        let along: Vec<LinkId> = self.links.iter().filter(|(_, link)| is_along(link)).map(|(id, _)| *id).collect();
-        for id in along {
-            self.drop_link(id, "who told of it is gone", now);
+        for id in self.links.keys().copied().collect::<Vec<_>>() {
+            if self.links.get(&id).is_some_and(is_along) {
+                self.drop_link(id, "who told of it is gone", now);
+            }
         }
     }
 

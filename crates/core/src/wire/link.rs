@@ -392,13 +392,13 @@ fn decode_word(input: &mut Bytes) -> Result<LinkMessage, DecodeError> {
     Ok(LinkMessage::Word(Word { serial, word: get_text(input)?, tag }))
 }
 
-fn put_text(out: &mut BytesMut, text: &str) {
+pub(super) fn put_text(out: &mut BytesMut, text: &str) {
     debug_assert!(text.len() <= TEXT_BYTES_MAX);
     out.put_u16_le(text.len() as u16);
     out.put_slice(text.as_bytes());
 }
 
-fn get_text(input: &mut Bytes) -> Result<String, DecodeError> {
+pub(super) fn get_text(input: &mut Bytes) -> Result<String, DecodeError> {
     let bytes = usize::from(get_u16(input)?);
     if bytes > TEXT_BYTES_MAX {
         return Err(DecodeError::Limit("text"));

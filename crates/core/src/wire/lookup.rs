@@ -7,7 +7,7 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use super::link::{DecodeError, get_array, get_u8, get_u16, get_u32, get_u64};
+use super::link::{DecodeError, get_array, get_text, get_u8, get_u16, get_u32, get_u64, put_text};
 use super::signal::{SIGNAL_BYTES_MAX, Signal};
 use crate::ids::{AskId, ContentId, PeerId};
 
@@ -15,7 +15,7 @@ use crate::ids::{AskId, ContentId, PeerId};
 pub const HOLDERS_MAX: usize = 8;
 /// Farthest that an ask goes, in links.
 pub const HOPS_MAX: u8 = 4;
-/// Longest message, in bytes, as for orders; a signal whose JSON does not fit is not carried.
+/// Longest message, in bytes: the longest signal with its head, and room to spare.
 pub const MESSAGE_BYTES_MAX: usize = 12 * 1024;
 /// Message types, which are those of a link.
 pub(super) const KINDS: core::ops::RangeInclusive<u8> = kind::ASK..=kind::SIGNAL;
@@ -25,6 +25,15 @@ mod kind {
     pub(super) const ANSWER: u8 = 16;
     pub(super) const BUSY: u8 = 17;
     pub(super) const SIGNAL: u8 = 18;
+}
+
+mod signal_kind {
+    pub(super) const OFFER: u8 = 1;
+    pub(super) const ANSWER: u8 = 2;
+    pub(super) const CANDIDATE: u8 = 4;
+    /// With a candidate: the name of the media section follows, and its number.
+    pub(super) const MID: u8 = 8;
+    pub(super) const LINE: u8 = 16;
 }
 
 /// How far an ask goes, and to how many: *broadcast*, *group* and *polling* are points of this.
@@ -147,8 +156,7 @@ impl LookupMessage {
                 put_meeting(&mut out, meeting);
                 out.put_u8(u8::from(*to_holder));
                 out.put_u32_le(*session);
-                // Plain data, which always has a text.
-                out.put_slice(serde_json::to_string(signal).unwrap_or_default().as_bytes());
+                put_signal(&mut out, signal);
             }
         }
         out.freeze()
@@ -164,7 +172,7 @@ impl LookupMessage {
             kind::ASK => Self::Ask(decode_ask(&mut input)?),
             kind::ANSWER => Self::Answer(decode_answer(&mut input)?),
             kind::BUSY => Self::Busy { meeting: get_meeting(&mut input)?, after_ms: get_u32(&mut input)? },
-            kind::SIGNAL => return decode_signal(input),
+            kind::SIGNAL => decode_signal(&mut input)?,
             _ => return Err(DecodeError::Limit("type")),
         };
         if input.has_remaining() { Err(DecodeError::Long) } else { Ok(decoded) }
@@ -182,6 +190,47 @@ fn put_meeting(out: &mut BytesMut, meeting: &Meeting) {
     out.put_slice(meeting.package.as_bytes());
     out.put_slice(meeting.holder.as_bytes());
     out.put_slice(meeting.asker.as_bytes());
+}
+
+/// A form of its own, since the JSON of signals is read only inside of other messages, and a reader for it alone would
+/// make a page's engine larger.
+fn put_signal(out: &mut BytesMut, signal: &Signal) {
+    match signal {
+        Signal::Offer { sdp } => {
+            out.put_u8(signal_kind::OFFER);
+            put_text(out, sdp);
+        }
+        Signal::Answer { sdp } => {
+            out.put_u8(signal_kind::ANSWER);
+            put_text(out, sdp);
+        }
+        Signal::Candidate { candidate, sdp_mid, sdp_m_line_index } => {
+            let (has_mid, has_line) = (sdp_mid.is_some(), sdp_m_line_index.is_some());
+            out.put_u8(
+                signal_kind::CANDIDATE
+                    | if has_mid { signal_kind::MID } else { 0 }
+                    | if has_line { signal_kind::LINE } else { 0 },
+            );
+            put_text(out, candidate);
+            sdp_mid.iter().for_each(|mid| put_text(out, mid));
+            sdp_m_line_index.iter().for_each(|line| out.put_u16_le(*line));
+        }
+    }
+}
+
+fn get_signal(input: &mut Bytes) -> Result<Signal, DecodeError> {
+    let kind = get_u8(input)?;
+    let text = get_text(input)?;
+    match kind {
+        signal_kind::OFFER => Ok(Signal::Offer { sdp: text }),
+        signal_kind::ANSWER => Ok(Signal::Answer { sdp: text }),
+        _ if kind & !(signal_kind::MID | signal_kind::LINE) == signal_kind::CANDIDATE => {
+            let sdp_mid = if kind & signal_kind::MID == 0 { None } else { Some(get_text(input)?) };
+            let sdp_m_line_index = if kind & signal_kind::LINE == 0 { None } else { Some(get_u16(input)?) };
+            Ok(Signal::Candidate { candidate: text, sdp_mid, sdp_m_line_index })
+        }
+        _ => Err(DecodeError::Limit("kind of signal")),
+    }
 }
 
 fn decode_ask(input: &mut Bytes) -> Result<Ask, DecodeError> {
@@ -204,12 +253,11 @@ fn decode_answer(input: &mut Bytes) -> Result<Answer, DecodeError> {
     Ok(Answer { id, holders })
 }
 
-fn decode_signal(mut input: Bytes) -> Result<LookupMessage, DecodeError> {
-    let meeting = get_meeting(&mut input)?;
-    let to_holder = get_bool(get_u8(&mut input)?)?;
-    let session = get_u32(&mut input)?;
-    let text = core::str::from_utf8(&input).map_err(|_| DecodeError::Text)?;
-    let signal: Signal = serde_json::from_str(text).map_err(|_| DecodeError::Text)?;
+fn decode_signal(input: &mut Bytes) -> Result<LookupMessage, DecodeError> {
+    let meeting = get_meeting(input)?;
+    let to_holder = get_bool(get_u8(input)?)?;
+    let session = get_u32(input)?;
+    let signal = get_signal(input)?;
     if signal.text_bytes() > SIGNAL_BYTES_MAX {
         return Err(DecodeError::Limit("signal"));
     }

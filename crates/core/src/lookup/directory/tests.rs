@@ -162,7 +162,7 @@ fn the_older_a_location_the_likelier_it_is_replaced() {
             let mut list = Directory::new(Policy::Generation);
             // Words are heard until the location has been changed so often.
             let mut next = 0;
-            while list.packages.get(&package(1)).is_none_or(|known| known.generation < u32::from(generation)) {
+            while list.packages.first().is_none_or(|known| known.generation < u32::from(generation)) {
                 list.learn(package(1), word(next, now), now, &mut rng);
                 next += 1;
             }
@@ -177,7 +177,7 @@ fn the_older_a_location_the_likelier_it_is_replaced() {
 /// `uniform` keeps each of those it heard of with the same chance.
 #[test]
 fn nobody_is_likelier_to_be_kept_for_having_come_late() {
-    const HEARD: u16 = 64;
+    const HEARD: u16 = WORDS_COUNTED as u16;
     let now = Time::from_millis(1);
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     let mut kept = [0_u32; 2];
