@@ -5,7 +5,7 @@
 //! * `relays`: signals that are carried for two that found each other
 //!
 //! All of it is bookkeeping: who is asked when, what is answered, and which links are made is decided by
-//! [`crate::peer`]. A *way* is where a word came from and signals go: nobody is reached but by those who told of them.
+//! the peer. A *way* is where a word came from and signals go: nobody is reached but by those who told of them.
 //!
 //! `docs/lookup.md` tells the idea with its bounds, and what the policies do to a swarm.
 
@@ -18,6 +18,9 @@ pub use directory::{Directory, Location, Policy, Word};
 pub use relays::Relays;
 
 use crate::ids::LinkId;
+
+/// Whether this is built in.
+pub(crate) const IS_BUILT: bool = cfg!(feature = "lookup");
 
 /// Where a word came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

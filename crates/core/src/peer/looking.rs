@@ -24,7 +24,7 @@ use rand::{Rng, RngCore};
 use super::carrying::Allowance;
 use super::{Life, Output, Peer, Reason};
 use crate::ids::{AskId, ContentId, LinkId};
-use crate::lookup::{Asks, Directory, Policy, Relays, Way, Word};
+use crate::lookup::{Asks, Directory, IS_BUILT, Policy, Relays, Way, Word};
 use crate::time::Time;
 use crate::wire::lookup::{Answer, Ask, HOLDERS_MAX, HOPS_MAX, Holder, LookupMessage, MESSAGE_BYTES_MAX, Reach};
 
@@ -106,6 +106,9 @@ impl Peer {
 
     /// Once a second.
     pub(super) fn look_after_lookup(&mut self, now: Time) {
+        if !IS_BUILT {
+            return;
+        }
         self.looking.refill();
         self.look_over_found(now);
         self.look_up(now);
@@ -113,7 +116,7 @@ impl Peer {
 
     /// A link is gone, or the tracker: whoever lacks neighbours now looks for others soon.
     pub(super) fn look_up_soon(&mut self, now: Time) {
-        if self.config.lookup.is_on && self.may_look_up() && self.is_tracker_away() {
+        if IS_BUILT && self.config.lookup.is_on && self.may_look_up() && self.is_tracker_away() {
             self.looking.is_lacking = true;
             self.looking.attempts = 0;
             self.looking.next_at = now + Duration::from_millis(self.rng.random_range(0..FIRST_MS));
@@ -123,7 +126,7 @@ impl Peer {
 
     /// Looks others up, if that is due: first in the list, then by asking.
     pub(super) fn look_up(&mut self, now: Time) {
-        let lacking = self.lacking(now);
+        let lacking = if IS_BUILT { self.lacking(now) } else { 0 };
         if lacking == 0 {
             (self.looking.attempts, self.looking.is_lacking) = (0, false);
             return;
@@ -211,6 +214,9 @@ impl Peer {
 
     /// Somebody in this process said something.
     pub(super) fn told_beside(&mut self, message: &Bytes, now: Time) {
+        if !IS_BUILT {
+            return;
+        }
         // What goes beside comes from outside in the end, and may be anything.
         if let Ok(message) = LookupMessage::decode(message) {
             self.far_looks_up(Way::Beside, message, now);
@@ -218,6 +224,9 @@ impl Peer {
     }
 
     pub(super) fn far_looks_up(&mut self, way: Way, message: LookupMessage, now: Time) {
+        if !IS_BUILT {
+            return;
+        }
         let cost = if matches!(message, LookupMessage::Ask(_)) { ASK_COSTS } else { 1 };
         if self.life != Life::Running || !self.looking.take(way, cost) {
             return;
@@ -311,6 +320,9 @@ impl Peer {
 
     /// A link is gone, and with it all that it led to.
     pub(super) fn forget_way(&mut self, id: LinkId, now: Time) {
+        if !IS_BUILT {
+            return;
+        }
         let way = Way::Link(id);
         self.looking.allowances.retain(|(of, _)| *of != way);
         self.looking.asks.forget_way(way);

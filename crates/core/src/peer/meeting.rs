@@ -20,7 +20,7 @@ use rand::Rng;
 use super::link::State;
 use super::{Link, Output, Peer};
 use crate::ids::{LinkId, PeerId};
-use crate::lookup::{Way, Word};
+use crate::lookup::{IS_BUILT, Way, Word};
 use crate::time::Time;
 use crate::wire::lookup::{LookupMessage, Meeting};
 use crate::wire::signal::Signal;
@@ -106,7 +106,7 @@ impl Peer {
 
     /// Our end of a found link made a signal.
     pub(super) fn say_found_signal(&mut self, id: LinkId, signal: Signal) {
-        let Some(link) = self.links.get(&id) else { return };
+        let Some(link) = self.links.get(&id).filter(|_| IS_BUILT) else { return };
         let Some(Found { way, is_asker, .. }) = link.found else { return };
         let meeting = self.meeting_with(link.peer, is_asker);
         let session = link.session;
@@ -141,10 +141,9 @@ impl Peer {
 
     /// Passes on what belongs to an ask that came from there, or that is on its way back.
     fn carry_signal(&mut self, way: Way, meeting: Meeting, to_holder: bool, message: &LookupMessage, now: Time) {
-        if to_holder && self.looking.asks.has_asked(meeting.package, way) {
-            if let Some(to) = self.way_to(&meeting, now) {
-                self.looking.relays.begin(meeting, way, to, now);
-            }
+        let is_asked = to_holder && self.looking.asks.has_asked(meeting.package, way);
+        if let Some(to) = self.way_to(&meeting, now).filter(|_| is_asked) {
+            self.looking.relays.begin(meeting, way, to, now);
         }
         let bytes = message.encode().len();
         if let Some(to) = self.looking.relays.carry(&meeting, way, to_holder, bytes, now) {
@@ -212,12 +211,18 @@ impl Peer {
 
     /// A found link is open: it was told right.
     pub(super) fn found_opened(&mut self, peer: PeerId) {
+        if !IS_BUILT {
+            return;
+        }
         let package = self.package();
         self.looking.directory.proved(package, peer);
     }
 
     /// The tracker's own link to a peer is open: one that only bears its name is not needed any more.
     pub(super) fn close_found(&mut self, peer: PeerId) {
+        if !IS_BUILT {
+            return;
+        }
         for is_asker in [false, true] {
             self.found_link(peer, is_asker).into_iter().for_each(|id| self.close_link(id));
         }
@@ -225,7 +230,7 @@ impl Peer {
 
     /// A found link is gone. One that never opened was told wrong.
     pub(super) fn note_found_gone(&mut self, link: &Link, now: Time) {
-        let is_failure = matches!(link.state, State::Opening { .. } | State::Greeting { .. });
+        let is_failure = IS_BUILT && matches!(link.state, State::Opening { .. } | State::Greeting { .. });
         if is_failure && link.found.is_some_and(|found| found.is_asker) {
             let package = self.package();
             self.looking.directory.failed(package, link.peer, now);

@@ -285,7 +285,9 @@ impl LinkMessage {
             kind::ORDER => decode_order(&mut input)?,
             kind::WORD => decode_word(&mut input)?,
             kind::FETCHING => Self::Fetching { packets: get_runs(&mut input, geometry)? },
-            kind if lookup::KINDS.contains(&kind) => return LookupMessage::decode(message).map(Self::Lookup),
+            kind if cfg!(feature = "lookup") && lookup::KINDS.contains(&kind) => {
+                return LookupMessage::decode(message).map(Self::Lookup);
+            }
             _ => return Ok(Self::Unknown),
         };
         if input.has_remaining() { Err(DecodeError::Long) } else { Ok(decoded) }
