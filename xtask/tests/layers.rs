@@ -36,7 +36,8 @@ fn allowed_modules() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("content", &["time", "ids"]),
         ("wire", &["time", "ids", "content"]),
         ("forest", &["time", "ids", "content", "wire"]),
-        ("peer", &["time", "ids", "content", "wire", "forest"]),
+        ("lookup", &["time", "ids", "content", "wire"]),
+        ("peer", &["time", "ids", "content", "wire", "forest", "lookup"]),
         ("tracker", &["time", "ids", "content", "wire", "forest"]),
         // Of the forest the arithmetic of shares, of the tracker how sockets are bounded and keys are kept.
         ("fleet", &["time", "ids", "content", "wire", "forest", "tracker"]),

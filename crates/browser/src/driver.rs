@@ -18,7 +18,8 @@
 //!   callback of the page does meanwhile (`stop()` in an event handler, a link that closes while it is sent to) is
 //!   pushed and handled when its turn comes.
 //! * **Bounds.** Arrivals are bounded by what may be under way: received messages by each link's backlog, store results
-//!   and bytes of web servers by the engine's own limits, the tracker's frames by [`TRACKER_FRAMES_MAX`], signals by what one connection makes;
+//!   and bytes of web servers by the engine's own limits, the tracker's frames by [`TRACKER_FRAMES_MAX`], signals by what one connection makes, what
+//!   engines of one page say beside by what each takes from its links;
 //!   the rest is one an object.
 //! * **Life.** The driver keeps itself alive from start until [`Event::Stopped`], whatever becomes of the JavaScript
 //!   object; then it lets go of all that the page could call.
@@ -29,6 +30,7 @@ use std::future::Future;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
+use bytes::Bytes;
 use js_sys::Function;
 use pleach_core::ids::{ContentId, FetchId, LinkId};
 use pleach_core::peer::Peer;
@@ -58,6 +60,11 @@ enum Arrival {
     Link(LinkId, LinkEvent),
     Tracker { socket: u32, event: SocketEvent },
     Web(FetchId, WebEvent),
+}
+
+thread_local! {
+    /// All of this page: their engines look packages up for each other.
+    static DRIVERS: RefCell<Vec<Weak<Driver>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What a driver is made of.
@@ -125,6 +132,7 @@ impl Driver {
             later: Later::new(channel, waker(me.clone(), |driver| driver.later.came())),
         });
         driver.running.replace(Some(Rc::clone(&driver)));
+        DRIVERS.with_borrow_mut(|drivers| drivers.push(Rc::downgrade(&driver)));
         // The first turn is a task of its own, so that the page has its object before the first event.
         driver.later.request();
         Ok(driver)
@@ -295,6 +303,7 @@ impl Driver {
             Output::ApplySignal { link, signal } => self.with_link(link, |link| link.apply(signal)),
             Output::SendLink { link, message } => self.with_link(link, |link| link.send(&message)),
             Output::CloseLink { link } => self.close_link(link),
+            Output::Beside(message) => self.tell_others(&message),
             Output::Write { write, offset_bytes, bytes } => {
                 let written = store::write(self.store.clone(), offset_bytes, bytes);
                 self.arrive_when_done(written, move |result| match result {
@@ -318,6 +327,14 @@ impl Driver {
             }
             Output::CancelFetch { fetch } => self.end_fetch(fetch),
             Output::Event(event) => self.emit(&event),
+        }
+    }
+
+    /// Tells the other engines of this page.
+    fn tell_others(&self, message: &Bytes) {
+        let others: Vec<Rc<Self>> = DRIVERS.with_borrow(|drivers| drivers.iter().filter_map(Weak::upgrade).collect());
+        for other in others.iter().filter(|other| !core::ptr::eq(other.as_ref(), self)) {
+            other.arrive(Arrival::Input(Input::Beside(message.clone())));
         }
     }
 
@@ -427,6 +444,7 @@ impl Driver {
     /// Lets go of all that the page could call.
     fn shut(&self) {
         self.running.take();
+        DRIVERS.with_borrow_mut(|drivers| drivers.retain(|other| !core::ptr::eq(other.as_ptr(), self)));
         self.arrivals.borrow_mut().clear();
         self.tracker.take();
         self.links.borrow_mut().clear();

@@ -102,6 +102,7 @@ impl Seeder {
             identity: None,
             slots: seeding.slots,
             upload_bytes_per_s: seeding.upload_bytes_per_s,
+            beside: None,
             link: LinkConfig::default(),
             output_filter: None,
         })?;

@@ -91,6 +91,7 @@ impl Telling {
             "links": self.links,
             "links_max": self.links_max,
             "links_opened": self.links_opened,
+            "links_found": stats.links.iter().filter(|link| link.is_found).count(),
             "swarm_peers": stats.swarm_peers,
             "swarm_seeders": stats.swarm_seeders,
         })

@@ -2,7 +2,7 @@
 //!
 //! Pleach moves content from one source to very many browsers and machines that carry it to each other.
 //! This crate is everything of it that decides: what the content is and how it is verified ([`content`]), what is
-//! said on the wire ([`wire`]), where each peer stands in the forest ([`forest`]), and the two state machines that do
+//! said on the wire ([`wire`]), who has what ([`lookup`]), where each peer stands in the forest ([`forest`]), and the two state machines that do
 //! the work, [`peer::Peer`] and [`tracker::Tracker`]; and two more for [`fleet`]s of machines.
 //!
 //! # The one contract
@@ -30,6 +30,7 @@ pub mod content;
 pub mod fleet;
 pub mod forest;
 pub mod ids;
+pub mod lookup;
 pub mod peer;
 pub mod time;
 pub mod tracker;

@@ -88,7 +88,7 @@ fn messages_from_the_tracker() {
 fn messages_on_a_link() {
     let geometry = Geometry::new(3_000_001).unwrap();
     let examples = examples("link");
-    assert_eq!(examples.len(), 8);
+    assert_eq!(examples.len(), 12);
     for example in examples {
         let bytes: Bytes =
             (0..example.len() / 2).map(|i| u8::from_str_radix(&example[2 * i..2 * i + 2], 16).unwrap()).collect();

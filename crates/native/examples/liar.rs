@@ -43,6 +43,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         identity: None,
         slots: 4,
         upload_bytes_per_s: None,
+        beside: None,
         link: LinkConfig::default(),
         output_filter: Some(Box::new(|output| Some(lie(output)))),
     };

@@ -1,6 +1,7 @@
 //! Pleach on an operating system: everything that the engine leaves to its adapter.
 //!
 //! * [`node`]: drives one engine with tokio; this is what an application starts.
+//! * [`beside`]: nodes of one process that look packages up for each other.
 //! * [`link`]: WebRTC data channels to other peers, native or browsers.
 //! * [`store`]: the disk.
 //! * [`gather`]: the files that people share.
@@ -10,6 +11,7 @@
 //!
 //! The socket to the tracker and TLS are inside.
 
+pub mod beside;
 mod first_packet;
 pub mod fleet;
 pub mod gather;

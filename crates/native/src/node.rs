@@ -9,7 +9,8 @@
 //!   store ─────┼──▶│ Driver · Peer │──▶┼── store (a thread)
 //!   tracker ───┤   └───────────────┘   ├── events (broadcast), stats (watch)
 //!   web ───────┤    one loop, a task   ├── fetches from web servers (a task each)
-//!   links ─────┘                       └── manifest upload (a task)
+//!   beside ────┤                       ├── manifest upload (a task)
+//!   links ─────┘                       └── nodes beside (broadcast)
 //! ```
 //!
 //! # The loop
@@ -30,6 +31,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use pleach_core::content::{Manifest, WebPlaces};
 use pleach_core::ids::{FetchId, LinkId};
 use pleach_core::peer::Peer;
@@ -43,6 +45,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 use url::Url;
 
+use crate::beside::{Beside, Ears, Mouth};
 use crate::first_packet::FirstPacket;
 use crate::link::{IceServer, Link, LinkConfig, LinkEvent, LinkFactory};
 use crate::store::{Reply, Request, Store};
@@ -93,6 +96,8 @@ pub struct NodeConfig {
     pub slots: u8,
     /// Most payload bytes a second to send; 0 sends nothing, `None` is no limit.
     pub upload_bytes_per_s: Option<u64>,
+    /// What joins it with the nodes of other packages in this process; `None`: it stands alone.
+    pub beside: Option<Beside>,
     /// How links are made.
     pub link: LinkConfig,
     /// For tests and measurements: makes a node that lies, is slow or drops messages out of an honest one. `None` in
@@ -218,6 +223,7 @@ struct Driver {
 
     manifest: Manifest,
     web: Web,
+    beside: Mouth,
 
     store: mpsc::Sender<Request>,
     store_waiting: VecDeque<Request>,
@@ -237,6 +243,7 @@ struct Queues {
     store: mpsc::Receiver<Reply>,
     tracker: mpsc::Receiver<(u64, TrackerEvent)>,
     web: mpsc::Receiver<(FetchId, WebEvent)>,
+    beside: Ears,
     links: mpsc::Receiver<(u32, LinkEvent)>,
 }
 
@@ -249,6 +256,7 @@ enum Happened {
     Store(Reply),
     Tracker(u64, TrackerEvent),
     Web(FetchId, WebEvent),
+    Beside(Bytes),
     Link(LinkId, LinkEvent),
 }
 
@@ -272,6 +280,8 @@ impl Driver {
         let (link_events, links) = mpsc::channel(LINK_EVENTS_MAX);
         let (tracker_events, tracker) = mpsc::channel(TRACKER_EVENTS_MAX);
         let (web_events, web) = mpsc::channel(WEB_EVENTS_MAX);
+        // Alone it says everything to nobody.
+        let (mouth, ears) = config.beside.unwrap_or_default().sit_down();
         let first_packet = FirstPacket::new(config.manifest.size_bytes());
         let mut driver = Self {
             peer,
@@ -288,6 +298,7 @@ impl Driver {
             tracker_events,
             manifest: config.manifest,
             web: Web::new(web_events),
+            beside: mouth,
             store: store.requests,
             store_waiting: VecDeque::new(),
             events,
@@ -300,7 +311,7 @@ impl Driver {
         if config.upload_bytes_per_s.is_some() {
             driver.input(Input::UploadLimit { bytes_per_s: config.upload_bytes_per_s });
         }
-        let queues = Queues { commands, store: store.replies, tracker, web, links };
+        let queues = Queues { commands, store: store.replies, tracker, web, beside: ears, links };
         Ok((driver, queues, event_receiver, stats_receiver))
     }
 
@@ -325,6 +336,7 @@ impl Driver {
             Happened::Store(reply) => self.on_store(reply),
             Happened::Tracker(generation, event) => self.on_tracker(generation, event),
             Happened::Web(fetch, event) => self.on_web(fetch, event),
+            Happened::Beside(message) => self.input(Input::Beside(message)),
             Happened::Link(link, event) => self.on_link(link, event),
         }
     }
@@ -350,7 +362,9 @@ impl Driver {
             Some((generation, event)) = queues.tracker.recv() => Happened::Tracker(generation, event),
             // 7. Web servers: no more than they were asked for.
             Some((fetch, event)) = queues.web.recv() => Happened::Web(fetch, event),
-            // 8. Links: nearly all of the work, and what slows down when there is too much.
+            // 8. Nodes beside: seldom, and bounded by what comes over links.
+            message = queues.beside.hear() => Happened::Beside(message),
+            // 9. Links: nearly all of the work, and what slows down when there is too much.
             Some((key, event)) = queues.links.recv() => Happened::Link(LinkId(key), event),
         }
     }
@@ -481,6 +495,7 @@ impl Driver {
                     link.close();
                 }
             }
+            Output::Beside(message) => self.beside.say(message),
             Output::Write { write, offset_bytes, bytes } => {
                 self.first_packet.note(offset_bytes, bytes.len());
                 self.ask_store(Request::Write { write, offset_bytes, bytes });

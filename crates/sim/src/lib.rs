@@ -24,12 +24,14 @@
 //! * [`bounds`]: how fast it could have been
 //! * [`report`]: what a run came to; [`runs`]: several of them, and their medians
 //! * [`record`], [`plot`]: a run as a picture
+//! * [`crowd`]: what the policies of lists do to many who want the same
 //! * [`settings`]: the tracker's numbers by name, for sweeps
 
 mod bits;
 pub mod bounds;
 pub mod check;
 mod content;
+pub mod crowd;
 mod hostile;
 mod network;
 mod player;

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use clap::Parser;
+use pleach_sim::crowd;
 use pleach_sim::report::Report;
 use pleach_sim::runs::Runs;
 use pleach_sim::scenario::{SCENARIOS, Scenario, Size};
@@ -41,6 +42,12 @@ struct Args {
     /// One of the tracker's numbers, for sweeps
     #[arg(long, value_name = "KEY=VALUE", hide = true)]
     set: Vec<String>,
+    /// Let peers look nobody up
+    #[arg(long)]
+    no_lookup: bool,
+    /// Compare what the policies of lists ([003]) do to a crowd of --peers, instead of a scenario
+    #[arg(long, conflicts_with_all = ["scenario", "topology", "plot", "runs", "no_lookup"])]
+    lookup: bool,
     /// Draw the first run as an SVG: how it went on, and who fed whom in the middle
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
@@ -84,6 +91,7 @@ impl Setup {
             is_coarse: args.coarse,
             ..WorldConfig::new(args.seed, 0)
         };
+        config.lookup.is_on = !args.no_lookup;
         topology.set_up(&mut config);
         let plot = args.plot.clone().map(|path| (args.seed, path));
         for assignment in &args.set {
@@ -110,6 +118,11 @@ impl Setup {
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     eprintln!("seed {}", args.seed);
+    if args.lookup {
+        let told = crowd::compare(args.peers, args.seed);
+        std::io::stdout().write_all(crowd::text_of(&told, args.json)?.as_bytes())?;
+        return Ok(());
+    }
     let setup = Setup::new(&args)?;
     let runs = Runs::of(args.seed, args.runs, |seed| setup.run(seed))?;
     std::io::stdout().write_all(text_of(&runs, args.json)?.as_bytes())?;

@@ -42,6 +42,8 @@ pub enum Fault {
     SourceKilled,
     /// The tracker is killed in the middle and comes back after five seconds, knowing nothing.
     TrackerRestart,
+    /// The tracker is killed early on and stays away, and so many percent leave after it.
+    TrackerAway(u32),
     /// So many percent of the sockets break and can't be opened again for half a minute, while others leave.
     Deaf(u32),
     /// So many percent of all pairs can't connect.
@@ -81,7 +83,7 @@ pub struct Scenario {
 
 /// All of them.
 #[rustfmt::skip]
-pub const SCENARIOS: [Scenario; 16] = [
+pub const SCENARIOS: [Scenario; 17] = [
     row("equal",           Lines::Equal, Arrival::AtOnce, Fault::None,            "10 Mbit/s both ways for everyone"),
     row("mixed",           Lines::Mixed, Arrival::AtOnce, Fault::None,            "40 % 1/16, 40 % 10/100, 20 % 50/200 Mbit/s; source 20 up"),
     row("leaf-only",       Lines::Mixed, Arrival::AtOnce, Fault::LeafOnly(30),    "mixed; 30 % give nothing"),
@@ -94,6 +96,7 @@ pub const SCENARIOS: [Scenario; 16] = [
     row("leave-when-done", Lines::Mixed, Arrival::AtOnce, Fault::LeaveWhenDone,   "mixed; whoever has everything leaves"),
     row("liars",           Lines::Mixed, Arrival::AtOnce, Fault::Liars(5),        "mixed; 5 % send bad groups"),
     row("tracker-restart", Lines::Mixed, Arrival::AtOnce, Fault::TrackerRestart,  "mixed; the tracker is killed and starts again"),
+    row("tracker-away",    Lines::Mixed, Arrival::AtOnce, Fault::TrackerAway(70), "mixed; the tracker is gone for good, and then 70 % of the peers"),
     row("deaf",            Lines::Mixed, Arrival::AtOnce, Fault::Deaf(20),        "mixed; 20 % have no tracker for 30 s, while 5 % leave"),
     row("unreachable",     Lines::Mixed, Arrival::AtOnce, Fault::Unreachable(20), "mixed; 20 % of pairs can't connect"),
     Scenario { plays: true, ..row("stream",       Lines::Mixed, Arrival::AtOnce, Fault::None,      "mixed; all watch while it comes, at 12 Mbit/s") },
@@ -119,6 +122,8 @@ const FLASH_SPREAD_MS: u64 = 1_000;
 const SWING: Duration = Duration::from_secs(20);
 /// How long the tracker is away.
 const TRACKER_AWAY: Duration = Duration::from_secs(5);
+/// So long after the tracker has gone for good the first peer leaves.
+const ALONE: Duration = Duration::from_secs(5);
 /// How long sockets are cut, and how many percent leave meanwhile.
 const DEAF: Duration = Duration::from_secs(30);
 const DEAF_LEAVE_PERCENT: u32 = 5;
@@ -320,6 +325,7 @@ impl Builder<'_> {
                 self.world.at(at + TRACKER_AWAY, Action::StartTracker);
                 at + TRACKER_AWAY
             }
+            Fault::TrackerAway(percent) => self.add_loss_of_tracker(percent, expected_s),
             Fault::Deaf(percent) => self.add_deafness(percent, expected_s),
             Fault::Unreachable(percent) => {
                 self.world.forbid_some(percent);
@@ -342,6 +348,21 @@ impl Builder<'_> {
             self.passers_by.push(Member { from_s: seconds(at), ..member_of(line) });
         }
         Time::from_micros((lasts_s * 1e6) as u64)
+    }
+
+    /// Takes the tracker away for good when some of it has come, and most of the peers while the rest comes.
+    fn add_loss_of_tracker(&mut self, percent: u32, expected_s: f64) -> Time {
+        let at = Time::ZERO + Duration::from_secs_f64(0.2 * expected_s + 1.0);
+        self.world.at(at, Action::KillTracker);
+        self.members.shuffle(&mut self.rng);
+        let leaving = (self.members.len() * percent as usize).div_ceil(100);
+        let at = at + ALONE;
+        let lasts_s = 1.5 * expected_s;
+        for number in 0..leaving as u32 {
+            let after_s = lasts_s * f64::from(number) / leaving as f64;
+            self.let_one_go(at + Duration::from_secs_f64(after_s), number);
+        }
+        at + Duration::from_secs_f64(lasts_s)
     }
 
     /// Cuts some from the tracker early on, and lets some of the others leave while it lasts.

@@ -220,6 +220,7 @@ impl Transfer {
             identity: None,
             slots: if upload_bytes_per_s == Some(0) { 0 } else { SLOTS },
             upload_bytes_per_s,
+            beside: None,
             link: LinkConfig::default(),
             output_filter: None,
         })?;

@@ -49,14 +49,14 @@ fn seed() -> u64 {
 }
 
 /// A process that tells in JSON how it goes.
-struct Teller {
-    process: Running,
+pub(super) struct Teller {
+    pub(super) process: Running,
     lines: Arc<Mutex<VecDeque<Value>>>,
     reading: thread::JoinHandle<()>,
 }
 
 impl Teller {
-    fn start(args: &[&str]) -> Self {
+    pub(super) fn start(args: &[&str]) -> Self {
         let mut command = pleach(args);
         command.stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
@@ -70,7 +70,12 @@ impl Teller {
         Self { process: Running::new(child), lines, reading }
     }
 
-    fn first(&self) -> Value {
+    /// The last number that it told under this name, if it did.
+    pub(super) fn latest(&self, event: &str, field: &str) -> Option<u64> {
+        number(self.lines.lock().unwrap().make_contiguous(), event, field)
+    }
+
+    pub(super) fn first(&self) -> Value {
         eventually("it says something", || self.lines.lock().unwrap().front().cloned())
     }
 

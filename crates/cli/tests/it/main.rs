@@ -10,6 +10,8 @@ mod folders;
 mod help;
 #[cfg(unix)]
 mod kills;
+#[cfg(unix)]
+mod lookup;
 mod nodes;
 mod packed;
 mod publish;

@@ -31,7 +31,7 @@ impl Tracker {
     }
 }
 
-fn describe(file: &Path) -> (Manifest, HashTree) {
+pub(super) fn describe(file: &Path) -> (Manifest, HashTree) {
     let bytes = std::fs::read(file).unwrap();
     let mut builder = TreeBuilder::new();
     builder.push(&bytes);
@@ -47,8 +47,13 @@ fn node(
     store: Store,
     output_filter: Option<OutputFilter>,
 ) -> (NodeHandle, Events) {
-    let link = Link::new(&tracker.base, manifest.id(), Some(manifest.digest())).unwrap();
-    Node::start(NodeConfig {
+    Node::start(NodeConfig { output_filter, ..config(&tracker.base, manifest, start, store) }).unwrap()
+}
+
+/// A node that meets others at the tracker at this address.
+pub(super) fn config(base: &str, manifest: &Manifest, start: Start, store: Store) -> NodeConfig {
+    let link = Link::new(base, manifest.id(), Some(manifest.digest())).unwrap();
+    NodeConfig {
         manifest: manifest.clone(),
         start,
         store,
@@ -61,23 +66,23 @@ fn node(
         identity: None,
         slots: 4,
         upload_bytes_per_s: None,
+        beside: None,
         link: LinkConfig::default(),
-        output_filter,
-    })
-    .unwrap()
+        output_filter: None,
+    }
 }
 
-fn download(manifest: &Manifest, out: PathBuf) -> Store {
+pub(super) fn download(manifest: &Manifest, out: PathBuf) -> Store {
     let config = DownloadConfig { out, manifest: manifest.clone(), unpack: None, overwrite: false };
     Store::Download(Download::open(&config).unwrap().0)
 }
 
-async fn soon<T>(what: impl Future<Output = T>) -> T {
+pub(super) async fn soon<T>(what: impl Future<Output = T>) -> T {
     timeout(SOON, what).await.expect("it happens soon")
 }
 
 /// Waits for an event.
-async fn hear(events: &mut Events, wanted: impl Fn(&Event) -> bool) {
+pub(super) async fn hear(events: &mut Events, wanted: impl Fn(&Event) -> bool) {
     soon(async {
         loop {
             let event = events.next().await.expect("the node goes on until then");

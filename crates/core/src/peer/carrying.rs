@@ -35,21 +35,25 @@ const REFUSED_COSTS: u32 = 4;
 
 /// How many messages more may go.
 #[derive(Clone, Copy, Debug)]
-struct Allowance {
+pub(super) struct Allowance {
     left: u32,
 }
 
 impl Allowance {
-    const OF_A_LINK: Self = Self { left: LINK_AT_ONCE };
-    const OF_ALL: Self = Self { left: ALL_AT_ONCE };
+    const OF_A_LINK: Self = Self::new(LINK_AT_ONCE);
+    const OF_ALL: Self = Self::new(ALL_AT_ONCE);
 
-    fn take(&mut self, cost: u32) -> bool {
+    pub(super) const fn new(left: u32) -> Self {
+        Self { left }
+    }
+
+    pub(super) fn take(&mut self, cost: u32) -> bool {
         let is_enough = self.left >= cost;
         self.left = self.left.saturating_sub(cost);
         is_enough
     }
 
-    fn refill(&mut self, per_s: u32, at_once: u32) {
+    pub(super) fn refill(&mut self, per_s: u32, at_once: u32) {
         self.left = (self.left + per_s).min(at_once);
     }
 }
@@ -176,7 +180,7 @@ impl Peer {
 
     /// Neighbours to give a word to: one that has brought an order, then those heard of lately.
     fn word_carriers(&self) -> Vec<LinkId> {
-        let is_neighbour = |link: &Link| link.is_open() && self.feeding.is_neighbour(link.peer);
+        let is_neighbour = |link: &Link| link.is_open() && link.found.is_none() && self.feeding.is_neighbour(link.peer);
         let open = self.links.iter().filter(|(_, link)| is_neighbour(link));
         let mut ranked: Vec<(bool, Reverse<Time>, LinkId)> =
             open.map(|(id, link)| (self.carrying.brought_by != Some(*id), Reverse(link.heard), *id)).collect();
@@ -186,7 +190,7 @@ impl Peer {
 
     /// A neighbour whose socket is away has a word for the tracker.
     pub(super) fn far_says(&mut self, id: LinkId, word: Word) {
-        let Some(from) = self.links.get(&id).map(|link| link.peer) else { return };
+        let Some(from) = self.links.get(&id).filter(|link| link.found.is_none()).map(|link| link.peer) else { return };
         if !self.session.is_up() || !self.feeding.is_neighbour(from) {
             return;
         }

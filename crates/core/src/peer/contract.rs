@@ -5,7 +5,9 @@ use bytes::Bytes;
 use super::schedule::Want;
 use crate::content::{ByteRange, HashTree, Manifest};
 use crate::ids::{ContentId, FetchId, LinkId, PeerId, ReadId, WriteId};
+use crate::lookup::Policy;
 use crate::wire::identity::Identity;
+use crate::wire::lookup::Reach;
 use crate::wire::range::FetchOutcome;
 use crate::wire::signal::Signal;
 use crate::wire::tracker::{Role, StripeMask};
@@ -36,6 +38,25 @@ pub struct PeerConfig {
     pub window_bytes_max: u32,
     /// Most bytes that wait for the store. At the bound no more credit is given, so that senders pause.
     pub store_backlog_bytes_max: usize,
+    /// How others are looked up that the tracker does not tell of.
+    pub lookup: LookupConfig,
+}
+
+/// How a peer looks others up ([003]).
+#[derive(Clone, Debug)]
+pub struct LookupConfig {
+    /// Whether it does so at all. What others ask is answered in any case.
+    pub is_on: bool,
+    /// What becomes of a known location when another is heard of.
+    pub policy: Policy,
+    /// How it asks, one after the other and then from the first again; none: as with `is_on` false.
+    pub reaches: Vec<Reach>,
+}
+
+impl Default for LookupConfig {
+    fn default() -> Self {
+        Self { is_on: true, policy: Policy::default(), reaches: vec![Reach::GROUP, Reach::BROADCAST] }
+    }
 }
 
 /// A place on the web that has the content's bytes.
@@ -145,6 +166,8 @@ pub enum Input {
         /// How.
         outcome: FetchOutcome,
     },
+    /// What the engine of another package in this process said ([`Output::Beside`]).
+    Beside(Bytes),
     /// The person at it changed what may be uploaded: 0 stops it, `None` lifts the limit.
     UploadLimit {
         /// Payload bytes a second.
@@ -194,6 +217,9 @@ pub enum Output {
         /// The message.
         message: Bytes,
     },
+    /// Give this to the engines of all other packages in this process, as [`Input::Beside`]; what can't be kept for them
+    /// may be lost. Where there are none, nothing is to be done.
+    Beside(Bytes),
     /// Close, after what was sent is delivered if that takes no longer than a second or two. Answer
     /// [`Input::LinkClosed`].
     CloseLink {
@@ -410,6 +436,8 @@ pub struct LinkStats {
     pub agent: String,
     /// What it is to this peer.
     pub role: Role,
+    /// Whether it was looked up; then `peer` is what it was called by who told of it.
+    pub is_found: bool,
     /// Stripes that it pushes to this peer.
     pub stripes_down: StripeMask,
     /// Stripes that this peer pushes to it.
@@ -443,6 +471,7 @@ impl PeerConfig {
             cache_bytes: 8 << 20,
             window_bytes_max: 4 << 20,
             store_backlog_bytes_max: 8 << 20,
+            lookup: LookupConfig::default(),
         }
     }
 }

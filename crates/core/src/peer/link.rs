@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::claiming::Claim;
+use super::meeting::Found;
 use super::meter::Meter;
 use super::schedule::place_at;
 use super::uplink::AckTime;
@@ -140,6 +141,8 @@ pub(super) struct Link {
     /// Which attempt of the two to connect; the dialling end counts.
     pub(super) session: u32,
     pub(super) dialled: bool,
+    /// How it came about, if it was looked up: then nobody vouches for `peer`.
+    pub(super) found: Option<Found>,
     pub(super) state: State,
     pub(super) agent: String,
     /// How often the far end said hello.
@@ -177,6 +180,7 @@ impl Link {
             peer,
             session,
             dialled,
+            found: None,
             state: State::Opening { deadline },
             agent: String::new(),
             hellos: 0,

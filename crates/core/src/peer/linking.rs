@@ -1,6 +1,6 @@
 //! Links: dialling, carrying signals, saying hello, noticing silence, closing.
 //!
-//! Only peers that the tracker told to meet are linked. The end that dials counts the attempts, so that a signal of an
+//! Only peers that the tracker told to meet are linked here; those that are looked up, in `meeting`. The end that dials counts the attempts, so that a signal of an
 //! attempt that was given up is not taken for one of the next.
 
 use core::time::Duration;
@@ -11,6 +11,7 @@ use super::link::{Link, State};
 use super::standby::PING_FEEDER_AFTER;
 use super::{Event, Life, Output, Peer};
 use crate::ids::{ContentId, LinkId, PeerId};
+use crate::lookup::Way;
 use crate::time::Time;
 use crate::wire::link::{LinkMessage, RUNS_MAX, Run};
 use crate::wire::signal::Signal;
@@ -32,9 +33,9 @@ const MEASURE_EVERY: Duration = Duration::from_secs(5);
 const SILENCE_MAX: Duration = Duration::from_secs(12);
 
 impl Peer {
-    /// The link to a peer that is not being closed.
+    /// The link to a peer that the tracker told to meet, if it is not being closed.
     pub(super) fn link_to(&self, peer: PeerId) -> Option<LinkId> {
-        let to_peer = |link: &Link| link.peer == peer && link.state != State::Closing;
+        let to_peer = |link: &Link| link.peer == peer && link.found.is_none() && link.state != State::Closing;
         self.links.iter().find(|(_, link)| to_peer(link)).map(|(id, _)| *id)
     }
 
@@ -46,15 +47,20 @@ impl Peer {
     }
 
     pub(super) fn dial(&mut self, peer: PeerId, now: Time) {
-        let session = self.links.values().filter(|link| link.peer == peer).map(|link| link.session).max();
-        let session = session.map_or_else(|| self.next_link, |last| last.max(self.next_link)).wrapping_add(1);
+        let session = self.next_session(peer);
         if self.open_link(peer, session, true, now).is_none() {
             // The far end waits for an offer that will not come, and has no clock for it.
             self.tell_tracker(&ToTracker::Lost { peer });
         }
     }
 
-    fn open_link(&mut self, peer: PeerId, session: u32, dial: bool, now: Time) -> Option<LinkId> {
+    /// The number of another attempt to connect.
+    pub(super) fn next_session(&self, peer: PeerId) -> u32 {
+        let session = self.links.values().filter(|link| link.peer == peer).map(|link| link.session).max();
+        session.map_or_else(|| self.next_link, |last| last.max(self.next_link)).wrapping_add(1)
+    }
+
+    pub(super) fn open_link(&mut self, peer: PeerId, session: u32, dial: bool, now: Time) -> Option<LinkId> {
         if self.links.len() >= LINKS_MAX || self.life != Life::Running {
             return None;
         }
@@ -68,9 +74,12 @@ impl Peer {
         Some(id)
     }
 
-    /// Our end made a signal: the tracker carries it.
+    /// Our end made a signal: the tracker carries it, or whoever told of the far end.
     pub(super) fn link_signal(&mut self, id: LinkId, signal: Signal) {
         let Some(link) = self.links.get(&id).filter(|link| link.state != State::Closing) else { return };
+        if link.found.is_some() {
+            return self.say_found_signal(id, signal);
+        }
         let message = ToTracker::Signal { to: link.peer, session: link.session, signal };
         self.tell_tracker(&message);
     }
@@ -169,7 +178,7 @@ impl Peer {
         link.hellos = 1;
         link.agent = agent;
         link.receiving.payload_at = now;
-        let peer = link.peer;
+        let (peer, is_found) = (link.peer, link.found.is_some());
         self.note_has(id, have);
         self.pulling.forget_plan();
         self.event(Event::LinkUp { link: id, peer });
@@ -181,6 +190,7 @@ impl Peer {
         self.ping(id, now);
         self.resubscribe(now);
         self.pull(now);
+        if is_found { self.found_opened(peer) } else { self.close_found(peer) }
     }
 
     /// The answer to our hello: it may hold more by now.
@@ -210,6 +220,7 @@ impl Peer {
             LinkMessage::Order(order) => self.far_orders(id, &order, now),
             LinkMessage::Word(word) => self.far_says(id, word),
             LinkMessage::Fetching { packets } => self.far_fetches(id, &packets, now),
+            LinkMessage::Lookup(message) => self.far_looks_up(Way::Link(id), message, now),
             LinkMessage::Hello { .. } | LinkMessage::Unknown => {}
         }
     }
@@ -245,7 +256,8 @@ impl Peer {
     /// Notices what is overdue on any link.
     pub(super) fn look_over_links(&mut self, now: Time) {
         for id in self.links.keys().copied().collect::<Vec<_>>() {
-            let link = &self.links[&id];
+            // One that is closed may take others with it.
+            let Some(link) = self.links.get(&id) else { continue };
             let quiet = now - link.heard;
             match link.state {
                 State::Opening { deadline } if deadline <= now => self.drop_link(id, "it could not be reached", now),
@@ -305,20 +317,26 @@ impl Peer {
         self.forget_sent(id, &link);
         self.standby.forget_link(id);
         self.carrying.forget_link(id);
+        self.forget_way(id, now);
         if link.is_open() {
             self.event(Event::LinkDown { link: id, peer: link.peer, reason });
         }
         if self.life != Life::Running {
             return;
         }
+        self.note_found_gone(&link, now);
         // A good-bye is a loss as well where the plan has the edge: nobody else would mend it.
         let is_loss = link.state != State::Closing || link.said_goodbye;
-        if is_loss && self.feeding.is_neighbour(link.peer) && self.link_to(link.peer).is_none() {
+        let is_planned = link.found.is_none() && self.feeding.is_neighbour(link.peer);
+        if is_loss && is_planned && self.link_to(link.peer).is_none() {
             self.tell_tracker(&ToTracker::Lost { peer: link.peer });
         }
         self.resubscribe(now);
         self.pull(now);
         self.fetch_more(now);
+        if link.is_open() || link.said_goodbye {
+            self.look_up_soon(now);
+        }
     }
 }
 

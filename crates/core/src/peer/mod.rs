@@ -25,6 +25,8 @@
 //! * `fetching`: web servers as sources: what comes from them
 //! * `choosing`: what they are asked for, and what is left to peers
 //! * `claiming`: telling neighbours what is fetched, and leaving them what they fetch
+//! * `looking`: looking others up while the tracker is away, and answering who does
+//! * `meeting`: links to those that were found, with signals carried by who told of them
 //! * `checking`: reading what an earlier run left
 //! * `holdings`, `limit`, `link`, `meter`, `source`, `timers`: the state these work on
 
@@ -40,6 +42,8 @@ mod holdings;
 mod limit;
 mod link;
 mod linking;
+mod looking;
+mod meeting;
 mod meter;
 mod pulling;
 mod receiving;
@@ -59,7 +63,8 @@ use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 pub use contract::{
-    Event, Failure, Input, LinkStats, Output, PeerConfig, Phase, SourceState, SourceStats, Start, Stats, WebSource,
+    Event, Failure, Input, LinkStats, LookupConfig, Output, PeerConfig, Phase, SourceState, SourceStats, Start, Stats,
+    WebSource,
 };
 pub use schedule::{WANTS_MAX, Want};
 pub use timers::Reason;
@@ -78,6 +83,7 @@ use feeding::Feeding;
 use fetching::Fetching;
 use holdings::Holdings;
 use link::Link;
+use looking::Looking;
 use meter::Meter;
 use pulling::Pulling;
 use schedule::Schedule;
@@ -129,6 +135,7 @@ pub struct Peer {
     feeding: Feeding,
     standby: Standby,
     carrying: Carrying,
+    looking: Looking,
     holdings: Holdings,
     checking: Option<Checking>,
     describing: Describing,
@@ -174,6 +181,7 @@ impl Peer {
             feeding: Feeding::default(),
             standby: Standby::default(),
             carrying: Carrying::default(),
+            looking: Looking::new(config.lookup.policy),
             holdings,
             checking: None,
             describing: Describing::default(),
@@ -211,6 +219,7 @@ impl Peer {
             Input::ReadFailed { read, reason } => self.read_failed(read, reason, now),
             Input::Fetched { fetch, bytes } => self.fetched(fetch, &bytes, now),
             Input::FetchEnded { fetch, outcome } => self.fetch_ended(fetch, outcome, now),
+            Input::Beside(message) => self.told_beside(&message, now),
             Input::UploadLimit { bytes_per_s } => self.set_upload_limit(bytes_per_s, now),
             Input::Want { wants } => self.want(&wants, now),
             Input::Stop => self.stop(now),
@@ -228,6 +237,7 @@ impl Peer {
                 Reason::Pull => self.pull(now),
                 Reason::Fetch => self.look_at_fetches(now),
                 Reason::Upload => self.pump_all(now),
+                Reason::LookUp => self.look_up(now),
                 Reason::Stop => self.stopped(),
             }
         }
@@ -283,6 +293,7 @@ impl Peer {
             peer: link.peer,
             agent: link.agent.clone(),
             role: self.role_of(link),
+            is_found: link.found.is_some(),
             stripes_down: link.receiving.subscribed,
             stripes_up: link.sending.subscribed.1,
             packets_held: link.has.count(),
@@ -376,6 +387,7 @@ impl Peer {
         }
         self.pull(now);
         self.look_at_claims(now);
+        self.look_after_lookup(now);
         self.look_at_fetches(now);
         // What was in flight to a far end that is gone no longer counts.
         self.pump_all(now);

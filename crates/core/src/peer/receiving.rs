@@ -68,9 +68,12 @@ impl Peer {
     fn lied(&mut self, id: LinkId, payload_bytes: u64, now: Time) {
         self.totals.wasted_bytes += payload_bytes;
         let Some(link) = self.links.get(&id) else { return };
-        let peer = link.peer;
+        let (peer, is_found) = (link.peer, link.found.is_some());
         self.event(Event::PeerLied { peer });
-        self.tell_tracker(&ToTracker::Bad { peer });
+        // Nobody vouches for what one is called that was looked up.
+        if !is_found {
+            self.tell_tracker(&ToTracker::Bad { peer });
+        }
         self.drop_link(id, "it sent data that fails verification", now);
     }
 

@@ -94,7 +94,7 @@ impl Peer {
     fn join(&mut self, nonce: &SocketNonce) {
         let packets_held = self.packets_held();
         self.session.packets_told = Some(packets_held);
-        let links = self.links.values().filter(|link| link.is_open());
+        let links = self.links.values().filter(|link| link.is_open() && link.found.is_none());
         let links = links.map(|link| {
             let role = self.role_of(link);
             let stripes = match role {
@@ -200,6 +200,9 @@ impl Peer {
         let retry_ms = base_ms / 2 + self.rng.random_range(0..=base_ms);
         self.timers.set(Reason::Tracker, now + Duration::from_millis(retry_ms));
         self.event(Event::TrackerDown { reason, retry_ms: Some(retry_ms) });
+        if self.session.attempts == 1 {
+            self.look_up_soon(now);
+        }
         self.fetch_more(now);
     }
 
@@ -259,7 +262,7 @@ impl Peer {
     fn received_lately(&mut self, now: Time) -> Vec<Received> {
         let span_ms = (now - self.session.reported_at).as_millis().max(1);
         self.session.reported_at = now;
-        let open = self.links.values_mut().filter(|link| link.is_open());
+        let open = self.links.values_mut().filter(|link| link.is_open() && link.found.is_none());
         let reports = open.filter_map(|link| {
             let (bytes, waited) = link.receiving.take_report();
             let bytes_per_s = u64::try_from(u128::from(bytes) * 1_000 / span_ms).unwrap_or(u64::MAX);

@@ -95,7 +95,7 @@ impl Peer {
     pub(super) fn accept_stripes(&mut self, id: LinkId, stripes: u8, wanted: StripeMask, now: Time) -> StripeMask {
         self.standby.waiting.remove(&id);
         let Some(link) = self.links.get(&id) else { return wanted };
-        let told = self.standby.by_me.get(&link.peer).copied().unwrap_or_default();
+        let told = self.standby.by_me.get(&link.peer).copied().filter(|_| link.found.is_none()).unwrap_or_default();
         let fed = link.sending.subscribed.1;
         let more = wanted.without(told).without(fed);
         if more.is_empty() || !self.is_flight_full(true, now) {

@@ -5,11 +5,13 @@ mod carrying;
 mod describing;
 mod discipline;
 mod fetching;
+mod looking;
 mod recovery;
 mod schedule;
 mod standing_by;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 
 use bytes::Bytes;
 
@@ -42,6 +44,9 @@ struct Node {
     lies: bool,
     /// Its socket can't be opened.
     deaf: bool,
+    /// What it gets and gives; engines of several packages may be in one process.
+    content: Rc<Vec<u8>>,
+    process: usize,
 }
 
 /// A web server without delays, which has the content and its hash list.
@@ -94,6 +99,8 @@ struct World {
     next_connection: u64,
     now: Time,
     work: VecDeque<(usize, Output)>,
+    /// Messages of looking up that went along links, with who sent them.
+    looked_up: Vec<(usize, Bytes)>,
 }
 
 fn content(size: usize) -> Vec<u8> {
@@ -124,6 +131,7 @@ impl World {
             next_connection: 0,
             now: Time::ZERO,
             work: VecDeque::new(),
+            looked_up: Vec::new(),
         }
     }
 
@@ -159,6 +167,8 @@ impl World {
             alive: true,
             lies: false,
             deaf: false,
+            content: Rc::new(self.content.clone()),
+            process: number,
         });
         self.drain(number);
         number
@@ -262,7 +272,8 @@ impl World {
             Output::CloseLink { link } => self.close(node, link),
             Output::Write { write, offset_bytes, bytes } => {
                 let start = offset_bytes as usize;
-                assert_eq!(&self.content[start..start + bytes.len()], &bytes[..], "only verified bytes are written");
+                let content = Rc::clone(&self.nodes[node].content);
+                assert_eq!(&content[start..start + bytes.len()], &bytes[..], "only verified bytes are written");
                 self.nodes[node].stored[start..start + bytes.len()].copy_from_slice(&bytes);
                 self.nodes[node].written.push(offset_bytes);
                 self.give(node, Input::Written(write));
@@ -278,6 +289,14 @@ impl World {
                     self.assert_recorded(node, range.start);
                 }
                 self.nodes[node].events.push(event);
+            }
+            Output::Beside(message) => {
+                let process = self.nodes[node].process;
+                for other in (0..self.nodes.len()).filter(|other| *other != node) {
+                    if self.nodes[other].process == process {
+                        self.give(other, Input::Beside(message.clone()));
+                    }
+                }
             }
             Output::OpenLink { .. } | Output::UploadManifest => {}
             Output::Fetch { fetch, url, range, .. } => self.serve(node, fetch, &url, range),
@@ -343,6 +362,9 @@ impl World {
 
     fn send(&mut self, node: usize, link: LinkId, message: Bytes) {
         let Some(&(far, far_link)) = self.nodes[node].channels.get(&link) else { return };
+        if (15..=18).contains(&message[0]) {
+            self.looked_up.push((node, message.clone()));
+        }
         let mut message = message;
         if self.nodes[node].lies && message[0] == 8 {
             let mut bytes = message.to_vec();
@@ -372,6 +394,23 @@ impl World {
         for (_, (far, far_link)) in core::mem::take(&mut self.nodes[node].channels) {
             self.nodes[far].channels.remove(&far_link);
             self.give(far, Input::LinkClosed { link: far_link, reason: "gone".to_owned() });
+        }
+    }
+
+    /// From here on peers are added that share something else.
+    fn share_other(&mut self, content: Vec<u8>) {
+        let mut builder = TreeBuilder::new();
+        builder.push(&content);
+        let (_, tree) = builder.finish().expect("small enough");
+        self.manifest = Manifest::of_file("other.bin", None, tree.root(), content.len() as u64).expect("valid");
+        (self.content, self.tree) = (content, tree);
+    }
+
+    /// The tracker is gone for good.
+    fn lose_tracker(&mut self) {
+        self.tracker = None;
+        for node in 0..self.nodes.len() {
+            self.deafen(node);
         }
     }
 
@@ -412,7 +451,7 @@ impl World {
     }
 
     fn has_all(&self, node: usize) -> bool {
-        self.nodes[node].stored == self.content && self.nodes[node].events.contains(&Event::Complete)
+        self.nodes[node].stored == *self.nodes[node].content && self.nodes[node].events.contains(&Event::Complete)
     }
 
     fn phase(&self, node: usize) -> Phase {

@@ -21,6 +21,8 @@ pub enum Reason {
     Fetch,
     /// The upload limit allows the next message.
     Upload,
+    /// Look others up, or try those that were found.
+    LookUp,
     /// Closing takes too long: stop without it.
     Stop,
 }

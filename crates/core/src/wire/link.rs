@@ -7,6 +7,7 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
+use super::lookup::{self, LookupMessage};
 use super::order::{Order, TEXT_BYTES_MAX, Word};
 use crate::content::{GROUPS_PER_PACKET, Geometry, GroupIndex, NodeId, PROOF_NODES_MAX, ProofNode, cut_text};
 use crate::ids::{ContentId, PeerId, Signature, WordTag};
@@ -140,6 +141,8 @@ pub enum LinkMessage {
         /// Which.
         packets: Vec<Run>,
     },
+    /// Something about who has which package, be it this link's content or another.
+    Lookup(LookupMessage),
     /// A message of a later protocol; ignored.
     Unknown,
 }
@@ -194,6 +197,7 @@ impl LinkMessage {
     pub fn encode(&self) -> Bytes {
         let mut out = BytesMut::with_capacity(self.encoded_bytes());
         match self {
+            Self::Lookup(message) => return message.encode(),
             Self::Hello { content, agent, have } => {
                 out.put_u8(kind::HELLO);
                 out.put_u8(VERSION);
@@ -281,6 +285,9 @@ impl LinkMessage {
             kind::ORDER => decode_order(&mut input)?,
             kind::WORD => decode_word(&mut input)?,
             kind::FETCHING => Self::Fetching { packets: get_runs(&mut input, geometry)? },
+            kind if cfg!(feature = "lookup") && lookup::KINDS.contains(&kind) => {
+                return LookupMessage::decode(message).map(Self::Lookup);
+            }
             _ => return Ok(Self::Unknown),
         };
         if input.has_remaining() { Err(DecodeError::Long) } else { Ok(decoded) }
@@ -387,13 +394,13 @@ fn decode_word(input: &mut Bytes) -> Result<LinkMessage, DecodeError> {
     Ok(LinkMessage::Word(Word { serial, word: get_text(input)?, tag }))
 }
 
-fn put_text(out: &mut BytesMut, text: &str) {
+pub(super) fn put_text(out: &mut BytesMut, text: &str) {
     debug_assert!(text.len() <= TEXT_BYTES_MAX);
     out.put_u16_le(text.len() as u16);
     out.put_slice(text.as_bytes());
 }
 
-fn get_text(input: &mut Bytes) -> Result<String, DecodeError> {
+pub(super) fn get_text(input: &mut Bytes) -> Result<String, DecodeError> {
     let bytes = usize::from(get_u16(input)?);
     if bytes > TEXT_BYTES_MAX {
         return Err(DecodeError::Limit("text"));
@@ -454,23 +461,23 @@ fn get_runs(input: &mut Bytes, geometry: &Geometry) -> Result<Vec<Run>, DecodeEr
     Ok(runs)
 }
 
-fn get_u8(input: &mut Bytes) -> Result<u8, DecodeError> {
+pub(super) fn get_u8(input: &mut Bytes) -> Result<u8, DecodeError> {
     input.try_get_u8().map_err(|_| DecodeError::Short)
 }
 
-fn get_u16(input: &mut Bytes) -> Result<u16, DecodeError> {
+pub(super) fn get_u16(input: &mut Bytes) -> Result<u16, DecodeError> {
     input.try_get_u16_le().map_err(|_| DecodeError::Short)
 }
 
-fn get_u32(input: &mut Bytes) -> Result<u32, DecodeError> {
+pub(super) fn get_u32(input: &mut Bytes) -> Result<u32, DecodeError> {
     input.try_get_u32_le().map_err(|_| DecodeError::Short)
 }
 
-fn get_u64(input: &mut Bytes) -> Result<u64, DecodeError> {
+pub(super) fn get_u64(input: &mut Bytes) -> Result<u64, DecodeError> {
     input.try_get_u64_le().map_err(|_| DecodeError::Short)
 }
 
-fn get_array<const N: usize>(input: &mut Bytes) -> Result<[u8; N], DecodeError> {
+pub(super) fn get_array<const N: usize>(input: &mut Bytes) -> Result<[u8; N], DecodeError> {
     let mut array = [0; N];
     input.try_copy_to_slice(&mut array).map_err(|_| DecodeError::Short)?;
     Ok(array)

@@ -6,6 +6,7 @@
 //! * [`range`]: what a web server answers when it is asked for bytes.
 //! * [`fleet`]: agents and their tracker, and the transport requests that agents pass on to each other.
 //! * [`identity`]: who a peer is, and how it shows that.
+//! * [`lookup`]: who has which package, asked from peer to peer.
 //! * [`order`]: what a tracker and a peer without a socket tell each other through a neighbour, signed.
 //!
 //! `docs/protocol.md` tells every message with its limits and an example.
@@ -13,6 +14,7 @@
 pub mod fleet;
 pub mod identity;
 pub mod link;
+pub mod lookup;
 pub mod order;
 pub mod range;
 pub mod signal;

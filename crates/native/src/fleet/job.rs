@@ -16,6 +16,7 @@ use url::Url;
 use super::journal::Journal;
 use super::lent::{Lent, Loan};
 use super::shape::Shape;
+use crate::beside::Beside;
 use crate::http::{self, HttpError};
 use crate::link::LinkConfig;
 use crate::node::{Events, Node, NodeConfig, NodeHandle, TrackerUrls};
@@ -43,6 +44,8 @@ pub(super) struct Places {
     pub(super) upload_bytes_per_s: Option<u64>,
     /// Who the machine is, in swarms too.
     pub(super) identity: Arc<Lent>,
+    /// Deliveries that go on side by side look their contents up for each other.
+    pub(super) beside: Beside,
 }
 
 /// What the service wants of it.
@@ -226,6 +229,7 @@ impl Job {
             source_bytes_per_s: None,
             slots: if self.places.upload_bytes_per_s == Some(0) { 0 } else { SLOTS },
             upload_bytes_per_s: self.places.upload_bytes_per_s,
+            beside: Some(self.places.beside.clone()),
             link: LinkConfig::default(),
             output_filter: None,
         };

@@ -38,6 +38,7 @@ use super::job::{Job, JobEvent, Order, Places};
 use super::journal::Journal;
 use super::lent::Lent;
 use super::listener::{self, Posted};
+use crate::beside::Beside;
 use crate::http;
 use crate::tracker_socket::{TrackerEvent, TrackerSocket};
 
@@ -144,6 +145,7 @@ impl Driver {
             patience: config.patience,
             upload_bytes_per_s: config.upload_bytes_per_s,
             identity: Lent::new(Identity::from_seed(config.agent.identity)),
+            beside: Beside::default(),
         };
         let driver = Self {
             agent: Agent::new(config.agent, kept, seed, now()),

@@ -129,6 +129,8 @@ impl World {
                 let later = self.web.as_mut().and_then(|web| web.ask((id, line), fetch, &url, range, now));
                 self.enter_web(later);
             }
+            // One package a world: nobody is beside.
+            Output::Beside(_) => {}
             Output::CancelFetch { fetch } => {
                 if let Some(web) = &mut self.web {
                     web.cancel(id, fetch);

@@ -17,6 +17,7 @@ impl World {
     pub(super) fn start(&mut self, id: NodeId) {
         let (kept, start) = self.beginning(id);
         let mut config = PeerConfig::new(self.content.manifest().clone(), start);
+        config.lookup = self.config.lookup.clone();
         config.agent = format!("sim {}", id.0);
         let bytes_per_byte = self.content.bytes_per_byte();
         config.cache_bytes = self.config.cache_bytes / bytes_per_byte as usize;

@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use pleach_core::ids::{ConnectionId, PeerId};
-use pleach_core::peer::{Input, Stats};
+use pleach_core::peer::{Input, LookupConfig, Stats};
 use pleach_core::time::Time;
 use pleach_core::tracker::{Event as TrackerEvent, TrackerConfig};
 use rand::{Rng, SeedableRng};
@@ -62,6 +62,8 @@ pub struct WorldConfig {
     pub tracker: TrackerConfig,
     /// A baseline in the tracker's place.
     pub stand_in: Option<Shape>,
+    /// How peers look others up.
+    pub lookup: LookupConfig,
     /// Each engine's cache.
     pub cache_bytes: usize,
     /// Whether small groups stand for those of the standard size: much faster and smaller, and not quite exact. What it
@@ -84,6 +86,7 @@ impl WorldConfig {
             size_bytes,
             tracker: TrackerConfig::default(),
             stand_in: None,
+            lookup: LookupConfig::default(),
             cache_bytes: 8 << 20,
             is_coarse: false,
             digest_payload: false,
