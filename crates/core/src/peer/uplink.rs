@@ -1,8 +1,10 @@
 //! How much of this peer's uplink may be in use, and whose turn it is.
 //!
-//! * *In flight*: what was sent and not acknowledged, over all links, stays within what the uplink carries in a
+//! * *In flight*: what was sent and not acknowledged, over all links, stays within what the uplink carries in half a
 //!   second beyond the time that acknowledgements take anyway. More would wait in the channels' buffers, where it can't be
 //!   taken back when the far end gets it elsewhere, and where a group that just came in would have to wait behind it.
+//!   What the uplink carries is the most that was acknowledged lately (a windowed maximum, as in Cardwell et al., *BBR*,
+//!   ACM Queue 2016): the mean falls whenever there is little to send, and would hold back what comes next.
 //!   (The idea of LEDBAT, RFC 6817: keep the queue that one causes short, told from a base delay that is measured anew
 //!   now and then; here with the acknowledgements that credit brings.) The base matters: what acknowledges us waits
 //!   behind what the far end sends itself, and a limit below that time would hold the rate where it happens to be.
@@ -31,7 +33,9 @@ use crate::wire::tracker::StripeMask;
 /// each in turn, and whoever comes last waits for all before it. Large messages cost less, so fast uplinks send them.
 const MESSAGE: Duration = Duration::from_millis(20);
 /// What the uplink carries in so long, beyond the time that acknowledgements take anyway, may be in flight.
-const FLIGHT: Duration = Duration::from_secs(1);
+const FLIGHT: Duration = Duration::from_millis(500);
+/// The most that was acknowledged counts for so long, if no more is.
+const BEST_AGE: Duration = Duration::from_secs(10);
 /// What waits longer than this, beyond the time that acknowledgements take anyway, waits for the uplink.
 const QUEUE: Duration = Duration::from_millis(100);
 /// Acknowledgements that take longer than this are not waited for.
@@ -43,7 +47,7 @@ const ANSWER: Duration = Duration::from_millis(500);
 /// Packets that may be promised at least.
 const ANSWERS_MIN: usize = 4;
 /// Packets that may be in flight at least.
-const FLIGHT_PACKETS_MIN: u64 = 4;
+const FLIGHT_PACKETS_MIN: u64 = 2;
 /// A far end that has acknowledged nothing for so many times as long as all that may be in flight takes is frozen or
 /// gone: what is on its way to it does not hold up the others.
 const FLIGHTS_MAX: u32 = 4;
@@ -61,6 +65,8 @@ pub(super) struct Uplink {
     pub(super) limit: RateLimit,
     /// Payload as far ends acknowledge it.
     pub(super) acked: Meter,
+    /// The most that was acknowledged in a second lately, and when.
+    best: (u64, Time),
     /// Service that the link which sent last had before: where a link that was idle joins in.
     served_bytes: u64,
     /// Packets that far ends have which lack some, in the mean: who has fewer is behind.
@@ -75,6 +81,18 @@ pub(super) struct Uplink {
 }
 
 impl Uplink {
+    /// What it carries, in bytes a second, as far as was seen lately.
+    fn carries_bytes_per_s(&self, now: Time) -> u64 {
+        self.acked.bytes_per_s(now).max(self.best.0)
+    }
+
+    fn note_best(&mut self, now: Time) {
+        let bytes_per_s = self.acked.bytes_per_s(now);
+        if bytes_per_s >= self.best.0 || now - self.best.1 > BEST_AGE {
+            self.best = (bytes_per_s, now);
+        }
+    }
+
     /// Groups that one message may carry.
     pub(super) fn groups_max(&self, group_bytes: u32, now: Time) -> u32 {
         let bytes = u128::from(self.acked.bytes_per_s(now)) * MESSAGE.as_millis() / 1_000;
@@ -153,7 +171,7 @@ impl Peer {
     /// Whether as much is on its way as the uplink carries in a moment. What was asked for goes only while there is half
     /// of that: it has other ways, and what is pushed has not.
     pub(super) fn is_flight_full(&self, is_push: bool, now: Time) -> bool {
-        let bytes_per_s = self.uplink.acked.bytes_per_s(now);
+        let bytes_per_s = self.uplink.carries_bytes_per_s(now);
         let packet_bytes = u64::from(self.geometry.packet_bytes());
         let base = self.ack_time();
         let (span, packets) = if is_push { (FLIGHT, FLIGHT_PACKETS_MIN) } else { (FLIGHT / 2, FLIGHT_PACKETS_MIN / 2) };
@@ -172,7 +190,7 @@ impl Peer {
     fn flight_bytes(&self, bytes_per_s: u64, base: Duration, now: Time) -> u64 {
         let least = FLIGHT_PACKETS_MIN * u64::from(self.geometry.packet_bytes());
         let drains_micros = least.saturating_mul(1_000_000).checked_div(bytes_per_s).unwrap_or(0);
-        let frozen = (base + FLIGHT).max(Duration::from_micros(drains_micros.min(5_000_000))) * FLIGHTS_MAX;
+        let frozen = (base + FLIGHT * 2).max(Duration::from_micros(drains_micros.min(5_000_000))) * FLIGHTS_MAX;
         let flight = |link: &Link| {
             let counts = link.is_open() && now - link.sending.acked_at < frozen;
             if counts { link.sending.payload_bytes - link.sending.acked_bytes } else { 0 }
@@ -187,6 +205,7 @@ impl Peer {
             return;
         }
         self.uplink.looks += 1;
+        self.uplink.note_best(now);
         let mut waits: Vec<u64> = self.links.values().filter_map(|link| wait_micros(link, now)).collect();
         waits.sort_unstable();
         let least = waits.get(waits.len() / 4);
@@ -204,7 +223,7 @@ impl Peer {
     /// promised, and none while what is pushed takes all of it.
     pub(super) fn answers_max(&self, id: LinkId, now: Time) -> usize {
         let promised: usize = self.links.values().map(|link| link.sending.requested.len()).sum();
-        let carried = carried(self.uplink.acked.bytes_per_s(now), ANSWER);
+        let carried = carried(self.uplink.carries_bytes_per_s(now), ANSWER);
         let carried = (carried / u64::from(self.geometry.packet_bytes())) as usize;
         if self.is_flight_full(true, now) && !self.is_far_behind(id) {
             0
