@@ -1,4 +1,4 @@
-// Descriptors: a picture in four parts, any of which show it. Real encoder, real seeder, real page: each part is told of
+// Row E5: a picture in four parts, any of which show it. Real encoder, real seeder, real page: each part is told of
 // as soon as it is there, and what is there can be looked at before the rest has come.
 
 import assert from 'node:assert/strict';

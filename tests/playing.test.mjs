@@ -1,4 +1,4 @@
-// A video plays while it comes, by the service worker, in the page and in a site of its own: real videos, real seeders
+// Row C5: a video plays while it comes, by the service worker, in the page and in a site of its own: real videos, real seeders
 // whose upload is capped, so that what is not there yet is known to be missing.
 
 import assert from 'node:assert/strict';

@@ -210,7 +210,7 @@ impl Peer {
         waits.sort_unstable();
         let least = waits.get(waits.len() / 4);
         let waits = least.is_some_and(|micros| u128::from(*micros) > QUEUE.as_micros());
-        self.uplink.looks_full += u32::from(waits || self.is_flight_full(false, now));
+        self.uplink.looks_full += u32::from(waits || self.is_flight_full(true, now));
     }
 
     /// Whether the uplink was at its limit most of the time since this was asked last.

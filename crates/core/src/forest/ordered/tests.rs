@@ -1,4 +1,4 @@
-//! The examples of \[000\] and \[001\], and random lives against a slow and obvious reference.
+//! Rows A1 and B3, heap order and the swap in figure 4: the examples of \[000\] and \[001\], and random lives against a slow and obvious reference.
 
 use core::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! The claims of \[004\] by example, and random lives against a slow and obvious reference.
+//! Rows E1 to E4: the claims of \[004\] by example, and random lives against a slow and obvious reference.
 
 use core::cmp::Reverse;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! A peer whose socket is away is reorganised through its neighbours, which can make nothing up.
+//! Row A3: a peer whose socket is away is reorganised through its neighbours, which can make nothing up.
 
 use super::*;
 use crate::ids::{ContentId, OrderSession, Signature};

@@ -1,4 +1,4 @@
-//! Descriptors are told of when all their bytes can be read, once each, and after a restart again.
+//! Row E5: descriptors are told of when all their bytes can be read, once each, and after a restart again.
 
 use super::*;
 use crate::content::{Descriptor, DescriptorRun, ManifestBuilder, dealt};

@@ -502,7 +502,7 @@ fn neighbours_do_not_fetch_the_same() {
     }
 }
 
-/// Row D3, by the tracker: each stripe is fetched by one, for all.
+/// Rows D3 and D4, by the tracker: each stripe is fetched by one, and all others take it from there.
 #[test]
 fn a_crowd_costs_the_server_little_more_than_one_copy() {
     let (mut world, readers) = readers(20, 6_000_000);

@@ -1,4 +1,4 @@
-//! What comes first.
+//! Rows C5 and C6: what comes first.
 
 use super::World;
 use crate::content::{ByteRange, ManifestBuilder, Segment};
