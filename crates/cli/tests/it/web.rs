@@ -219,7 +219,8 @@ fn a_large_file_needs_ranges() {
 #[test]
 fn a_file_that_changes_midway_is_noticed() {
     let site = Site::new(LEN, &[], |request| match request.range.as_ref().map_or(0, |range| range.start) {
-        0 => Answer::Well,
+        // What is asked for side by side with the changed part might be given up with it.
+        start if start < LEN / 2 => Answer::Well,
         _ => Answer::Of(vec![9; LEN]),
     });
     let out = site.directory.path().join("out");
