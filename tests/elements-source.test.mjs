@@ -127,3 +127,21 @@ scenario('a page without WebRTC and without a web server says that it can’t co
   await page.getByRole('article').getByText(/^WebRTC is missing .* and no web server has this\./).waitFor();
   assert.equal(await page.evaluate(() => document.querySelector('pleach-download').state), 'failed');
 });
+
+scenario('a page without WebRTC and without a web server has what was kept of an earlier visit', { timeoutMs: 180_000 }, async (lab) => {
+  const file = await lab.sample('film.bin', 3 * MIB);
+  const { link } = await share(lab, file);
+  const profileFolder = path.join(await lab.folder(), 'profile');
+  const before = await lab.chromium({ profileFolder });
+  const first = await before.open(link);
+  await until('the first visit has it', () => first.evaluate(() => document.querySelector('pleach-download')?.state === 'complete'), { timeoutMs: 60_000 });
+  await before.close();
+  const after = await lab.chromium({ profileFolder, acceptDownloads: true });
+  await after.context.addInitScript(() => {
+    delete window.RTCPeerConnection;
+    Object.defineProperty(globalThis, 'showSaveFilePicker', { value: undefined });
+  });
+  const page = await after.open(link);
+  await completeAndSave(page, lab, file);
+  assert.equal(await page.getByText('Everything comes from the web server.').isVisible(), false);
+});

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { cp, writeFile } from 'node:fs/promises';
 
-import { scenario, share, until, webDist } from './harness/index.mjs';
+import { scenario, seed, share, startTracker, until, webDist } from './harness/index.mjs';
 import { openPage, prepare } from './harness/storage.mjs';
 
 const MIB = 1 << 20;
@@ -49,8 +49,8 @@ scenario('what is kept is listed with name, size and how much is there; a secret
   await keep(page, id('b'), 4 * MIB, 2_000, '');
   const kept = await page.evaluate(() => storage.listKept());
   assert.deepEqual(kept, [
-    { id: id('b'), name: '', sizeBytes: 4 * MIB, heldBytes: 2 * MIB, lastUsedMs: 2_000, isInUse: false },
-    { id: id('a'), name: 'a.bin', sizeBytes: 2 * MIB, heldBytes: MIB, lastUsedMs: 1_000, isInUse: false },
+    { id: id('b'), name: '', page: '', sizeBytes: 4 * MIB, heldBytes: 2 * MIB, lastUsedMs: 2_000, isInUse: false },
+    { id: id('a'), name: 'a.bin', page: '', sizeBytes: 2 * MIB, heldBytes: MIB, lastUsedMs: 1_000, isInUse: false },
   ]);
   const after = await page.evaluate(async (content) => {
     globalThis.held = await openStore(content, 2 * MIB, { name: 'a.bin' });
@@ -58,7 +58,7 @@ scenario('what is kept is listed with name, size and how much is there; a secret
     await held.store.flush();
     return (await storage.listKept())[0];
   }, id('a'));
-  assert.deepEqual({ ...after, lastUsedMs: 0 }, { id: id('a'), name: 'a.bin', sizeBytes: 2 * MIB, heldBytes: 2 * MIB, lastUsedMs: 0, isInUse: true });
+  assert.deepEqual({ ...after, lastUsedMs: 0 }, { id: id('a'), name: 'a.bin', page: '', sizeBytes: 2 * MIB, heldBytes: 2 * MIB, lastUsedMs: 0, isInUse: true });
   assert.ok(Math.abs(after.lastUsedMs - Date.now()) < 60_000);
 });
 
@@ -205,6 +205,49 @@ scenario('the page of what is kept: empty, listed, in use, deleted; by the keybo
     await kept.evaluate(async () => Array.fromAsync((await (await navigator.storage.getDirectory()).getDirectoryHandle('pleach')).keys())),
     [],
   );
+});
+
+scenario('what is kept is opened again from the list, with nobody else there; what needs a key says so', options, async (lab) => {
+  const { address } = await startTracker(lab);
+  const password = path.join(await lab.folder(), 'password');
+  await writeFile(password, 'correct horse\n');
+  const browser = await lab.chromium();
+  let talk = '';
+  for (const [name, ...args] of [['talk.bin'], ['secret.bin', '--encrypt'], ['shared.bin', '--password-file', password]]) {
+    const seeder = await seed(lab, await lab.sample(name, MIB, name.length), address, args, name);
+    const page = await browser.open(seeder.link);
+    if (args.length > 1) {
+      await page.getByLabel('This is encrypted. Password:').fill('correct horse');
+      await page.keyboard.press('Enter');
+    }
+    await until('it is complete', () => page.evaluate(() => document.querySelector('pleach-download').state === 'complete'), { timeoutMs: 60_000 });
+    if (args.length === 0) talk = seeder.link;
+    await page.close();
+    await seeder.process.stop();
+  }
+  const kept = await browser.open(`http://${address}/kept`);
+  await kept.getByText('3 files and folders').waitFor();
+  assert.equal(await rows(kept).getByText('Opens by the link that you got: a key in it is not kept here.').count(), 1);
+  assert.equal(await rows(kept).getByRole('link').count(), 2, 'a password is asked for again, a key is nowhere');
+  const noted = await kept.evaluate(async () => {
+    const all = await (await navigator.storage.getDirectory()).getDirectoryHandle('pleach');
+    const notes = [];
+    for await (const folder of all.values()) notes.push(await (await (await folder.getFileHandle('about')).getFile()).text());
+    return notes.join();
+  });
+  for (const secret of ['k1.', 'secret.bin', 'shared.bin', 'horse']) assert.ok(!noted.includes(secret), noted);
+  await rows(kept).getByRole('link', { name: 'talk.bin' }).press('Enter');
+  await kept.waitForURL((url) => url.href === talk);
+  await until('it is complete', () => kept.evaluate(() => document.querySelector('pleach-download').state === 'complete'));
+});
+
+scenario('a note leads nowhere but to a page of this site', options, async (lab) => {
+  const { page } = await openPage(lab);
+  const pages = ['https://elsewhere.example/', '//elsewhere.example/', '/\\elsewhere.example', 'javascript:alert(1)', 'x', '/a b', `/${'a'.repeat(5_000)}`];
+  const read = await page.evaluate((all) => all.map((to) => storage.parseAbout(JSON.stringify({ name: '', page: to, sizeBytes: 1, heldBytes: 1, lastUsedMs: 1 })).page), pages);
+  assert.deepEqual(read, pages.map(() => ''));
+  const old = await page.evaluate(() => storage.parseAbout('{"name":"a","sizeBytes":1,"heldBytes":1,"lastUsedMs":1}').page);
+  assert.equal(old, '', 'a note of an earlier build has none');
 });
 
 scenario('all is deleted after a question, which Escape answers with no', options, async (lab) => {

@@ -7,7 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import { chromiumBinary } from './paths.mjs';
 
 // Nothing that goes to the network by itself, and UDP for us alone.
-const FLAGS = [
+export const FLAGS = [
   '--disable-gpu',
   '--disable-quic',
   '--no-first-run',

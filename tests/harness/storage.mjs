@@ -27,8 +27,8 @@ export async function prepare(page) {
     const modules = await Promise.all(names.map((name) => import(`/storage/${name}.js`)));
     globalThis.storage = Object.assign({}, ...modules);
     globalThis.MIB = 1024 * 1024;
-    globalThis.openStore = (content, sizeBytes, { name = '', quotaBytes = null } = {}) => {
-      return storage.OpfsStore.open({ content, sizeBytes, name, quotaBytes, workerUrl: '/storage/store-worker.js' });
+    globalThis.openStore = (content, sizeBytes, { name = '', page = '', quotaBytes = null } = {}) => {
+      return storage.OpfsStore.open({ content, sizeBytes, name, page, quotaBytes, workerUrl: '/storage/store-worker.js' });
     };
     globalThis.wholeOf = (store) => async () => ({ sizeBytes: store.sizeBytes, blob: await store.file() });
     globalThis.pattern = new Function(`return ${patternSource}`)();

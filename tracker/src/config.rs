@@ -98,7 +98,8 @@ pub struct ServerConfig {
     pub fleet_token_file: Option<PathBuf>,
 
     /// File of what is known of the fleet's machines and deliveries, kept over restarts, or `none`. If not said, it is
-    /// beside the token, with its name and `.ledger`.
+    /// beside the token, with its name and `.ledger`. With `none`, a tracker that starts anew knows no delivery and no
+    /// failure: machines that were told go on, all others are to be asked for again.
     #[config(env = "PLEACH_LEDGER")]
     #[config(layer_attr(arg(long, value_name = "FILE")))]
     pub ledger: Option<PathBuf>,

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use pleach_core::fleet::DispatcherStats;
 use pleach_core::tracker::TrackerStats;
 use serde::Serialize;
 
@@ -55,18 +56,9 @@ pub struct Stats {
 /// A fleet, for operators.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct FleetStats {
-    /// Machines that are known.
-    pub machines: usize,
-    /// Of these, how many are connected.
-    pub machines_connected: usize,
-    /// Deliveries that are known.
-    pub deliveries: usize,
-    /// Of these, how many wait for somebody.
-    pub deliveries_open: usize,
-    /// Failures that are known.
-    pub failures: usize,
-    /// Transport requests sent since the start.
-    pub requests_sent: u64,
+    /// What the dispatcher knows.
+    #[serde(flatten)]
+    pub dispatcher: DispatcherStats,
     /// Changes that wait for the ledger's disk.
     pub ledger_waiting: usize,
 }
@@ -177,18 +169,19 @@ pub(crate) fn prometheus(stats: &Stats, counters: &Counters, connections_open: u
 }
 
 fn put_fleet(text: &mut String, fleet: &FleetStats) {
+    let FleetStats { dispatcher: known, ledger_waiting } = fleet;
     let gauges = [
-        ("machines", "Machines of the fleet that are known.", fleet.machines),
-        ("machines_connected", "Machines of the fleet that are connected.", fleet.machines_connected),
-        ("deliveries_open", "Deliveries that wait for a machine.", fleet.deliveries_open),
-        ("deliveries_done", "Deliveries of which nobody is waited for.", fleet.deliveries - fleet.deliveries_open),
-        ("failures", "Failures in the ledger: a machine did not get a delivery.", fleet.failures),
-        ("ledger_waiting", "Changes that wait for the ledger's disk.", fleet.ledger_waiting),
+        ("machines", "Machines of the fleet that are known.", known.machines),
+        ("machines_connected", "Machines of the fleet that are connected.", known.machines_connected),
+        ("deliveries_open", "Deliveries that wait for a machine.", known.deliveries_open),
+        ("deliveries_done", "Deliveries of which nobody is waited for.", known.deliveries - known.deliveries_open),
+        ("failures", "Failures in the ledger: a machine did not get a delivery.", known.failures),
+        ("ledger_waiting", "Changes that wait for the ledger's disk.", *ledger_waiting),
     ];
     for (name, help, value) in gauges {
         put(text, &format!("fleet_{name}"), "gauge", help, value as u64);
     }
-    put(text, "fleet_requests_total", "counter", "Transport requests sent to machines.", fleet.requests_sent);
+    put(text, "fleet_requests_total", "counter", "Transport requests sent to machines.", known.requests_sent);
 }
 
 fn put(text: &mut String, name: &str, kind: &str, help: &str, value: u64) {

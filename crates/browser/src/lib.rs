@@ -212,7 +212,8 @@ fn peer_config(options: &PeerOptions) -> Result<PeerConfig, JsError> {
     let limit = bytes_per_s(&options.source_limit(), "sourceLimit")?;
     let mut config = PeerConfig::new(manifest, start);
     config.has_tracker = optional(options.tracker_url()).is_some();
-    if !config.has_tracker && web.sources.is_empty() {
+    // What is kept of an earlier visit may be all of it.
+    if !config.has_tracker && web.sources.is_empty() && matches!(config.start, Start::Empty) {
         return Err(JsError::new("the manifest names no tracker and no web server"));
     }
     config.sources = web.sources.into_iter().map(|url| WebSource { url, bytes_per_s: limit }).collect();

@@ -158,6 +158,9 @@ export interface ManifestInfo {
   packed: "open" | "key" | "password" | null;
   /** Parts of which any subset is useful: stretches of `length` bytes, `count` of them, each `every` bytes after the last. */
   descriptors: { name: string | null; runs: { start: number; length: number; count: number; every: number }[] }[];
+  /** When it is to be had, in milliseconds since 1970, by the clock of whoever reads: to be looked at before a peer is made. */
+  activeFromMs: number | null;
+  activeUntilMs: number | null;
   trackers: string[];
   /** Where the bytes can be had by HTTP. */
   sources: string[];

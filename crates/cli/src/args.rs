@@ -202,7 +202,8 @@ pub(crate) struct DescribeArgs {
     pub(crate) active_until: Option<Moment>,
     /// Cut into segments: fixed[:LENGTH], all alike; or ramp[:FIRST[:LONGEST]], each twice as long as the one before and
     /// half as urgent, so that the beginning is there soon [lengths by default: 1MiB; 256KiB to 16MiB; more if the
-    /// content is huge]; or media, where films (MP4, WebM, HLS) can be played from, what a player needs first coming first.
+    /// content is huge]; or media, where films (MP4, WebM, HLS) can be played from, what a player needs first coming first; or
+    /// author:FILE, as a text file lists them, one range a line: 0-4MiB=200, 4MiB-, with # before remarks.
     #[arg(long, env = "PLEACH_SEGMENTS", value_name = "KIND", value_parser = segmentation)]
     pub(crate) segments: Option<Segments>,
     /// Fetch these bytes earlier than others: FROM-TO, FROM- (to the end) or -LAST, then = and 1 to 255, or 0 for no
@@ -216,12 +217,14 @@ pub(crate) struct DescribeArgs {
 }
 
 /// How the content is cut.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Segments {
     /// By its length alone.
     ByLength(Segmentation),
     /// Where what is in it can be played from.
     Media,
+    /// As this file lists them.
+    Author(PathBuf),
 }
 
 /// A stretch of the content and its priority.
@@ -367,6 +370,7 @@ peers, and from the web server what no peer brings. Where it was written is prin
 Examples:
   pleach publish talk.mp4 --tracker https://tracker.example --source https://site.example/talk.mp4
   pleach publish talk.mp4 --segments ramp --priority -64KiB=200
+  pleach publish talk.mp4 --segments author:chapters.txt
   pleach publish Photos --encrypt       writes Photos.packed, to be put where Photos would be
   pleach publish Photos -o photos-2031.pleach --active-from 2031-05-01T18:00:00Z
   pleach seed talk.mp4 --manifest talk.mp4.pleach --tracker https://tracker.example
@@ -420,8 +424,11 @@ pub(crate) struct InspectArgs {
     pub(crate) json: bool,
 }
 
-/// `fixed`, `fixed:LENGTH`, `ramp`, `ramp:FIRST`, `ramp:FIRST:LONGEST` or `media`.
+/// `fixed`, `fixed:LENGTH`, `ramp`, `ramp:FIRST`, `ramp:FIRST:LONGEST`, `media` or `author:FILE`.
 fn segmentation(text: &str) -> Result<Segments, String> {
+    if let Some(file) = text.strip_prefix("author:").filter(|file| !file.is_empty()) {
+        return Ok(Segments::Author(file.into()));
+    }
     let mut parts = text.split(':');
     let kind = parts.next().unwrap_or_default();
     let lens = parts.map(size).collect::<Result<Vec<_>, _>>()?;
@@ -432,7 +439,7 @@ fn segmentation(text: &str) -> Result<Segments, String> {
             longest_bytes: lens.get(1).copied(),
         })),
         ("media", []) => Ok(Segments::Media),
-        _ => Err("expected fixed, fixed:LENGTH, ramp, ramp:FIRST, ramp:FIRST:LONGEST or media".into()),
+        _ => Err("expected fixed, fixed:LENGTH, ramp, ramp:FIRST, ramp:FIRST:LONGEST, media or author:FILE".into()),
     }
 }
 
@@ -441,12 +448,26 @@ fn priority(text: &str) -> Result<Priority, String> {
     let expected = || "expected a range and a priority from 0 to 255, such as 0-1MiB=200".to_owned();
     let (range, priority) = text.split_once('=').ok_or_else(expected)?;
     let priority = priority.parse().map_err(|_| expected())?;
-    let range = match range.split_once('-').ok_or_else(expected)? {
-        ("", last) => Stretch::Last(size(last)?),
-        (from, "") => Stretch::FromTo(size(from)?, None),
-        (from, to) => Stretch::FromTo(size(from)?, Some(size(to)?)),
-    };
-    Ok(Priority { range, priority })
+    Ok(Priority { range: stretch(range)?.ok_or_else(expected)?, priority })
+}
+
+/// The same, or a range alone, which is in no hurry.
+pub(crate) fn listed_range(text: &str) -> Result<Priority, String> {
+    if text.contains('=') {
+        return priority(text);
+    }
+    let expected = || "expected a range, such as 0-1MiB, and perhaps a priority from 0 to 255: 0-1MiB=200".to_owned();
+    Ok(Priority { range: stretch(text)?.ok_or_else(expected)?, priority: 0 })
+}
+
+/// `FROM-TO`, `FROM-` or `-LAST`.
+fn stretch(text: &str) -> Result<Option<Stretch>, String> {
+    Ok(match text.split_once('-') {
+        None => None,
+        Some(("", last)) => Some(Stretch::Last(size(last)?)),
+        Some((from, "")) => Some(Stretch::FromTo(size(from)?, None)),
+        Some((from, to)) => Some(Stretch::FromTo(size(from)?, Some(size(to)?))),
+    })
 }
 
 pub(crate) fn bytes_per_s(text: &str) -> Result<ByteSize, String> {

@@ -24,6 +24,7 @@ use crate::args::{ContentArgs, DescribeArgs, Segments};
 use crate::exit::{Code, Error, Result};
 use crate::interrupt::Interrupt;
 use crate::secrets::{self, Secret};
+use crate::segment_list::SegmentList;
 use crate::ui::Ui;
 
 /// How often what is shown is renewed.
@@ -83,6 +84,11 @@ pub(crate) async fn prepare(
     interrupt: &mut Interrupt,
 ) -> Result<Prepared> {
     let gathered = gather(&content.files, content.hidden).map_err(explain_gather)?;
+    // Before hours of hashing.
+    let list = match &describe.segments {
+        Some(Segments::Author(file)) => Some(SegmentList::read(file)?),
+        _ => None,
+    };
     if gathered.is_folder && !describe.sources.is_empty() && !content.packing.is_packed() {
         return Err(Error::usage("--source is for one file: there is no address at which the bytes of a folder are"));
     }
@@ -94,14 +100,15 @@ pub(crate) async fn prepare(
         false => Error::usage(format!("{name}: {error}")).hint("--name gives it another name for those who get it"),
     };
     let listing = listing_of(&gathered, &name, &source).map_err(refuse)?;
-    let plan = plan(content, &listing, copy, ui).await?;
+    let listed = list.map(|list| list.in_content(listing.layout().size_bytes())).transpose()?.unwrap_or_default();
+    let plan = plan(content, &listing, copy, ui, interrupt).await?;
     let Hashed { source, tree, packed } = tokio::select! {
         hashed = hash(source, plan, &name, ui) => hashed?,
         error = interrupt.error() => return Err(error),
     };
     let builder = trackers.iter().fold(ManifestBuilder::new(tree.root()), |builder, url| builder.tracker(url));
     let (packing, secret) = packed.map_or((None, None), |(packing, secret)| (Some(packing), secret));
-    let builder = describe_with(builder, describe, &gathered, &listing, packing.as_ref())?;
+    let builder = describe_with(builder, describe, &listed, &gathered, &listing, packing.as_ref())?;
     let builder = match &packing {
         Some(packing) => with_packed(builder, packing, tree.root(), secret.as_ref())?,
         None => with_files(builder, &listing),
@@ -116,7 +123,13 @@ pub(crate) async fn prepare(
 }
 
 /// How the bytes are to be packed, if they are.
-async fn plan(content: &ContentArgs, listing: &Listing, copy: Option<File>, ui: &Ui) -> Result<Option<Plan>> {
+async fn plan(
+    content: &ContentArgs,
+    listing: &Listing,
+    copy: Option<File>,
+    ui: &Ui,
+    interrupt: &mut Interrupt,
+) -> Result<Option<Plan>> {
     if !content.packing.is_packed() {
         return Ok(None);
     }
@@ -124,7 +137,7 @@ async fn plan(content: &ContentArgs, listing: &Listing, copy: Option<File>, ui: 
     if compress && listing.layout().size_bytes() > COMPRESSED_BYTES_MAX {
         ui.say(format_args!("more than {} are not compressed", HumanBytes(COMPRESSED_BYTES_MAX)));
     }
-    let secret = secrets::make(&content.packing, ui).await?;
+    let secret = secrets::make(&content.packing, ui, interrupt).await?;
     Ok(Some(Plan { secret, compress, listing: listing.clone(), copy }))
 }
 
@@ -180,6 +193,7 @@ fn with_packed(
 fn describe_with(
     builder: ManifestBuilder,
     describe: &DescribeArgs,
+    listed: &[Emphasis],
     gathered: &Gathered,
     listing: &Listing,
     packing: Option<&Packing>,
@@ -196,9 +210,13 @@ fn describe_with(
         .map(|priority| (priority.range.in_content(plain_bytes), priority.priority))
         .map(|(range, priority)| Emphasis { range: packed(range), priority });
     let emphases: Vec<Emphasis> = emphases.collect();
-    let segments = match describe.segments {
+    let segments = match &describe.segments {
         None => Segmentation::Whole.cut(size_bytes, &emphases),
         Some(Segments::ByLength(segmentation)) => segmentation.cut(size_bytes, &emphases),
+        Some(Segments::Author(_)) => {
+            let listed = listed.iter().map(|one| Emphasis { range: packed(one.range), ..*one });
+            Segmentation::Whole.cut(size_bytes, &listed.chain(emphases).collect::<Vec<_>>())
+        }
         Some(Segments::Media) => {
             let found = media_cuts(gathered, listing);
             let at = |cut: u64| packed(ByteRange { start: cut, end: (cut + 1).min(plain_bytes) }).start;
@@ -237,7 +255,7 @@ pub(crate) enum Stretch {
 
 impl Stretch {
     /// What is beyond the end is not meant.
-    fn in_content(self, size_bytes: u64) -> ByteRange {
+    pub(crate) fn in_content(self, size_bytes: u64) -> ByteRange {
         match self {
             Self::FromTo(start, end) => ByteRange { start, end: end.unwrap_or(size_bytes).min(size_bytes) },
             Self::Last(len_bytes) => ByteRange { start: size_bytes.saturating_sub(len_bytes), end: size_bytes },

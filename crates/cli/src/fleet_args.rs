@@ -126,6 +126,7 @@ Examples:
   pleach deliver film.mp4 --group tills --tracker https://tracker.example --token-file token
   pleach deliver Photos --group lab --target lab-3 --target lab-4
   pleach deliver logs --group lab --compress
+  pleach deliver keys.tar --group tills --encrypt
   pleach deliver film.mp4 --group tills --source https://site.example/film.mp4 --no-seed
   pleach deliver --retry
   pleach deliver film.mp4 --retry 5f0c…")]
@@ -156,6 +157,10 @@ pub(crate) struct DeliverArgs {
     /// packed bytes that `pleach publish --compress` writes.
     #[arg(long, env = "PLEACH_COMPRESS", value_parser = BoolishValueParser::new())]
     pub(crate) compress: bool,
+    /// Encrypt it, for the machines that are known when it is ordered, each of which has the key sealed to it alone. The
+    /// tracker sees neither names nor bytes. A machine that joins later does not get it.
+    #[arg(long, env = "PLEACH_ENCRYPT", value_parser = BoolishValueParser::new(), conflicts_with = "retry")]
+    pub(crate) encrypt: bool,
     #[command(flatten)]
     pub(crate) describe: DescribeArgs,
     /// Do not give the file from here: all comes from --source, and machines from each other.
@@ -176,9 +181,10 @@ pub(crate) struct DeliverArgs {
 }
 
 impl DeliverArgs {
-    /// The files, compressed if that is wanted. Not encrypted: the key would have to come by the tracker.
+    /// The files, compressed and encrypted if that is wanted.
     pub(crate) fn content(&self) -> ContentArgs {
-        let packing = PackingArgs { encrypt: false, password: false, password_file: None, compress: self.compress };
+        let packing =
+            PackingArgs { encrypt: self.encrypt, password: false, password_file: None, compress: self.compress };
         ContentArgs { files: self.files.clone(), name: self.name.clone(), hidden: self.hidden, packing }
     }
 }

@@ -2,6 +2,7 @@
 
 use tokio::sync::watch;
 
+use crate::echo;
 use crate::exit::{Code, Error};
 
 /// Hears of the first signal; clones hear of the same.
@@ -15,6 +16,7 @@ impl Interrupt {
         tokio::spawn(async move {
             sender.send_replace(Some(next_signal().await));
             let second = next_signal().await;
+            echo::restore();
             // Nothing is lost that is not written already: a partial download survives any end.
             std::process::exit(second as i32);
         });

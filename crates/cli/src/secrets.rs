@@ -3,6 +3,7 @@
 //! A password comes from `PLEACH_PASSWORD`, a file, or the person, in this order, and is shown nowhere. Neither is a key,
 //! but in the link of the person who made it.
 
+use std::fmt::Display;
 use std::io::IsTerminal;
 use std::path::Path;
 
@@ -14,7 +15,9 @@ use rand::TryRngCore;
 use rand::rngs::OsRng;
 
 use crate::args::{PackingArgs, UnlockArgs};
+use crate::echo;
 use crate::exit::{Code, Error, Result};
+use crate::interrupt::Interrupt;
 use crate::ui::Ui;
 
 /// Where a password may stand in the environment.
@@ -31,11 +34,11 @@ pub(crate) struct Secret {
 }
 
 /// Makes the secret that the arguments ask for, if they do.
-pub(crate) async fn make(args: &PackingArgs, ui: &Ui) -> Result<Option<Secret>> {
+pub(crate) async fn make(args: &PackingArgs, ui: &Ui, interrupt: &mut Interrupt) -> Result<Option<Secret>> {
     if args.asks_password() {
         let password = match given_password(args.password_file.as_deref())? {
             Some(password) => password,
-            None => choose_password(ui)?,
+            None => choose_password(ui, interrupt).await?,
         };
         let how = Key::derivation(random()?)?;
         let key = key_of(password, how.clone()).await?;
@@ -51,13 +54,14 @@ pub(crate) async fn open(
     key: Option<&str>,
     args: &UnlockArgs,
     ui: &Ui,
+    interrupt: &mut Interrupt,
 ) -> Result<Option<Packing>> {
     if let Some(packing) = open_unasked(manifest, key, args).await? {
         return Ok(Some(packing));
     }
     let Some(how) = derivation(manifest) else { return Ok(None) };
     for _ in 0..ATTEMPTS_MAX {
-        let key = key_of(ask(ui, "password: ")?, how.clone()).await;
+        let key = key_of(ask(ui, "password: ", interrupt).await?, how.clone()).await;
         match key.and_then(|key| Ok(Packing::open(manifest, Some(&key))?)) {
             Err(error) if error.message() == PackingError::PasswordWrong.to_string() => ui.say(error.message()),
             opened => return opened.map(Some),
@@ -105,24 +109,34 @@ fn given_password(file: Option<&Path>) -> Result<Option<String>> {
 }
 
 /// Asks twice: nobody sees what is typed.
-fn choose_password(ui: &Ui) -> Result<String> {
-    let password = ask(ui, "password for those who get it: ")?;
-    if ask(ui, "once more: ")? != password {
+async fn choose_password(ui: &Ui, interrupt: &mut Interrupt) -> Result<String> {
+    let password = ask(ui, "password for those who get it: ", interrupt).await?;
+    if ask(ui, "once more: ", interrupt).await? != password {
         return Err(Error::usage("the two passwords differ"));
     }
     Ok(password)
 }
 
-fn ask(ui: &Ui, prompt: &str) -> Result<String> {
+/// On a thread of its own, which is left to itself when the person interrupts.
+async fn ask(ui: &Ui, prompt: &'static str, interrupt: &mut Interrupt) -> Result<String> {
     if !std::io::stdin().is_terminal() {
         return Err(Error::from(PackingError::PasswordMissing)
             .hint(format!("{PASSWORD_VARIABLE} in the environment or --password-file gives it")));
     }
-    let answer = ui.beside_bars(|| {
-        let terminal = Term::stderr();
-        terminal.write_str(prompt).and_then(|()| terminal.read_secure_line())
-    });
-    answer.map_err(|error| Error::new(Code::Failure, format!("cannot ask for the password: {error}")))
+    echo::remember();
+    let terminal = Term::stderr();
+    let refuse = |error: &dyn Display| Error::new(Code::Failure, format!("cannot ask for the password: {error}"));
+    ui.beside_bars(|| terminal.write_str(prompt)).map_err(|error| refuse(&error))?;
+    let asking = tokio::task::spawn_blocking(move || terminal.read_secure_line());
+    tokio::select! {
+        answer = asking => answer.map_err(|error| refuse(&error))?.map_err(|error| refuse(&error)),
+        error = interrupt.error() => {
+            echo::restore();
+            // What is said next, by whomever, has a line of its own.
+            eprintln!();
+            Err(error)
+        }
+    }
 }
 
 fn random<const N: usize>() -> Result<[u8; N]> {

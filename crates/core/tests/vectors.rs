@@ -126,7 +126,7 @@ fn ids_are_those_of_the_content() {
 fn segments_are_cut_as_the_vectors_say() {
     let cut = |vector: &Vector, cut: &Cut| {
         let segmentation = match cut.kind.as_str() {
-            "whole" => Segmentation::Whole,
+            "whole" | "author" => Segmentation::Whole,
             "fixed" => Segmentation::Fixed { len_bytes: cut.len_bytes },
             "ramp" => Segmentation::Ramp { first_bytes: cut.first_bytes, longest_bytes: cut.longest_bytes },
             kind => panic!("{kind}"),

@@ -71,9 +71,23 @@ impl PackedContent {
         Some(SegmentPlace { segment: place.segment, start, end, packed_start, packed_end })
     }
 
-    /// The bytes of the files that a segment was made of. Throws an `Error` if they are not what the author said.
-    pub fn decode(&self, segment: u32, packed: Vec<u8>) -> Result<Vec<u8>, js_sys::Error> {
-        self.0.decode_segment(segment, packed).map_err(explain)
+    /// The bytes of the files that a segment was made of, in `room` if they fit, which may be where `packed` lies: a new
+    /// buffer for each segment is garbage of as many bytes as the content has. Throws an `Error` if they are not what the
+    /// author said.
+    pub fn decode(
+        &self,
+        segment: u32,
+        packed: Vec<u8>,
+        room: &js_sys::Uint8Array,
+    ) -> Result<js_sys::Uint8Array, js_sys::Error> {
+        let plain = self.0.decode_segment(segment, packed).map_err(explain)?;
+        let len_bytes = u32::try_from(plain.len()).unwrap_or(u32::MAX);
+        if room.length() < len_bytes {
+            return Ok(js_sys::Uint8Array::from(&plain[..]));
+        }
+        let part = room.subarray(0, len_bytes);
+        part.copy_from(&plain);
+        Ok(part)
     }
 }
 

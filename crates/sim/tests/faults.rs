@@ -141,6 +141,7 @@ fn links_that_break_are_made_anew() {
     finish(&mut world, 120);
 }
 
+/// C7: who is there first has everything; who comes before it waits, and gets nothing that is not the content.
 #[test]
 fn who_comes_first_waits_for_a_source() {
     let mut world = World::new(WorldConfig::new(29, MIB));

@@ -92,6 +92,25 @@ fn ordered_presets_send_what_their_shape_says() {
     assert!(report.source_copies < 1.3 && report.ratio_fluid < 2.0, "{report}");
 }
 
+/// E2: everyone exchanges with everyone, forwarding while still receiving. Who first waited for its whole subfile would be
+/// done after 1.75 times the bound: all from the source, then three quarters from each other.
+#[test]
+fn a_group_passes_on_while_it_still_receives() {
+    let report = run_over("replica", "equal", Size { peers: 4, packets: 256, seed: 1 }, WorldConfig::new(1, 0));
+    assert_good(&report);
+    assert!(report.ratio_fluid < 1.4 && report.source_copies < 1.1, "{report}");
+}
+
+/// E3: group to group. The last of four groups has its first packets long before the first group has everything, from
+/// peers: the source sends no more than to one group.
+#[test]
+fn groups_feed_the_groups_below_before_they_have_everything() {
+    let report = run_over("replica", "equal", Size { peers: 16, packets: 256, seed: 1 }, WorldConfig::new(1, 0));
+    assert_good(&report);
+    assert!(report.first_packet_p95_s < report.fluid_bound_s / 4.0, "{report}");
+    assert!(report.source_copies < 1.5 && report.ratio_fluid < 2.0, "{report}");
+}
+
 #[test]
 fn ordered_presets_replay_to_the_byte_from_their_seed() {
     for topology in ["heap", "relay", "replica"] {

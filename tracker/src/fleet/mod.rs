@@ -9,9 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use pleach_core::fleet::{
-    Dispatcher, DispatcherConfig, DispatcherEvent, DispatcherInput, DispatcherOutput, DispatcherStats, Refused,
-};
+use pleach_core::fleet::{Dispatcher, DispatcherConfig, DispatcherEvent, DispatcherInput, DispatcherOutput, Refused};
 use pleach_core::forest::Seen;
 use pleach_core::ids::{ConnectionId, ContentId, ManifestDigest, PeerId, RequestId};
 use pleach_core::time::Time;
@@ -116,17 +114,9 @@ impl Fleet {
     }
 
     pub(crate) fn stats(&self) -> FleetStats {
-        let DispatcherStats { machines, machines_connected, deliveries, deliveries_open, failures, requests_sent } =
-            self.dispatcher.stats();
-        let ledger_waiting = self.ledger.as_ref().map_or(0, Ledger::waiting);
         FleetStats {
-            machines,
-            machines_connected,
-            deliveries,
-            deliveries_open,
-            failures,
-            requests_sent,
-            ledger_waiting,
+            dispatcher: self.dispatcher.stats(),
+            ledger_waiting: self.ledger.as_ref().map_or(0, Ledger::waiting),
         }
     }
 

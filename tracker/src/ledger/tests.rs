@@ -91,6 +91,32 @@ fn what_was_kept_is_there_after_a_restart() {
     assert_eq!(kept.fleet.failures.len(), 1);
 }
 
+/// As the program that knew version 1 alone left it: its tables, word for word, and rows that it wrote.
+const VERSION_1: &str = include_str!("version-1.sql");
+
+#[test]
+fn a_file_of_version_1_is_read_and_goes_on_as_one_of_this_version() {
+    let (_folder, path) = begin();
+    rusqlite::Connection::open(&path).unwrap().execute_batch(VERSION_1).unwrap();
+    let (ledger, kept) = Ledger::open(&path).unwrap();
+    assert_eq!(kept.fleet.agents, [agent(1)]);
+    assert_eq!(kept.fleet.deliveries.len(), 1);
+    assert_eq!((kept.fleet.deliveries[0].order.clone(), kept.fleet.deliveries[0].round), (order(7), 1));
+    assert_eq!(kept.fleet.deliveries[0].targets.values().next().map(|target| target.state), Some(TargetState::Failed));
+    assert_eq!((kept.fleet.failures.len(), kept.manifests.len()), (1, 0));
+    // What came with version 2, beside what was there.
+    ledger.keep(manifest(5, 10));
+    ledger.keep(Entry::Change(failure(9)));
+    drop(ledger);
+    let (ledger, kept) = Ledger::open(&path).unwrap();
+    assert_eq!((kept.manifests, kept.fleet.failures.len()), (vec![vec![5; 10]], 2));
+    assert_eq!(kept.fleet.agents, [agent(1)]);
+    drop(ledger);
+    let version: i64 =
+        rusqlite::Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, 2);
+}
+
 #[test]
 fn failures_are_pruned_the_oldest_first() {
     let (_folder, path) = begin();

@@ -50,10 +50,12 @@ export function pageParts(): EngineParts {
     loadModule,
     openStore,
     openPacked,
+    page: () => location.pathname + location.search + location.hash,
     save,
     saveFolder,
     fetch: (input, init) => fetch(input, init),
     pause: pauseUntilOnline,
+    now: () => Date.now(),
     navigator,
     network: globalThis,
   };

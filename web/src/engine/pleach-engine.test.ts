@@ -18,6 +18,8 @@ const INFO: ManifestInfo = {
   files: [{ path: 'talk.mp4', sizeBytes: 5, mediaType: null }],
   packed: null,
   descriptors: [],
+  activeFromMs: null,
+  activeUntilMs: null,
   trackers: [],
   sources: [],
   hashes: [],
@@ -30,7 +32,8 @@ class FakePeer {
   constructor(readonly options: PeerOptions) {
     FakePeer.made.push(this);
   }
-  stats = () => ({ phase: 'searching' }) as never;
+  sources: unknown[] = [{}];
+  stats = () => ({ phase: 'searching', sources: this.sources }) as never;
   want = (wants: readonly { start: number; end: number }[]) => void this.calls.push(`want ${wants.map(({ start, end }) => `${start}-${end}`).join()}`);
   heldUntil = (start: number) => start;
   setUploadLimit = (limit: number | null) => void this.calls.push(`limit ${limit}`);
@@ -90,8 +93,10 @@ function parts(change: Partial<EngineParts> = {}): EngineParts {
     openPacked: () => Promise.reject(new Error('not used')),
     save: async ({ fileName }) => ({ how: 'file', fileName }),
     saveFolder: async ({ folderName }) => ({ how: 'folder', fileName: folderName }),
+    page: () => `/${ID}#m1.0`,
     fetch: async () => new Response(new Uint8Array([1])),
     pause: async () => {},
+    now: () => 1_500,
     navigator: { userAgent: 'Firefox/153.0', onLine: true },
     network,
     ...change,
@@ -196,6 +201,22 @@ describe('without WebRTC', () => {
     expect(events.at(-1)).toEqual({ type: 'webOnly' });
     expect(FakePeer.made[0]?.options.trackerUrl).toBeNull();
   });
+
+  it.each<[string, number, string[]]>([
+    ['all that is kept is enough', 5, ['content', 'resumed']],
+    ['a part of it is not, where there is no web server', 4, ['content', 'resumed', 'failed']],
+  ])('%s', async (_, bytes, heard) => {
+    class Kept extends FakePeer {
+      override sources = [];
+    }
+    open({ canConnect: () => false, loadModule: async () => ({ ...MODULE, PleachPeer: Kept as unknown as EngineModule['PleachPeer'] }) });
+    await settled();
+    FakePeer.made[0]?.options.onEvent({ type: 'resumed', bytes });
+    expect(events.map(({ type }) => type)).toEqual(heard);
+    const failed = events.find((event) => event.type === 'failed');
+    expect(failed?.type === 'failed' ? failed.problem.kind : null).toBe(bytes < 5 ? 'no-webrtc' : null);
+    expect(FakePeer.made[0]?.calls.includes('stop')).toBe(bytes < 5);
+  });
 });
 
 describe('problems', () => {
@@ -210,6 +231,8 @@ describe('problems', () => {
     ['digest', {}, `https://pleach.example/${ID}#m1.other`],
     ['digest', {}, `https://pleach.example/${'cd'.repeat(32)}`],
     ['manifest', { loadModule: async () => ({ ...MODULE, parseManifest: () => { throw new Error('version 9'); } }) }],
+    ['not-yet', { loadModule: async () => ({ ...MODULE, parseManifest: () => ({ ...INFO, activeFromMs: 1_501 }) }) }],
+    ['over', { loadModule: async () => ({ ...MODULE, parseManifest: () => ({ ...INFO, activeUntilMs: 1_500 }) }) }],
     ['storage-full', { openStore: () => Promise.reject(new StoreError({ code: 'no-space', message: 'full' })) }],
     ['already-open', { openStore: () => Promise.reject(new StoreError({ code: 'already-open', message: '' })) }],
     ['too-large', { openStore: () => Promise.reject(new StoreError({ code: 'too-large', message: '' })) }],
@@ -401,7 +424,7 @@ describe('packed content', () => {
     const again = open({ loadModule: load('password'), openPacked: () => Promise.reject(named('WrongPassword')), openStore });
     await settled();
     expect(events.filter(({ type }) => type === 'locked')).toHaveLength(2);
-    expect(openStore).toHaveBeenCalledExactlyOnceWith({ content: ID, sizeBytes: 5, name: '', quotaBytes: 9 });
+    expect(openStore).toHaveBeenCalledExactlyOnceWith({ content: ID, sizeBytes: 5, name: '', page: `/${ID}#m1.0`, quotaBytes: 9 });
     again.dispose();
     expect(takeUnlocked(INFO.digest)).toBe(packed);
   });

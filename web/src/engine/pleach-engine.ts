@@ -20,6 +20,7 @@ import { PackedReader } from '../reading/packed-reader.js';
 import type { save, saveFolder, SaveSource } from '../storage/save.js';
 import type { ContentStore, OpenedStore, StorePlace } from '../storage/store.js';
 import { filePaths } from '../store/names.js';
+import { checkActive, watchOver } from './active-time.js';
 import { agentName, type NavigatorLike } from './agent.js';
 import { fetchForest } from './fetch-forest.js';
 import { fetchManifest, type ManifestRequest } from './manifest.js';
@@ -46,10 +47,14 @@ export interface EngineParts {
   openStore(place: StorePlace): Promise<OpenedStore>;
   /** Opens packed content; rejects with a `WrongKey` or `WrongPassword`. */
   openPacked(manifest: Uint8Array, secrets: Secrets): Promise<PackedContent>;
+  /** The path of the page, with what follows it. */
+  page(): string;
   readonly save: typeof save;
   readonly saveFolder: typeof saveFolder;
   readonly fetch: typeof fetch;
   readonly pause: ManifestRequest['pause'];
+  /** The clock on the wall: milliseconds since 1970. It may be set at any time. */
+  readonly now: () => number;
   readonly navigator: NavigatorLike & { readonly onLine: boolean };
   /** Tells `online` and `offline`. */
   readonly network: Pick<EventTarget, 'addEventListener' | 'removeEventListener'>;
@@ -74,6 +79,8 @@ const closing = new Map<string, Promise<void>>();
 export class PleachEngine implements EnginePort {
   readonly #parts: EngineParts;
   readonly #ended = new AbortController();
+  /** Aborted when it does not matter any more that the content's time is over. */
+  readonly #watching = new AbortController();
   #tell: (event: EngineEvent) => void = () => {};
   #peer: EnginePeer | null = null;
   #id = '';
@@ -88,6 +95,8 @@ export class PleachEngine implements EnginePort {
   #reader: ContentReader | null = null;
   #isComplete = false;
   #trackerUrl: string | null = null;
+  /** What it is called that nobody can be asked. */
+  #nowhere: 'no-webrtc' | 'manifest' = 'manifest';
   #store: ContentStore | null = null;
   #uploadBytesPerS: number | null = null;
   #quotaBytes: number | null = null;
@@ -145,7 +154,7 @@ export class PleachEngine implements EnginePort {
     if (!this.#isComplete || !this.#store) throw new Error('the content is not complete');
     // What is stored is packed: a file of its own, gone with the page.
     const spool = await this.#store.spool(sizeBytes);
-    const reader = stream(this.#ended.signal).getReader();
+    const reader = stream(this.#ended.signal, true).getReader();
     for (let part = await reader.read(); !part.done; part = await reader.read()) await spool.write(part.value);
     return spool.finish();
   }
@@ -175,7 +184,7 @@ export class PleachEngine implements EnginePort {
   /** From where it lies, once nothing is written to it any more; until then as it comes. */
   async #source({ start, end }: ContentFile): Promise<SaveSource> {
     const sizeBytes = end - start;
-    const stream: SaveSource['stream'] = (signal) => this.read(start, end, { signal });
+    const stream: SaveSource['stream'] = (signal, isLent) => this.read(start, end, { signal, isLent });
     if (!this.#isComplete || !this.#store || this.#packed) return { sizeBytes, stream };
     const whole = await this.#store.file();
     return { sizeBytes, stream, blob: whole.slice(start, end) };
@@ -219,6 +228,7 @@ export class PleachEngine implements EnginePort {
       signal.throwIfAborted();
       const target = await this.#find(module, source);
       signal.throwIfAborted();
+      checkActive(target.info, this.#parts.now());
       const content = await this.#describe(target);
       const { id, sizeBytes, packed } = content;
       this.#id = id;
@@ -229,13 +239,16 @@ export class PleachEngine implements EnginePort {
       signal.throwIfAborted();
       // What is encrypted has no name outside the memory of its page.
       const name = packed === 'encrypted' ? '' : content.name;
-      const opened = await this.#parts.openStore({ content: id, sizeBytes, name, quotaBytes: this.#quotaBytes });
+      const page = hasKey(target) ? '' : this.#parts.page();
+      const opened = await this.#parts.openStore({ content: id, sizeBytes, name, page, quotaBytes: this.#quotaBytes });
       this.#store = opened.store;
       signal.throwIfAborted();
       if (!opened.store.isLasting) this.#tell({ type: 'memoryOnly' });
-      if (target.isAlone) this.#tell({ type: 'webOnly' });
-      // A peer that may ask neither others nor a web server is not made.
-      await as(target.isAlone ? 'no-webrtc' : 'manifest', () => this.#start(module, target, opened));
+      // A peer that may ask neither others nor a web server is not made, unless something is kept.
+      this.#nowhere = target.isAlone ? 'no-webrtc' : 'manifest';
+      await as(this.#nowhere, () => this.#start(module, target, opened));
+      if (target.isAlone && this.#canGet()) this.#tell({ type: 'webOnly' });
+      watchOver(target.info, this.#parts.now, this.#watching.signal, (problem) => this.#endAs(problem));
     } catch (error) {
       this.#closeStore();
       if (!signal.aborted) this.#tell({ type: 'failed', problem: problemOf(error) });
@@ -363,13 +376,16 @@ export class PleachEngine implements EnginePort {
       case 'resumed':
         this.#store?.noteHeld(event.bytes);
         if (this.#reader) void findKept(this.#reader, this.#ended.signal);
-        return this.#tell(event);
+        this.#tell(event);
+        if (event.bytes < (this.#store?.sizeBytes ?? 0) && !this.#canGet()) this.#giveUp();
+        return;
       case 'complete':
         this.#isComplete = true;
         this.#store?.noteHeld(this.#store.sizeBytes);
         this.#reader?.note(0, this.#store?.sizeBytes ?? 0);
         return this.#tell(event);
       case 'stopped':
+        this.#watching.abort();
         this.#reader?.end(new Error('the download was stopped'));
         return this.#tell(event);
       case 'failed':
@@ -379,13 +395,31 @@ export class PleachEngine implements EnginePort {
     }
   }
 
+  /** Whether there is somebody, or something, to get it from. */
+  #canGet(): boolean {
+    return this.#trackerUrl !== null || (this.#peer?.stats().sources.length ?? 0) > 0;
+  }
+
+  /** What is kept is not all, and there is nowhere to get the rest. */
+  #giveUp(): void {
+    this.#tell({ type: 'failed', problem: { kind: this.#nowhere, detail: 'what is kept is not all, and neither a tracker nor a web server can be asked' } });
+    this.#peer?.stop();
+  }
+
   readonly #onNetwork = (): void => {
     this.#tell({ type: 'network', online: this.#parts.navigator.onLine });
   };
 
+  /** Leaves the swarm for this reason. What is verified stays. */
+  #endAs(problem: Problem): void {
+    this.#tell({ type: 'failed', problem });
+    this.#peer?.stop();
+  }
+
   /** No step is begun any more, and the page's events are no concern. */
   #end(): void {
     this.#ended.abort();
+    this.#watching.abort();
     this.#parts.network.removeEventListener('online', this.#onNetwork);
     this.#parts.network.removeEventListener('offline', this.#onNetwork);
   }
@@ -435,6 +469,11 @@ function withoutFragment(source: string): string {
 }
 
 /** `https://HOST/shares/talk.pleach#m1.…` → `https://HOST/<id>#m1.…` */
+/** Whether what opens it is, or may be, in the address of the page. A password never is. */
+function hasKey({ info, key }: Target): boolean {
+  return key !== null || info.packed === 'key';
+}
+
 function pageUrl(source: string, id: string): string {
   const { origin, hash } = new URL(source);
   return `${origin}/${id}${hash}`;

@@ -109,6 +109,10 @@ export type ProblemKind =
   | 'key'
   /** The manifest is not the one that the link promises. */
   | 'digest'
+  /** Its author lets it be had later. */
+  | 'not-yet'
+  /** Its author let it be had until a moment that is past. */
+  | 'over'
   /** The browser has no WebRTC, and no web server has the content. */
   | 'no-webrtc'
   /** The browser has no WebAssembly, or too old a one. */

@@ -4,13 +4,15 @@
  */
 
 import shell from '../../index.html?raw';
+import keptShell from '../../kept.html?raw';
 import { PleachDownload } from '../elements/pleach-download/pleach-download.component.js';
+import { PleachKept, type KeptPlace } from '../elements/pleach-kept/pleach-kept.component.js';
 import { PleachVideo } from '../elements/pleach-video/pleach-video.component.js';
 import type { EnginePort } from '../engine/port.js';
 import { decorate } from '../page/decorate.js';
 import { FakeEngine } from '../testing/fake-engine.js';
 import { TICK_MS } from '../store/store.js';
-import { SCENES } from './scenes.js';
+import { KEPT_SCENES, SCENES, type KeptScene } from './scenes.js';
 
 const ID = '6f2e1a9c4b7d8035e1f6a2c49d0b83757ac1e5d2094f6b38c7a1d94e02f5b86d';
 
@@ -47,7 +49,27 @@ class GalleryVideo extends PleachVideo {
 }
 customElements.define('pleach-video', GalleryVideo);
 
+let keptScene: KeptScene = { title: '', kept: [] };
+
+class GalleryKept extends PleachKept {
+  protected override get place(): KeptPlace {
+    return { list: async () => keptScene.kept, remove: async () => false, quota: async () => 20e9 };
+  }
+}
+customElements.define('pleach-kept', GalleryKept);
+
+async function showKept(scene: KeptScene): Promise<void> {
+  keptScene = scene;
+  document.body.innerHTML = new DOMParser().parseFromString(keptShell, 'text/html').body.innerHTML;
+  decorate();
+  const kept = document.querySelector<GalleryKept>('pleach-kept');
+  await kept?.refresh();
+  if (scene.asking) kept?.shadowRoot?.querySelector<HTMLButtonElement>('.delete-all')?.click();
+}
+
 async function showScene(name: string): Promise<void> {
+  const kept = KEPT_SCENES[name];
+  if (kept) return showKept(kept);
   document.body.innerHTML = new DOMParser().parseFromString(shell, 'text/html').body.innerHTML;
   decorate();
   const download = document.querySelector<GalleryDownload>('pleach-download');
@@ -93,7 +115,7 @@ async function loaded(find: () => Element | null): Promise<void> {
 
 function listScenes(): void {
   const list = document.createElement('ul');
-  for (const [name, { title }] of [['landing', { title: 'Landing' }] as const, ...Object.entries(SCENES)]) {
+  for (const [name, { title }] of [['landing', { title: 'Landing' }] as const, ...Object.entries(SCENES), ...Object.entries(KEPT_SCENES)]) {
     const link = document.createElement('a');
     link.href = `?scene=${name}`;
     link.textContent = title;

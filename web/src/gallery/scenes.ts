@@ -4,6 +4,7 @@
  */
 
 import type { EngineLink } from '../engine/port.js';
+import type { KeptContent } from '../storage/kept.js';
 import { FAKE_CONTENT, fakeFolder, fakeLink, type FakeEngine } from '../testing/fake-engine.js';
 import { fakeForest, fakePeerId } from '../testing/fake-forest.js';
 
@@ -34,6 +35,15 @@ export interface Scene {
   play(stage: Stage): void | Promise<void>;
 }
 
+/** A list of what is kept. */
+export interface KeptScene {
+  readonly title: string;
+  /** `null`: the browser keeps nothing. */
+  readonly kept: readonly KeptContent[] | null;
+  /** All is about to be deleted. */
+  readonly asking?: true;
+}
+
 const MB = 1_000_000;
 const SIZE = FAKE_CONTENT.sizeBytes;
 
@@ -57,6 +67,16 @@ function download(stage: Stage, from: number, share: number, links: readonly Eng
   for (let step = 0; step <= steps; step += 1) {
     const haveBytes = Math.max(from * SIZE, share * SIZE - ((steps - step) * downBytesPerS) / 2);
     stage.engine.count({ phase: 'downloading', haveBytes, downBytesPerS, upBytesPerS, sentBytes, links, swarmPeers: 7, swarmSeeders: 2 });
+    stage.pass(500);
+  }
+}
+
+/** From a web server, with nobody else there. */
+function fetching(stage: Stage): void {
+  for (let step = 1; step <= 8; step += 1) {
+    const receivedBytes = step * 40 * MB;
+    const sources = [{ url: 'https://site.example/film.mp4', state: 'fetching', receivedBytes, downBytesPerS: 9.6 * MB, trouble: null }] as const;
+    stage.engine.count({ phase: 'downloading', haveBytes: receivedBytes, downBytesPerS: 9.6 * MB, trackerUp: false, swarmPeers: 0, sources });
     stage.pass(500);
   }
 }
@@ -228,12 +248,7 @@ export const SCENES: Record<string, Scene> = {
     title: 'From the web server, with nobody else there',
     play: (stage) => {
       stage.engine.say({ type: 'content', content: FAKE_CONTENT });
-      for (let step = 1; step <= 8; step += 1) {
-        const receivedBytes = step * 40 * MB;
-        const sources = [{ url: 'https://site.example/film.mp4', state: 'fetching', receivedBytes, downBytesPerS: 9.6 * MB, trouble: null }] as const;
-        stage.engine.count({ phase: 'downloading', haveBytes: receivedBytes, downBytesPerS: 9.6 * MB, trackerUp: false, swarmPeers: 0, sources });
-        stage.pass(500);
-      }
+      fetching(stage);
     },
   },
   'no-server': {
@@ -484,10 +499,34 @@ export const SCENES: Record<string, Scene> = {
   'web-only': {
     title: 'No WebRTC, and a web server',
     play: (stage) => {
-      begin(stage);
+      stage.engine.say({ type: 'content', content: FAKE_CONTENT });
       stage.engine.say({ type: 'webOnly' });
-      download(stage, 0, 0.4, []);
+      fetching(stage);
     },
   },
-  'no-webrtc': { title: 'No WebRTC', play: fail('no-webrtc', 'RTCPeerConnection is not defined') },
+  'no-webrtc': { title: 'No WebRTC', play: fail('no-webrtc', 'the manifest names no tracker and no web server') },
+};
+
+const HOUR_MS = 3_600_000;
+const NOW_MS = Date.now();
+const KEPT: readonly KeptContent[] = [
+  { id: '1'.repeat(64), name: 'gardens-of-the-world.mp4', page: '/1', sizeBytes: SIZE, heldBytes: 0.42 * SIZE, lastUsedMs: NOW_MS, isInUse: true },
+  { id: '2'.repeat(64), name: 'Photographs of the summer', page: '/2', sizeBytes: 812 * MB, heldBytes: 812 * MB, lastUsedMs: NOW_MS - 3 * HOUR_MS, isInUse: false },
+  { id: '6f2e'.repeat(16), name: '', page: '', sizeBytes: 96 * MB, heldBytes: 31 * MB, lastUsedMs: NOW_MS - 50 * HOUR_MS, isInUse: false },
+  {
+    id: '4'.repeat(64),
+    name: 'تسجيل_الاجتماع_السنوي_لجمعية_البستانيين_الجزء_الثالث_النسخة_النهائية_المصححة_2025.tar.gz',
+    page: '/4',
+    sizeBytes: 14 * MB,
+    heldBytes: 14 * MB,
+    lastUsedMs: NOW_MS - 900 * HOUR_MS,
+    isInUse: false,
+  },
+];
+
+export const KEPT_SCENES: Record<string, KeptScene> = {
+  kept: { title: 'Kept: a list', kept: KEPT },
+  'kept-asking': { title: 'Kept: all is about to be deleted', kept: KEPT, asking: true },
+  'kept-empty': { title: 'Kept: nothing', kept: [] },
+  'kept-unsupported': { title: 'Kept: not by this browser', kept: null },
 };

@@ -12,8 +12,8 @@ export interface PackedContent {
   readonly info: PackedInfo;
   /** The segment that a byte of the files is in. */
   segmentAt(offset: number): Promise<SegmentPlace>;
-  /** The bytes of a segment, of which `packed` are given away. */
-  decode(segment: number, packed: Uint8Array<ArrayBuffer>): Promise<Uint8Array>;
+  /** The bytes of a segment. The buffer of `packed` is given away, and is theirs if it has room for them. */
+  decode(segment: number, packed: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>>;
   /** Whether it has ended, by itself or by `close`. */
   readonly isClosed: boolean;
   /** Forgets the key, and ends. */
@@ -49,7 +49,7 @@ export async function openPacked(
         if (!place) throw new RangeError('a read beyond the files');
         return place;
       },
-      decode: async (segment, packed) => (await worker.ask({ ask: 'decode', segment, packed }, [packed.buffer])) as Uint8Array,
+      decode: async (segment, packed) => (await worker.ask({ ask: 'decode', segment, packed }, [packed.buffer])) as Uint8Array<ArrayBuffer>,
       close: () => worker.end(new Error('the content was closed')),
     };
   } catch (error) {

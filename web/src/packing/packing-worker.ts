@@ -21,7 +21,8 @@ async function answer(question: Ask): Promise<{ done: unknown; transfer?: Transf
   }
   if (!opened) throw new Error('nothing is open');
   if (question.ask === 'segmentAt') return { done: placeOf(opened, question.offset) };
-  const plain = opened.decode(question.segment, question.packed);
+  const { segment, packed } = question;
+  const plain = opened.decode(segment, packed, new Uint8Array(packed.buffer)) as Uint8Array<ArrayBuffer>;
   return { done: plain, transfer: [plain.buffer] };
 }
 

@@ -45,7 +45,7 @@ export interface Secrets {
 export type Ask =
   | ({ readonly ask: 'open'; readonly manifest: Uint8Array } & Secrets)
   | { readonly ask: 'segmentAt'; readonly offset: number }
-  /** The bytes go along for good. */
+  /** The buffer is transferred, and comes back with the answer in it, if that fits. */
   | { readonly ask: 'decode'; readonly segment: number; readonly packed: Uint8Array<ArrayBuffer> };
 
 export interface Numbered {

@@ -20,6 +20,8 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
   /** Somebody watches: goes before reads that only save. */
   readonly playing?: boolean | undefined;
+  /** A piece is used up before the next is asked for: it need not be a copy. */
+  readonly isLent?: boolean | undefined;
   /** Asked each time that wants are told. Default: all at once. */
   readonly bytesPerS?: (() => number | null) | undefined;
 }

@@ -38,7 +38,7 @@ class FakePacked implements PackedContent {
     return { segment, start, end: Math.min(SIZE, start + SEGMENT), packedStart, packedEnd: Math.min(PACKED_BYTES.length, packedStart + PACKED) };
   }
 
-  async decode(segment: number, packed: Uint8Array) {
+  async decode(segment: number, packed: Uint8Array<ArrayBuffer>) {
     if (packed[0] !== segment || packed.at(-1) !== 255) throw new Error(`segment ${segment} can't be unpacked`);
     this.decoded.push(segment);
     return packed.slice(1, -1);
@@ -117,6 +117,43 @@ describe('reads of packed content', () => {
     giveUp.abort(new Error('given up'));
     await expect(read).rejects.toThrow('given up');
     expect(wants.at(-1)).toBe('');
+  });
+
+  it('use the buffers of segments again, but of none that somebody is in', async () => {
+    const [segmentBytes, segments] = [8 * 1024 * 1024, 6];
+    const buffers = new Set<ArrayBufferLike>();
+    const sizeBytes = segments * segmentBytes;
+    const packed: PackedContent = {
+      ...new FakePacked(),
+      info: { ...new FakePacked().info, sizeBytes, packedBytes: sizeBytes },
+      segmentAt: async (offset) => {
+        const segment = Math.floor(offset / segmentBytes);
+        const [start, end] = [segment * segmentBytes, (segment + 1) * segmentBytes];
+        return { segment, start, end, packedStart: start, packedEnd: end };
+      },
+      decode: async (_, bytes) => {
+        buffers.add(bytes.buffer);
+        return bytes;
+      },
+      close: () => {},
+    };
+    const read = async (offset: number, length: number): Promise<Uint8Array> => new Uint8Array(length).fill(1 + Math.floor(offset / segmentBytes));
+    const content = new ContentReader({ sizeBytes, read, heldUntil: () => sizeBytes, want: () => {} });
+    content.note(0, sizeBytes);
+    const reader = new PackedReader(content, packed);
+    const slow = reader.read(0, sizeBytes, { isLent: true }).getReader();
+    const first = (await slow.read()).value as Uint8Array;
+    const quick = reader.read(0, sizeBytes, { isLent: true }).getReader();
+    let at = 0;
+    for (let part = await quick.read(); !part.done; part = await quick.read()) {
+      const number = 1 + Math.floor(at / segmentBytes);
+      expect([part.value[0], part.value.at(-1)]).toEqual([number, number]);
+      at += part.value.length;
+    }
+    expect(at).toBe(sizeBytes);
+    expect([first[0], ((await slow.read()).value as Uint8Array)[0]]).toEqual([1, 1]);
+    // Two are kept, one is being read, one the slow reader is in.
+    expect(buffers.size).toBeLessThanOrEqual(4);
   });
 
   it('tell how much of each file is there', () => {

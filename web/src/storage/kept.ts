@@ -2,7 +2,8 @@
  * What this site keeps on the device, over all contents: a list, deleting, and making room for one more.
  *
  * `pleach/<content id>/about` says of each content what people ask: its name (none if it is encrypted: the name is as
- * secret as the rest), how much of it is there, when it was used last. Nothing else depends on it: what can't be read
+ * secret as the rest), at which page it was opened (none if its key is in the address), how much of it is there, when it
+ * was used last. Nothing else depends on it: what can't be read
  * counts as not known. A content is in use while somebody holds its Web Lock; only who has got the lock deletes it.
  *
  * Room is counted by full sizes, since a content's file has its size from the start. What was used longest ago goes first.
@@ -15,6 +16,8 @@ export interface KeptContent {
   readonly id: string;
   /** As the author gave it; may be hostile, see `store/names.ts`. Empty if it is encrypted or not known. */
   readonly name: string;
+  /** Where on this site it can be opened again: a path, with what follows it. Empty if that has a key or is not known. */
+  readonly page: string;
   /** Of the whole, for which there is room. */
   readonly sizeBytes: number;
   /** Of which so much is there, as far as was noted. */
@@ -31,6 +34,8 @@ export type About = Omit<KeptContent, 'id' | 'isInUse'>;
 /** A longer `about` is none of ours. */
 const ABOUT_BYTES_MAX = 16 * 1024;
 const NAME_CHARACTERS_MAX = 1_024;
+/** A longer address is not noted: it would be another. */
+const PAGE_CHARACTERS_MAX = 4_096;
 /** Without a word from the site: so much of what the browser lets it have. The rest is for copies on their way, and others. */
 const QUOTA_SHARE = 0.5;
 /** One at a time makes room; the others wait. */
@@ -65,6 +70,7 @@ async function look(folder: FileSystemDirectoryHandle): Promise<About> {
   const sizeBytes = data?.size ?? about?.sizeBytes ?? 0;
   return {
     name: about?.name ?? '',
+    page: about?.page ?? '',
     sizeBytes,
     heldBytes: Math.min(about?.heldBytes ?? 0, sizeBytes),
     lastUsedMs: about?.lastUsedMs ?? data?.lastModified ?? 0,
@@ -78,8 +84,8 @@ export async function readAbout(folder: FileSystemDirectoryHandle): Promise<Abou
   return parseAbout(await file.text().catch(() => ''));
 }
 
-export function formatAbout({ name, sizeBytes, heldBytes, lastUsedMs }: About): string {
-  return JSON.stringify({ name: name.slice(0, NAME_CHARACTERS_MAX), sizeBytes, heldBytes, lastUsedMs });
+export function formatAbout({ name, page, sizeBytes, heldBytes, lastUsedMs }: About): string {
+  return JSON.stringify({ name: name.slice(0, NAME_CHARACTERS_MAX), page: pageOf(page), sizeBytes, heldBytes, lastUsedMs });
 }
 
 export function parseAbout(text: string): About | null {
@@ -90,9 +96,15 @@ export function parseAbout(text: string): About | null {
     return null;
   }
   if (typeof told !== 'object' || told === null) return null;
-  const { name, sizeBytes, heldBytes, lastUsedMs } = told as Record<string, unknown>;
+  const { name, page, sizeBytes, heldBytes, lastUsedMs } = told as Record<string, unknown>;
   if (typeof name !== 'string' || !isCount(sizeBytes) || !isCount(heldBytes) || !isCount(lastUsedMs)) return null;
-  return { name: name.slice(0, NAME_CHARACTERS_MAX), sizeBytes, heldBytes, lastUsedMs };
+  return { name: name.slice(0, NAME_CHARACTERS_MAX), page: pageOf(page), sizeBytes, heldBytes, lastUsedMs };
+}
+
+/** A path on this site: whatever was noted, it leads nowhere else and runs nothing. */
+function pageOf(page: unknown): string {
+  const isPath = typeof page === 'string' && page.length <= PAGE_CHARACTERS_MAX && /^\/(?![/\\])[\x21-\x7e]*$/.test(page);
+  return isPath ? page : '';
 }
 
 /** Deletes a content, unless it is open in some tab; whether it is gone. */

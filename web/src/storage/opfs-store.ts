@@ -113,8 +113,15 @@ export class OpfsStore implements ContentStore {
   async spool(sizeBytes: number): Promise<Spool> {
     const spool = ++this.#lastSpool;
     await this.#ask({ do: 'openSpool', spool, sizeBytes });
+    // One buffer goes to and fro: one for each piece was garbage that both sides left lying about.
+    let buffer = new ArrayBuffer(0);
     return {
-      write: (bytes) => this.#ask({ do: 'writeSpool', spool, bytes: new Uint8Array(bytes) }),
+      write: async (bytes) => {
+        // While it is away it has no bytes.
+        const copy = new Uint8Array(buffer.byteLength < bytes.length ? new ArrayBuffer(bytes.length) : buffer, 0, bytes.length);
+        copy.set(bytes);
+        buffer = await this.#ask({ do: 'writeSpool', spool, bytes: copy });
+      },
       finish: () => this.#ask({ do: 'finishSpool', spool }),
       // With the store closed, the next one to open it does it.
       remove: async () => (this.#isClosed ? undefined : this.#ask({ do: 'removeSpool', spool })),

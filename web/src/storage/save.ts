@@ -23,8 +23,8 @@ export interface SaveSource {
   readonly sizeBytes: number;
   /** The bytes as they lie there, without a copy; `undefined` while they are still being written. */
   readonly blob?: Blob | undefined;
-  /** The bytes in order, as they come. Fails rather than ends early. */
-  readonly stream: (signal: AbortSignal) => ReadableStream<Uint8Array>;
+  /** The bytes in order, as they come. Fails rather than ends early. With `isLent` a piece is good until the next is asked for. */
+  readonly stream: (signal: AbortSignal, isLent?: boolean) => ReadableStream<Uint8Array>;
 }
 
 interface Common {
@@ -254,7 +254,8 @@ async function* pieces({ blob, sizeBytes, stream }: SaveSource, signal: AbortSig
   const end = (): void => ended.abort(signal?.reason);
   signal?.addEventListener('abort', end);
   try {
-    const reader = stream(ended.signal).getReader();
+    // Each piece is written, or copied by `gathered`, before the next is asked for.
+    const reader = stream(ended.signal, true).getReader();
     for (let part = await reader.read(); !part.done; part = await reader.read()) yield part.value as Uint8Array<ArrayBuffer>;
   } finally {
     signal?.removeEventListener('abort', end);

@@ -21,7 +21,7 @@ export type StoreRequest =
   | { readonly do: 'file' }
   /** A file beside the content, see `Spool`. `spool` is a number that no other has. */
   | { readonly do: 'openSpool'; readonly spool: number; readonly sizeBytes: number }
-  /** Goes to the spool's end. The buffer is transferred. */
+  /** Goes to the spool's end. The buffer is transferred, and comes back to be used again. */
   | { readonly do: 'writeSpool'; readonly spool: number; readonly bytes: Uint8Array<ArrayBuffer> }
   /** Ends writing, and answers with the file. */
   | { readonly do: 'finishSpool'; readonly spool: number }
@@ -41,7 +41,7 @@ export interface StoreAnswers {
   flush: undefined;
   file: File;
   openSpool: undefined;
-  writeSpool: undefined;
+  writeSpool: ArrayBuffer;
   finishSpool: File;
   removeSpool: undefined;
   close: undefined;

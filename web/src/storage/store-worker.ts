@@ -99,7 +99,8 @@ async function handle(request: StoreRequest): Promise<StoreAnswers[keyof StoreAn
     case 'openSpool':
       return openSpool(current(), request.spool, request.sizeBytes);
     case 'writeSpool':
-      return writeSpool(current(), request.spool, request.bytes);
+      writeSpool(current(), request.spool, request.bytes);
+      return request.bytes.buffer;
     case 'finishSpool':
       return finishSpool(current(), request.spool);
     case 'removeSpool':
@@ -111,7 +112,7 @@ async function handle(request: StoreRequest): Promise<StoreAnswers[keyof StoreAn
   }
 }
 
-async function open({ content, sizeBytes, name, quotaBytes }: StorePlace): Promise<Uint8Array<ArrayBuffer>> {
+async function open({ content, sizeBytes, name, page, quotaBytes }: StorePlace): Promise<Uint8Array<ArrayBuffer>> {
   const unlock = await lock(content);
   const handles: SyncAccessHandle[] = [];
   const openFile = async (file: FileSystemFileHandle): Promise<SyncAccessHandle> => {
@@ -130,7 +131,7 @@ async function open({ content, sizeBytes, name, quotaBytes }: StorePlace): Promi
     record.read(noted, { at: 0 });
     // Without a record nothing is found again.
     const heldBytes = noted.length > 0 ? ((await readAbout(folder))?.heldBytes ?? 0) : 0;
-    const about = { name, sizeBytes, heldBytes, lastUsedMs: Date.now() };
+    const about = { name, page, sizeBytes, heldBytes, lastUsedMs: Date.now() };
     opened = { content, about, notedBytes: heldBytes, dataFile, data, sealed: undefined, record, folder, spools: new Map(), unlock };
     await writeAbout(opened);
     return noted;

@@ -12,6 +12,8 @@ export interface StorePlace {
   readonly sizeBytes: number;
   /** What people know it by; empty if that is a secret. */
   readonly name: string;
+  /** Where on this site it can be opened again: a path, with what follows it; empty if there is a key in it. */
+  readonly page: string;
   /** Most bytes that the site keeps, of all contents together; `null`: see `quotaOf`. */
   readonly quotaBytes: number | null;
 }

@@ -7,6 +7,7 @@ const HOUR = 3_600_000;
 const kept = (change: Partial<KeptContent> = {}): KeptContent => ({
   id: 'ab'.repeat(32),
   name: 'talk.mp4',
+  page: '/abab#m1.0',
   sizeBytes: 1_400_000_000,
   heldBytes: 1_400_000_000,
   lastUsedMs: NOW - 2 * HOUR,
@@ -23,6 +24,13 @@ describe('what is kept, in words', () => {
     [kept({ lastUsedMs: NOW - 400 * 24 * HOUR }), 'talk.mp4', '1.4 GB · used 1 year ago'],
   ])('%#', (content, name, facts) => {
     expect(keptView([content], Infinity, NOW).lines[0]).toMatchObject({ name, facts, canDelete: !content.isInUse });
+  });
+
+  it('is opened where it was, or says what opens it', () => {
+    expect(keptView([kept()], Infinity, NOW).lines[0]).toMatchObject({ href: '/abab#m1.0', hint: '' });
+    expect(keptView([kept({ page: '' })], Infinity, NOW).lines[0]).toMatchObject({ href: null, hint: 'Opens by the link that you got.' });
+    const secret = keptView([kept({ name: '', page: '' })], Infinity, NOW).lines[0];
+    expect(secret).toMatchObject({ href: null, hint: 'Opens by the link that you got: a key in it is not kept here.' });
   });
 
   it('is summed up, with what is the most', () => {

@@ -7,6 +7,10 @@ import { displayName } from './names.js';
 export interface KeptLine {
   readonly id: string;
   readonly name: string;
+  /** Where it is opened again; `null` if only its own link does that. */
+  readonly href: string | null;
+  /** What to do where it is not; else empty. */
+  readonly hint: string;
   /** `589 MB of 1.4 GB`, `used 2 days ago`, `open in a tab` */
   readonly facts: string;
   /** 0 to 1. */
@@ -26,6 +30,9 @@ export interface KeptView {
 }
 
 export const EMPTY = 'Nothing is kept here. What you download stays on this device until you delete it, so that a reload goes on where it was.';
+const BY_LINK = 'Opens by the link that you got.';
+/** What has no name is encrypted, or its note is torn. */
+const BY_LINK_WITH_KEY = 'Opens by the link that you got: a key in it is not kept here.';
 export const UNSUPPORTED = 'This browser lets this page keep nothing, so there is nothing to delete.';
 
 /** `quotaBytes`: `Infinity` where nobody can tell. */
@@ -42,12 +49,14 @@ export function keptView(kept: readonly KeptContent[], quotaBytes: number, nowMs
 }
 
 function lineOf(content: KeptContent, nowMs: number): KeptLine {
-  const { id, name, sizeBytes, heldBytes, isInUse } = content;
+  const { id, name, page, sizeBytes, heldBytes, isInUse } = content;
   const isWhole = heldBytes >= sizeBytes;
   const size = isWhole ? formatBytes(sizeBytes) : `${formatBytes(heldBytes)} of ${formatBytes(sizeBytes)}`;
   return {
     id,
     name: name === '' ? `No name, ${id.slice(0, 8)}…` : displayName(name),
+    href: page === '' ? null : page,
+    hint: page !== '' ? '' : name === '' ? BY_LINK_WITH_KEY : BY_LINK,
     facts: [size, isInUse ? 'open in a tab' : lastUsed(content, nowMs)].filter((fact) => fact !== '').join(' · '),
     held: sizeBytes === 0 ? 1 : percent(heldBytes / sizeBytes) / 100,
     canDelete: !isInUse,

@@ -307,6 +307,8 @@ const PROBLEMS: Record<Problem['kind'], readonly [title: string, advice: string]
   manifest: ['The description of this file can’t be read.', 'It may be from a newer version of Pleach. Reload the page; if that does not help, ask for a new link.'],
   key: ['This link opens nothing: its key is missing or wrong.', 'What is shared is encrypted, and the end of the link is the key. Copy the link again, whole, from where you found it.'],
   digest: ['This is not the file that the link promises.', 'Somebody changed its description, so nothing was downloaded. Ask whoever sent the link for a new one.'],
+  'not-yet': ['This is not to be had yet.', 'Whoever shares it has set a time from which on it is. Try again then.'],
+  over: ['The time of this is over.', 'Whoever shared it has set how long it is to be had. What you saved before stays yours.'],
   'no-webrtc': ['This browser can’t connect to others.', 'WebRTC is missing or switched off, perhaps by a privacy setting or an extension, and no web server has this. Allow it for this page, or open the link in another browser.'],
   'no-wasm': ['This browser can’t run Pleach.', 'It needs WebAssembly, which is missing or switched off. A current Chrome, Edge, Firefox or Safari has it.'],
   'storage-full': ['There is not enough room on this device.', 'Free some space, or delete some of what this site keeps; then try again: it goes on where it was. In a private window there is less room than in an ordinary one.'],

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use pleach_core::content::{Link, Manifest};
-use pleach_core::ids::RequestId;
+use pleach_core::ids::{AgentId, RequestId};
 use pleach_core::wire::fleet::FleetName;
-use pleach_core::wire::fleet::api::{DeliveryOrder, DeliveryStatus};
+use pleach_core::wire::fleet::api::{AgentRecord, DeliveryOrder, DeliveryStatus};
 use pleach_native::fleet::api::{ApiError, FleetApi};
+use pleach_native::fleet::sealed;
 use pleach_native::http;
+use pleach_packing::Key;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 use tokio::time::{Instant, sleep};
@@ -38,7 +40,7 @@ struct Delivery<'a> {
 pub(crate) async fn run(args: DeliverArgs, ui: &Ui, mut interrupt: Interrupt) -> Result {
     let base = tracker_base(&args.fleet.tracker)?;
     let api = FleetApi::new(parse_url(&base)?, args.fleet.token()?);
-    let prepared = match &args.files[..] {
+    let mut prepared = match &args.files[..] {
         [] => None,
         _ => {
             let trackers = [tracker_socket(&base)?];
@@ -46,6 +48,12 @@ pub(crate) async fn run(args: DeliverArgs, ui: &Ui, mut interrupt: Interrupt) ->
             Some(describing::prepare(&content, describe, &trackers, None, ui, &mut interrupt).await?)
         }
     };
+    if let Some(prepared) = prepared.as_mut().filter(|_| args.encrypt) {
+        tokio::select! {
+            sealed = seal(&args, &api, prepared, ui) => prepared.manifest = sealed?,
+            error = interrupt.error() => return Err(error),
+        }
+    }
     let manifest = prepared.as_ref().map(|prepared| prepared.manifest.clone());
     let leaves = manifest.as_ref().map(|manifest| {
         let link = Link::new(&base, manifest.id(), Some(manifest.digest()))?;
@@ -61,6 +69,24 @@ pub(crate) async fn run(args: DeliverArgs, ui: &Ui, mut interrupt: Interrupt) ->
         Some(prepared) => give_until_settled(prepared, &args, delivery, view, ui, interrupt).await,
         None => until_settled(delivery, view, ui, &mut interrupt).await,
     }
+}
+
+/// The description with the key in it for each machine that is to have it, and is known.
+async fn seal(args: &DeliverArgs, api: &FleetApi, prepared: &Prepared, ui: &Ui) -> Result<Manifest> {
+    let no_key = || Error::new(Code::Failure, "there is no key to be sealed");
+    let key = prepared.key.as_deref().and_then(|key| Key::parse(key).ok()).ok_or_else(no_key)?;
+    let is_target = |machine: &AgentRecord| {
+        Some(&machine.group) == args.group.as_ref() && (args.targets.is_empty() || args.targets.contains(&machine.name))
+    };
+    let known = api.report().await.map_err(explain)?.agents.into_iter().map(|ranked| ranked.record);
+    let machines: Vec<AgentId> = known.filter(is_target).map(|machine| machine.agent).collect();
+    if machines.is_empty() {
+        return Err(Error::new(Code::NotFound, "no such machine is known: nobody could open what is encrypted")
+            .hint("`pleach report` shows the machines; each has to have been there once"));
+    }
+    ui.say(format_args!("machines that can open it: {}", machines.len()));
+    sealed::with_keys(&prepared.manifest, &key, &machines)
+        .map_err(|error| Error::new(Code::Failure, format!("the key could not be sealed: {error}")))
 }
 
 /// Leaves the description at the tracker and orders, or repeats.

@@ -40,7 +40,7 @@ pub(crate) async fn run(args: GetArgs, ui: &Ui, mut interrupt: Interrupt) -> Res
         error = interrupt.error() => return Err(error),
     };
     // A wrong key is told before anything is waited for or fetched.
-    let packing = secrets::open(&target.manifest, source.key(), &args.unlock, ui).await?;
+    let packing = secrets::open(&target.manifest, source.key(), &args.unlock, ui, &mut interrupt).await?;
     tokio::select! {
         waited = moment::wait_until_active(&target.manifest, patience, ui) => waited?,
         error = interrupt.error() => return Err(error),

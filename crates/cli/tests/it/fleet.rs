@@ -18,12 +18,18 @@ struct Fleet {
     folder: TempDir,
     tracker: Option<Server>,
     address: String,
+    /// More arguments of the tracker.
+    more: &'static [&'static str],
 }
 
 impl Fleet {
     fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    fn start_with(more: &'static [&'static str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut fleet = Self { folder, tracker: None, address: "127.0.0.1:0".into() };
+        let mut fleet = Self { folder, tracker: None, address: "127.0.0.1:0".into(), more };
         fleet.start_tracker();
         fleet
     }
@@ -39,7 +45,8 @@ impl Fleet {
     /// On the port that it had before, if it had one.
     fn start_tracker(&mut self) {
         let token = self.token();
-        let tracker = Server::start(&["tracker", "--listen", &self.address, "--fleet-token-file", &token]);
+        let fixed = ["tracker", "--listen", &self.address, "--fleet-token-file", &token];
+        let tracker = Server::start(&[&fixed, self.more].concat());
         self.address = tracker.line.strip_prefix("http://").unwrap().to_owned();
         self.tracker = Some(tracker);
     }
@@ -223,6 +230,30 @@ fn a_tracker_that_was_killed_still_has_the_description_of_what_is_delivered() {
     assert_eq!((&told["name"], &told["size_bytes"]), (&"film.bin".into(), &LEN.into()));
 }
 
+/// Without a ledger a tracker that starts anew knows of no delivery. Those who give leave the description again; once they
+/// have gone it is nowhere.
+#[test]
+fn without_a_ledger_descriptions_are_there_while_somebody_gives() {
+    const LEN: usize = 200_000;
+    let mut fleet = Fleet::start_with(&["--ledger", "none"]);
+    let agent = fleet.agent("one", &[]);
+    insist(0, &fleet.deliver(&fleet.file(LEN), &[]));
+    assert_eq!(fleet.report()["deliveries"].as_array().map(Vec::len), Some(1));
+    fleet.kill_tracker();
+    fleet.start_tracker();
+    assert_eq!(fleet.report()["deliveries"].as_array().map(Vec::len), Some(0), "all forgotten");
+    let link = format!("{}/{}", fleet.url(), blake3::hash(&sample(LEN)).to_hex());
+    let inspect = || finish(pleach(&["inspect", &link, "--json"]));
+    let told = eventually("the machine left it again", || Some(inspect()).filter(|output| output.status.success()));
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!(told["name"], "film.bin");
+    drop(agent);
+    fleet.kill_tracker();
+    fleet.start_tracker();
+    let said = insist(3, &inspect());
+    assert!(said.contains("nobody shares it there any more"), "{said}");
+}
+
 /// [001] B1: what others received of a machine is in the ledger, and its own word is not.
 #[test]
 fn what_machines_give_to_each_other_is_their_speed_in_the_ledger() {
@@ -358,6 +389,51 @@ fn what_is_compressed_arrives_as_it_was_and_is_given_on() {
     eventually("the second has it too", || {
         fs::read_to_string(fleet.delivered("second")).ok().filter(|got| *got == text)
     });
+}
+
+/// [001] B2: encryption. Whom it was encrypted for has it, also from each other and after a restart; a newcomer is told why it
+/// does not; the tracker keeps and tells neither names nor bytes.
+#[test]
+fn what_is_encrypted_is_had_by_the_machines_it_is_for_and_seen_by_nobody_else() {
+    const SECRET: &str = "the combination of the safe is seven, nineteen, forty-two\n";
+    let mut fleet = Fleet::start();
+    let file = fleet.path("combination-of-the-safe.txt");
+    fs::write(&file, SECRET.repeat(20_000)).unwrap();
+    let said = text(&fleet.deliver(&file, &["--encrypt"]).stderr);
+    assert!(said.contains("nobody could open"), "there is no machine yet: {said}");
+
+    let first = fleet.agent("first", &[]);
+    let second = fleet.agent("second", &[]);
+    second.process.signal(Signal::KILL);
+    drop(second);
+    // The second is away when it is ordered, and has it of the first when the deliverer has gone.
+    insist(7, &fleet.deliver(&file, &["--encrypt", "--away", "1"]));
+    let has = |name: &str| fs::read_to_string(fleet.path(name).join("combination-of-the-safe.txt")).ok();
+    assert!(has("first").is_some_and(|got| got == SECRET.repeat(20_000)), "as it was");
+    first.process.signal(Signal::KILL);
+    drop(first);
+    let _first = fleet.agent("first", &[]);
+    let _second = fleet.agent("second", &[]);
+    eventually("the second has it too", || has("second").filter(|got| *got == SECRET.repeat(20_000)));
+
+    let _late = fleet.agent("late", &[]);
+    let reason = eventually("it is told why the newcomer can't have it", || {
+        let failures = fleet.report()["failures"].clone();
+        let of_late = |failure: &&Value| failure["name"] == "late";
+        failures.as_array()?.iter().find(of_late).map(|failure| failure["reason"].to_string())
+    });
+    assert!(reason.contains("no key in it for this machine"), "{reason}");
+    assert!(has("late").is_none());
+
+    let report = fleet.report();
+    let told = report.to_string() + &http_get(&fleet.address, "/stats.json");
+    fleet.kill_tracker();
+    let kept = ["token.ledger", "token.ledger-wal"].map(|name| fs::read(fleet.path(name)).unwrap_or_default()).concat();
+    assert!(kept.len() > 4_096 && !told.is_empty());
+    for secret in ["combination", "nineteen"] {
+        let is_in = |bytes: &[u8]| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+        assert!(!is_in(&kept) && !is_in(told.as_bytes()), "the tracker knows of {secret}");
+    }
 }
 
 #[cfg(target_os = "linux")]

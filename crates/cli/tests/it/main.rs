@@ -14,6 +14,8 @@ mod kills;
 mod lookup;
 mod nodes;
 mod packed;
+#[cfg(unix)]
+mod prompts;
 mod publish;
 mod share_get;
 mod swarm;

@@ -2,6 +2,8 @@
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use pleach_core::content::{HashTree, Link, Manifest, TreeBuilder, WebPlaces};
@@ -152,6 +154,57 @@ async fn a_liar_is_dropped_and_the_file_arrives_from_another() {
     hear(&mut events, |event| *event == Event::Complete).await;
     assert!(std::fs::read(&out).unwrap() == sample(3_000_000), "the bytes are the same");
     for node in [getter, lying, honest] {
+        soon(node.stop()).await.unwrap();
+    }
+}
+
+/// Counts the bytes of long messages, and turns one bit of the one of this number.
+fn counting(sent_bytes: &Arc<AtomicUsize>, bad: Option<usize>) -> OutputFilter {
+    let (sent_bytes, mut number) = (Arc::clone(sent_bytes), 0);
+    Box::new(move |output| match output {
+        Output::SendLink { link, message } if message.len() > 8 * 1024 => {
+            sent_bytes.fetch_add(message.len(), Ordering::Relaxed);
+            number += 1;
+            let mut bytes = message.to_vec();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= u8::from(bad == Some(number));
+            Some(Output::SendLink { link, message: Bytes::from(bytes) })
+        }
+        other => Some(other),
+    })
+}
+
+/// Row B4 ([001]): packets are checked one by one. What is sent again for one bad message is that one, and what was on its way
+/// behind it on the same link; what came before it stays.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn for_one_bad_packet_no_more_is_sent_again_than_was_on_its_way() {
+    const LEN: usize = 6_000_000;
+    const RATE: u64 = 2_000_000;
+    /// What is sent and not acknowledged: half a second's worth, and a message.
+    const IN_FLIGHT: usize = RATE as usize / 2 + 65_536;
+    let (directory, file) = file_of("source", LEN);
+    let (manifest, tree) = describe(&file);
+    let tracker = Tracker::start(&manifest).await;
+    let sent_bytes = Arc::new(AtomicUsize::new(0));
+    let seeder = |bad| {
+        let store = Store::Source(SourceFiles::open([file.clone()]).unwrap());
+        let config = config(&tracker.base, &manifest, Start::Complete(tree.clone()), store);
+        let output_filter = Some(counting(&sent_bytes, bad));
+        Node::start(NodeConfig { output_filter, upload_bytes_per_s: Some(RATE), ..config }).unwrap()
+    };
+    let (once, _) = seeder(Some(60));
+    let out = directory.path().join("out");
+    let (getter, mut events) = node(&tracker, &manifest, Start::Empty, download(&manifest, out.clone()), None);
+    hear(&mut events, |event| matches!(event, Event::PeerLied { .. })).await;
+    let kept_bytes = getter.stats().borrow().have_bytes;
+    assert!(kept_bytes > 0, "what was verified stays");
+    let (honest, _) = seeder(None);
+    hear(&mut events, |event| *event == Event::Complete).await;
+    assert!(std::fs::read(&out).unwrap() == sample(LEN), "the bytes are the same");
+    let sent = sent_bytes.load(Ordering::Relaxed);
+    // Headers and hashes are less than a hundredth.
+    assert!(sent < LEN + LEN / 100 + IN_FLIGHT, "{sent} bytes were sent, {kept_bytes} were kept");
+    for node in [getter, once, honest] {
         soon(node.stop()).await.unwrap();
     }
 }

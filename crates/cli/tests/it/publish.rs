@@ -149,3 +149,44 @@ fn a_film_is_cut_where_it_can_be_played_from_and_its_index_comes_first() {
     assert_eq!(json!(segments.first()), json!([24, 255]), "{told}");
     assert_eq!(json!(segments.last()), json!([868, 255]), "{told}");
 }
+
+fn segments_of(described: &Path) -> Value {
+    let told = inspect(path(described));
+    let segments = told["segments"].as_array().unwrap();
+    let segments = segments.iter().map(|segment| (segment["len_bytes"].clone(), segment["priority"].clone()));
+    json!(segments.collect::<Vec<_>>())
+}
+
+/// C6: a priority that the author specifies, segment by segment.
+#[test]
+fn an_author_lists_segments_and_is_told_the_line_that_is_wrong() {
+    let (source, file) = file_of("talk.mp4", 300_000);
+    let (list, described) = (source.path().join("list.txt"), source.path().join("talk.mp4.pleach"));
+    let by = format!("author:{}", path(&list));
+    let publish = ["publish", path(&file), "--segments", &by, "--force"];
+    fs::write(&list, "# the index, then the beginning\n-868=255\n\n0-100kB=200 # soon\n100kB-150kB\n").unwrap();
+    expect_exit(0, &publish);
+    assert_eq!(segments_of(&described), json!([[100_000, 200], [50_000, 0], [149_132, 0], [868, 255]]));
+
+    expect_exit(0, &[&publish[..], &["--priority", "0-50kB=9"]].concat());
+    assert_eq!(segments_of(&described)[0], json!([50_000, 9]), "a priority on the command line counts more");
+
+    for (lines, why) in [
+        ("0-100kB=200\n100kB-150kB=256\n", "line 2: expected a range and a priority"),
+        ("0-100kB=200\n\nhurry\n", "line 3: expected a range, such as"),
+        ("0-100kB 200\n", "line 1: \"100kB 200\" is no size"),
+        ("0-100kB\n200kB-=1\n90kB-150kB=2\n", "line 3: it has bytes that line 1 has too"),
+        ("0-100kB\n1MB-=1\n", "line 2: none of these bytes are in the content, which has 300000"),
+        ("100kB-50kB\n", "line 1: none of these bytes"),
+        ("# nothing\n", "there is no range in it"),
+    ] {
+        fs::write(&list, lines).unwrap();
+        let said = text(&expect_exit(2, &publish).stderr);
+        assert!(said.contains("list.txt") && said.contains(why), "{said}");
+    }
+    fs::remove_file(&list).unwrap();
+    let said = text(&expect_exit(4, &publish).stderr);
+    assert!(said.contains("cannot read the segments in") && said.contains("list.txt"), "{said}");
+    fs::write(&list, vec![b'#'; 2 << 20]).unwrap();
+    assert!(text(&expect_exit(4, &publish).stderr).contains("more than 1 MiB"));
+}

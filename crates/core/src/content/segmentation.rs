@@ -207,6 +207,7 @@ mod tests {
         lens_and_priorities(&segmentation.cut(size_bytes, emphases).unwrap())
     }
 
+    /// C1: segments of varied length.
     #[test]
     fn a_ramp_doubles_and_becomes_less_urgent() {
         let ramp = Segmentation::Ramp { first_bytes: Some(64 * KIB), longest_bytes: Some(256 * KIB) };

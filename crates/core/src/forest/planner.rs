@@ -97,6 +97,8 @@ struct Member {
     complete: bool,
     /// Whether it had everything when it joined: what it has, others may not have.
     is_origin: bool,
+    /// Whether what it says that it has comes to others.
+    giving: web::Giving,
     /// Whether its socket is there.
     present: bool,
     /// Its place in `Planner::order`.
@@ -217,6 +219,7 @@ impl Planner {
             measured: Measured::default(),
             complete,
             is_origin: complete,
+            giving: web::Giving::default(),
             present: true,
             order: self.order.len(),
             avoid: BTreeMap::new(),
@@ -232,7 +235,7 @@ impl Planner {
         for tree in &mut self.trees {
             tree.insert(peer);
         }
-        self.count_origin(complete, false, true);
+        self.count_giver(peer);
         if !complete {
             self.settle_web(now);
         }
@@ -258,12 +261,11 @@ impl Planner {
     /// Takes a peer out and places its children again.
     pub fn leave(&mut self, peer: PeerId, now: Time) {
         let Some(member) = self.members.get(&peer) else { return };
-        let (is_origin, was_present) = (member.is_origin, member.present);
         self.priors.remove(member.prior);
         self.forget_received(peer);
         self.complete.remove(&peer);
         // Before its children look for other places: the servers may have some now.
-        self.count_origin(is_origin, was_present, false);
+        self.forget_giver(peer);
         self.settle_web(now);
         for stripe in 0..self.config.stripes {
             self.provisional.remove(&(stripe, peer));
@@ -298,6 +300,7 @@ impl Planner {
         self.expecting.remove(&peer);
         self.lonely.remove(&peer);
         self.complete.insert(peer);
+        self.count_giver(peer);
         for stripe in 0..self.config.stripes {
             self.place(stripe, peer, now);
         }
@@ -310,11 +313,15 @@ impl Planner {
     /// The peer's socket broke, or is back. While it is away it keeps its place, but nobody new is put below it.
     pub fn set_present(&mut self, peer: PeerId, present: bool, now: Time) {
         let Some(member) = self.members.get_mut(&peer) else { return };
-        let was_present = core::mem::replace(&mut member.present, present);
-        let is_origin = member.is_origin;
+        let is_back = core::mem::replace(&mut member.present, present) != present && present && member.complete;
         self.update(peer);
-        self.count_origin(is_origin, was_present, present);
+        self.count_giver(peer);
         self.settle_web(now);
+        if is_back {
+            // Who came meanwhile found nobody to be put below.
+            self.place_below_new_root(now);
+            self.schedule_retry(now);
+        }
     }
 
     /// One of the two says that they can't connect, or no longer: the edge goes, and they are kept apart for a while.
@@ -337,6 +344,7 @@ impl Planner {
     pub fn retry(&mut self, now: Time, rng: &mut ChaCha8Rng) {
         if self.epoch_at.is_some_and(|at| at <= now) {
             self.epoch_at = (!self.is_empty()).then_some(now + self.config.epoch);
+            self.part_idle(now);
             let par = self.put_in_order(now);
             self.help_those_behind(par, now, rng);
         }

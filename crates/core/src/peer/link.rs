@@ -3,11 +3,11 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::ack_time::AckTime;
 use super::claiming::Claim;
 use super::meeting::Found;
 use super::meter::Meter;
 use super::schedule::place_at;
-use super::uplink::AckTime;
 use crate::content::{Geometry, GroupSet, KnownNodes, PacketIndex, PacketOrder, PacketSet};
 use crate::ids::PeerId;
 use crate::time::Time;
@@ -62,6 +62,10 @@ pub(super) struct Sending {
     pub(super) ack_time: AckTime,
     /// Fair service: the link that has least of it sends next.
     pub(super) served_bytes: u64,
+    /// When something that was asked for went last, or the first of what waits was asked for.
+    pub(super) answered_at: Time,
+    /// It had nothing to send, or the far end takes no more, since it sent last: it joins in where the others are.
+    pub(super) is_idle: bool,
     /// Packets that the far end will get elsewhere: they are not pushed.
     pub(super) declined: PacketSet,
     /// Stripes that the far end asked to be pushed, as it counts them.
@@ -221,6 +225,8 @@ impl Sending {
             acked_at: Time::ZERO,
             ack_time: AckTime::default(),
             served_bytes: 0,
+            is_idle: true,
+            answered_at: Time::ZERO,
             declined: PacketSet::new(geometry),
             subscribed: (1, StripeMask::NONE),
             from: 0,
@@ -234,6 +240,16 @@ impl Sending {
             told: 0,
             meter: Meter::default(),
         }
+    }
+
+    /// Payload that is sent and not acknowledged.
+    pub(super) fn flight_bytes(&self) -> u64 {
+        self.payload_bytes - self.acked_bytes
+    }
+
+    /// Whether nothing of what is in flight was acknowledged for so long.
+    pub(super) fn is_frozen(&self, after: Duration, now: Time) -> bool {
+        self.flight_bytes() > 0 && now - self.acked_at >= after
     }
 
     /// Whether the far end wants to be pushed the packet at this place.

@@ -183,7 +183,7 @@ impl Peer {
         self.pulling.forget_plan();
         self.event(Event::LinkUp { link: id, peer });
         self.say_hello(id);
-        self.grant(id);
+        self.grant(id, now);
         if self.has_told_fetches() {
             self.tell_fetches_to(id);
         }
@@ -207,8 +207,8 @@ impl Peer {
         match message {
             LinkMessage::Have { packets } => self.far_has(id, &packets, now),
             LinkMessage::Subscribe { stripes, mask, from } => self.far_subscribes(id, stripes, mask, from, now),
-            LinkMessage::Credit { received_bytes, limit_bytes } => {
-                self.far_credits(id, received_bytes, limit_bytes, now);
+            LinkMessage::Credit { received_bytes, limit_bytes, clock_ms } => {
+                self.far_credits(id, received_bytes, limit_bytes, clock_ms, now);
             }
             LinkMessage::Request { packets, partial } => self.far_requests(id, &packets, &partial, now),
             LinkMessage::Cancel { packets } => self.far_cancels(id, &packets),

@@ -12,6 +12,7 @@
 //! |---|---|---|
 //! | messages by one link | [`LINK_PER_S`] a second, [`LINK_AT_ONCE`] at once; an ask costs [`ASK_COSTS`] | dropped |
 //! | asks passed on | [`PASSED_PER_S`] a second, [`PASSED_AT_ONCE`] at once, of all links together | answered, not passed on |
+//! | links begun because others ask | [`SERVED_PER_S`] a second, [`SERVED_AT_ONCE`] at once | 'busy' |
 //! | own asks | one in 0.5 to 1.5 s, then half as often each time, down to one in [`RETRY_MAX_MS`] | |
 //! | holders in one answer | [`HOLDERS_MAX`] | the others are not told |
 //! | hands through which a word goes | [`HANDS_MAX`] | dropped |
@@ -45,6 +46,9 @@ const ASK_COSTS: u32 = 4;
 /// Asks passed on.
 const PASSED_PER_S: u32 = 8;
 const PASSED_AT_ONCE: u32 = 64;
+/// Links begun because others ask: each costs far more than the offer that asks for it.
+const SERVED_PER_S: u32 = 1;
+const SERVED_AT_ONCE: u32 = 8;
 /// Whoever knows of so many does not pass an ask on that goes to all. One that goes to few is to come far.
 const ENOUGH: usize = 4;
 /// This peer and its neighbours in an answer; the rest of it is from the list.
@@ -60,6 +64,7 @@ pub(super) struct Looking {
     pub(super) relays: Relays,
     allowances: Vec<(Way, Allowance)>,
     passed: Allowance,
+    pub(super) served: Allowance,
     /// Asks since there was enough.
     attempts: u32,
     next_at: Time,
@@ -75,6 +80,7 @@ impl Looking {
             relays: Relays::default(),
             allowances: Vec::new(),
             passed: Allowance::new(PASSED_AT_ONCE),
+            served: Allowance::new(SERVED_AT_ONCE),
             attempts: 0,
             next_at: Time::ZERO,
             is_lacking: false,
@@ -95,6 +101,7 @@ impl Looking {
     fn refill(&mut self) {
         self.allowances.iter_mut().for_each(|(_, allowance)| allowance.refill(LINK_PER_S, LINK_AT_ONCE));
         self.passed.refill(PASSED_PER_S, PASSED_AT_ONCE);
+        self.served.refill(SERVED_PER_S, SERVED_AT_ONCE);
     }
 }
 

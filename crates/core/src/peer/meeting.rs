@@ -169,6 +169,9 @@ impl Peer {
             let is_offer = matches!(signal, Signal::Offer { .. });
             return self.apply_found(current.filter(|_| !is_offer), way, session, signal);
         }
+        if !self.looking.served.take(1) {
+            return self.say_busy(way, meeting);
+        }
         // It has given up the attempt, or lost the link, that is still held here.
         current.into_iter().for_each(|id| self.close_link(id));
         match self.found_link(asker, true) {
@@ -181,11 +184,13 @@ impl Peer {
         let is_free = self.busy_s() == 0 && self.link_to(asker).is_none();
         match is_free.then(|| self.open_found(asker, session, found, now)).flatten() {
             Some(link) => self.outputs.push_back(Output::ApplySignal { link, signal }),
-            None => {
-                let after_ms = BUSY_MS + self.rng.random_range(0..BUSY_MS);
-                self.tell_way(way, &LookupMessage::Busy { meeting, after_ms: after_ms as u32 });
-            }
+            None => self.say_busy(way, meeting),
         }
+    }
+
+    fn say_busy(&mut self, way: Way, meeting: Meeting) {
+        let after_ms = BUSY_MS + self.rng.random_range(0..BUSY_MS);
+        self.tell_way(way, &LookupMessage::Busy { meeting, after_ms: after_ms as u32 });
     }
 
     fn apply_found(&mut self, id: Option<LinkId>, way: Way, session: u32, signal: Signal) {

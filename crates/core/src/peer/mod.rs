@@ -30,6 +30,7 @@
 //! * `checking`: reading what an earlier run left
 //! * `holdings`, `limit`, `link`, `meter`, `source`, `timers`: the state these work on
 
+mod ack_time;
 mod carrying;
 mod checking;
 mod choosing;

@@ -9,6 +9,8 @@
 //!   and nothing after it has come, is not about: it was perhaps not sent to anybody yet, and comes in its turn.
 //! * It is asked for at one neighbour, which refuses if it is busy: only idle uplinks are stolen from. When it begins to
 //!   come, it is declined at the feeder, which then passes it over. What a feeder has begun to send is left to it.
+//! * It is asked only of a neighbour that would bring it four times as soon as the feeder, as far as can be told: else
+//!   both bring it.
 //! * Each neighbour is asked for as much as it brings in a moment and a round trip: the fast get much, the slow little,
 //!   and what waits at a sender is never much. Of what a neighbour has, the rarest of the oldest missing go first; the
 //!   order among equally rare ones is drawn by each peer for itself, so that neighbours differ and can trade.
@@ -40,6 +42,10 @@ const MARK_EVERY: Duration = Duration::from_millis(1_000);
 const SOON: Duration = Duration::from_millis(2_000);
 /// Each plan forgets so small a part of the rate that there was: half of it in some 15 s.
 const STARVING_FORGETS: u64 = 150;
+/// A neighbour is asked for what it would bring so many times as soon as the feeder.
+const SOONER: u32 = 4;
+/// What a feeder lacks, it is taken to bring within so long.
+const LACKED: Duration = Duration::from_secs(4);
 /// A feeder that has more packets than this to push of a stripe is behind.
 const BEHIND_PACKETS: u64 = 2;
 /// What is due is to be there so long before, to allow for a second try; but a feeder has so long in any case.
@@ -78,8 +84,9 @@ pub(super) struct Pulling {
     copies: Vec<u8>,
     /// Missing packets that are worth asking for.
     askable: PacketSet,
-    /// In the order in which they are to come; some may have come or been asked for since.
-    askable_in_order: Vec<PacketIndex>,
+    /// In the order in which they are to come, each with how long its feeder takes to bring it; some may have come or been
+    /// asked for since.
+    askable_in_order: Vec<(PacketIndex, Duration)>,
     /// So many of these are due soon.
     urgent: usize,
     planned_at: Option<Time>,
@@ -164,6 +171,12 @@ impl Feeder {
         self.ahead_bytes > self.granted_bytes
             && u128::from(self.ahead_bytes) * 1_000 > u128::from(self.bytes_per_s) * within.as_millis()
     }
+
+    /// How long it takes for all that was counted as before the packet in question, and that itself.
+    fn takes(&self) -> Duration {
+        let micros = self.ahead_bytes.saturating_mul(1_000_000).checked_div(self.bytes_per_s);
+        micros.map_or(Duration::MAX, Duration::from_micros)
+    }
 }
 
 impl Peer {
@@ -226,7 +239,7 @@ impl Peer {
         if self.pulling.planned_at.is_none_or(|at| now - at >= PLAN_EVERY) {
             self.plan_pull(now);
         }
-        let picks = if self.pulling.at_end { self.pick_slow(id, room, now) } else { self.pick(id, room) };
+        let picks = if self.pulling.at_end { self.pick_slow(id, room, now) } else { self.pick(id, room, now) };
         if picks.is_empty() {
             // There will be something when it has been about for longer.
             self.timers.set_if_unset(Reason::Pull, now + PLAN_EVERY);
@@ -264,27 +277,37 @@ impl Peer {
             if asked.get(&packet).copied().unwrap_or(false) {
                 continue;
             }
+            let mut comes_in = Duration::MAX;
             let is_late = match &mut feeders[usize::from(self.stripe_of(packet))] {
                 Feeder { link: None, .. } => true,
                 feeder => {
                     let link = feeder.link.and_then(|id| self.links.get(&id));
                     let will_push = link.is_some_and(|link| link.has.contains(packet));
                     let is_declined = link.is_some_and(|link| link.receiving.declined.contains(packet));
-                    let is_known =
-                        is_starving || feeder.is_stalled || due.is_some() || self.pulling.known_before.contains(packet);
+                    // What was left to the feeder before has come by then, or does not come.
+                    let is_left_over =
+                        is_declined && link.is_some_and(|link| now - link.receiving.subscribed_at >= STALLED);
+                    let is_known = is_left_over
+                        || is_starving
+                        || feeder.is_stalled
+                        || due.is_some()
+                        || self.pulling.known_before.contains(packet);
                     let within = due.map_or(SOON, |due| time_left(due, now));
                     let came_at = self.holdings.came_in_part_at(packet);
                     let is_coming = came_at.is_some_and(|at| now - at < STALLED) && !feeder.is_stalled;
-                    is_known
-                        && (is_declined
-                            || !is_coming
-                                && (!will_push || feeder.is_late(u64::from(self.geometry.packet_bytes()), within)))
+                    let packet_bytes = u64::from(self.geometry.packet_bytes());
+                    let is_late =
+                        is_known && (is_declined || !is_coming && (!will_push || feeder.is_late(packet_bytes, within)));
+                    if !is_declined && !feeder.is_stalled {
+                        comes_in = if will_push { feeder.takes() } else { LACKED };
+                    }
+                    is_late
                 }
             };
             is_left |= !is_late;
             if is_late {
                 askable.insert(packet);
-                in_order.push(packet);
+                in_order.push((packet, comes_in));
                 urgent += usize::from(due.is_some());
             }
         }
@@ -356,7 +379,7 @@ impl Peer {
 
     /// Of what is worth asking for and this neighbour has: what is due soon, in that order, then the rarest of
     /// the first of the most urgent priority.
-    fn pick(&self, id: LinkId, room: usize) -> Vec<PacketIndex> {
+    fn pick(&self, id: LinkId, room: usize, now: Time) -> Vec<PacketIndex> {
         let Some(link) = self.links.get(&id) else { return Vec::new() };
         let may_ask = |packet: &PacketIndex| {
             let is_open = self.pulling.askable.contains(*packet) && link.has.contains(*packet);
@@ -364,11 +387,17 @@ impl Peer {
         };
         let (urgent, others) = self.pulling.askable_in_order.split_at(self.pulling.urgent);
         // What its feeder would push too late it may be asked for all the same: then it goes before the rest.
-        let mut picks: Vec<PacketIndex> = urgent.iter().copied().filter(may_ask).take(room).collect();
+        let urgent = urgent.iter().map(|(packet, _)| *packet);
+        let mut picks: Vec<PacketIndex> = urgent.filter(may_ask).take(room).collect();
+        let takes = expected_in(link, link.receiving.outstanding.len() + 1, self.geometry.packet_bytes(), now);
         let fed = link.receiving.subscribed;
         let may_push =
             |packet: &PacketIndex| fed.contains(self.stripe_of(*packet)) && !link.receiving.declined.contains(*packet);
-        let others = others.iter().copied().filter(|packet| may_ask(packet) && !may_push(packet));
+        // What one can do that has brought nothing yet is found out by asking.
+        let is_new = link.receiving.meter.bytes_per_s(now) == 0;
+        let is_sooner = |comes_in: &Duration| is_new || takes * SOONER <= *comes_in;
+        let others = others.iter().filter(|(_, comes_in)| is_sooner(comes_in)).map(|(packet, _)| *packet);
+        let others = others.filter(|packet| may_ask(packet) && !may_push(packet));
         let rank = |packet| {
             (self.schedule.class_of(packet), self.pulling.copies_of(packet), self.pulling.draw(packet), packet)
         };

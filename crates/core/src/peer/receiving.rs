@@ -10,6 +10,11 @@ use crate::time::Time;
 use crate::wire::link::{Data, LinkMessage};
 use crate::wire::tracker::{StripeMask, ToTracker};
 
+/// This peer's clock, as it is told to who sends.
+fn clock_ms(now: Time) -> u32 {
+    (now.as_micros() / 1_000) as u32
+}
+
 impl Peer {
     pub(super) fn receive(&mut self, id: LinkId, data: &Data, now: Time) {
         let Some(link) = self.links.get_mut(&id) else { return };
@@ -38,7 +43,7 @@ impl Peer {
                 self.holdings.tree.forget_groups(packet);
             }
         }
-        self.grant(id);
+        self.grant(id, now);
         if self.links.get(&id).is_some_and(|link| link.receiving.owes_ack()) {
             self.timers.set_if_unset(Reason::Announce, now + ANNOUNCE_AFTER);
         }
@@ -46,14 +51,14 @@ impl Peer {
     }
 
     /// Tells a sender what came, if that was not told yet: with what is under way it would not know its own speed.
-    pub(super) fn acknowledge(&mut self, id: LinkId) {
+    pub(super) fn acknowledge(&mut self, id: LinkId, now: Time) {
         let Some(link) = self.links.get_mut(&id).filter(|link| link.is_open() && link.receiving.owes_ack()) else {
             return;
         };
         let receiving = &mut link.receiving;
         receiving.acked_bytes = receiving.payload_bytes;
         let (received_bytes, limit_bytes) = (receiving.payload_bytes, receiving.granted_bytes);
-        self.tell_link(id, &LinkMessage::Credit { received_bytes, limit_bytes });
+        self.tell_link(id, &LinkMessage::Credit { received_bytes, limit_bytes, clock_ms: clock_ms(now) });
     }
 
     /// Notes what a link brought; false if it brought all of it before.
@@ -108,14 +113,14 @@ impl Peer {
     }
 
     /// Renews a sender's credit, unless the store is behind: then it is renewed when the store has caught up.
-    pub(super) fn grant(&mut self, id: LinkId) {
+    pub(super) fn grant(&mut self, id: LinkId, now: Time) {
         if self.life != Life::Running || self.holdings.backlog_bytes() >= self.config.store_backlog_bytes_max {
             return;
         }
         let Some(link) = self.links.get_mut(&id).filter(|link| link.is_open()) else { return };
         let received_bytes = link.receiving.payload_bytes;
         if let Some(limit_bytes) = link.receiving.next_grant() {
-            self.tell_link(id, &LinkMessage::Credit { received_bytes, limit_bytes });
+            self.tell_link(id, &LinkMessage::Credit { received_bytes, limit_bytes, clock_ms: clock_ms(now) });
         }
     }
 
@@ -129,7 +134,7 @@ impl Peer {
         self.note_came(packet);
         if was_behind {
             for id in self.links.keys().copied().collect::<Vec<_>>() {
-                self.grant(id);
+                self.grant(id, now);
             }
             self.fetch_more(now);
         }

@@ -13,7 +13,7 @@ use super::limit::RateLimit;
 use super::link::REQUESTED_MAX;
 use super::linking::runs_of;
 use super::schedule::step_of;
-use super::{Life, Peer, Reason};
+use super::{Life, Link, Peer, Reason};
 use crate::content::{GroupSet, PROOF_NODES_MAX, PacketIndex};
 use crate::ids::LinkId;
 use crate::time::Time;
@@ -26,6 +26,8 @@ const AWAITING_MAX: usize = 4;
 const READS_MAX: usize = 32;
 /// New packets are announced together, so late.
 pub(super) const ANNOUNCE_AFTER: Duration = Duration::from_millis(250);
+/// A promise that is not kept for so long is taken back.
+const PROMISE: Duration = Duration::from_secs(1);
 /// Consecutive groups of a packet, counted from the packet's first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Span {
@@ -90,6 +92,9 @@ impl Peer {
             match held {
                 Some(packet) if may_upload && room > 0 && link.sending.requested.len() < REQUESTED_MAX => {
                     room -= 1;
+                    if link.sending.requested.is_empty() {
+                        link.sending.answered_at = now;
+                    }
                     link.sending.declined.remove(packet);
                     link.sending.requested.push_back(packet);
                 }
@@ -102,6 +107,31 @@ impl Peer {
             self.tell_link(id, &LinkMessage::Refuse { packets: packets.to_vec() });
         }
         self.pump(id, now);
+    }
+
+    /// What was promised, and has not gone for a while since what is pushed takes all of the uplink, is taken back: whoever
+    /// waits for it asks elsewhere.
+    fn take_back_promises(&mut self, now: Time) {
+        if !self.is_flight_full(false, now) {
+            return;
+        }
+        let waits = |(_, link): &(&LinkId, &Link)| {
+            !link.sending.requested.is_empty() && now - link.sending.answered_at >= PROMISE
+        };
+        let waiting: Vec<LinkId> = self.links.iter().filter(waits).map(|(id, _)| *id).collect();
+        for id in waiting.into_iter().filter(|id| !self.is_far_behind(*id)).collect::<Vec<_>>() {
+            let Some(link) = self.links.get_mut(&id) else { continue };
+            let sending = &mut link.sending;
+            let is_begun = |packet: &PacketIndex| sending.sent.packet_groups(*packet) != 0;
+            let (begun, left): (Vec<_>, Vec<_>) = sending.requested.drain(..).partition(is_begun);
+            sending.requested.extend(begun);
+            sending.answered_at = now;
+            let mut left: Vec<u32> = left.into_iter().map(PacketIndex::get).collect();
+            left.sort_unstable();
+            for packets in runs_of(&left).chunks(RUNS_MAX) {
+                self.tell_link(id, &LinkMessage::Refuse { packets: packets.to_vec() });
+            }
+        }
     }
 
     /// Groups that the far end holds of packets that it asks for need not go there.
@@ -219,23 +249,35 @@ impl Peer {
         if self.life != Life::Running || link.sending.awaiting.len() >= AWAITING_MAX || self.is_flight_full(true, now) {
             return false;
         }
+        if self.is_far_end_frozen(link, now) {
+            return self.idle(id);
+        }
         let may_answer = !self.is_flight_full(false, now) || self.is_far_behind(id);
         let next = if only_first { self.next_first(id, may_answer) } else { self.next_packet(id, may_answer) };
-        let Some(packet) = next else { return false };
+        let Some(packet) = next else { return !only_first && self.idle(id) };
         let sent = self.send_packet(id, packet, now);
         if sent == Sent::Blocked {
             return false;
         }
-        self.taken(id, packet, sent);
+        self.taken(id, packet, sent, now);
         if let Some(once) = self.uplink.sent_once.as_mut().filter(|_| sent != Sent::Nothing) {
             once.insert(packet);
         }
         true
     }
 
+    /// Nothing goes on a link because there is nothing, or because its far end takes no more. What was asked for and may
+    /// not go yet waits for its turn.
+    fn idle(&mut self, id: LinkId) -> bool {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.sending.is_idle |= link.sending.requested.is_empty();
+        }
+        false
+    }
+
     /// The packet to send next of those that went to nobody yet, or were begun with here. Each link has others of them,
     /// so that none waits for another.
-    fn next_first(&mut self, id: LinkId, may_answer: bool) -> Option<PacketIndex> {
+    pub(super) fn next_first(&mut self, id: LinkId, may_answer: bool) -> Option<PacketIndex> {
         let once = self.uplink.sent_once.as_ref()?;
         let link = self.links.get_mut(&id)?;
         let (has, sending, order) = (&link.has, &mut link.sending, self.schedule.order());
@@ -294,7 +336,7 @@ impl Peer {
 
     /// The packet was dealt with for now: sent as far as it is here, or waiting to be read. Groups of a packet in part
     /// that have left the cache can't be sent before the packet is whole, which is offered anew.
-    fn taken(&mut self, id: LinkId, packet: PacketIndex, sent: Sent) {
+    fn taken(&mut self, id: LinkId, packet: PacketIndex, sent: Sent, now: Time) {
         let Some(link) = self.links.get_mut(&id) else { return };
         let unsent = self.holdings.groups_of(packet) & !link.sending.sent.packet_groups(packet);
         let sending = &mut link.sending;
@@ -302,6 +344,7 @@ impl Peer {
             return;
         }
         if sending.requested.front() == Some(&packet) {
+            sending.answered_at = now;
             sending.requested.pop_front();
         }
         let order = self.schedule.order();
@@ -398,9 +441,10 @@ impl Peer {
 
     pub(super) fn announce_all(&mut self, now: Time) {
         self.look_at_uplink(now);
+        self.take_back_promises(now);
         for id in self.links.keys().copied().collect::<Vec<_>>() {
             self.announce(id);
-            self.acknowledge(id);
+            self.acknowledge(id, now);
         }
         self.save_journal();
     }

@@ -13,7 +13,8 @@
 //!   even while the uplink is full: all get the whole at about the same time. One that makes itself out to be behind
 //!   gains four times a share at most.
 //! * *Origin*: a peer that has had everything from the start sends each packet once before it sends any a second time:
-//!   others can pass on what is out, nobody else can bring what is not.
+//!   others can pass on what is out, nobody else can bring what is not. It does so in step: a stripe whose packets come
+//!   later than those of the others is late for all who are below it, at the end too.
 //! * *Upload limit*: a person's limit, a token bucket of bytes.
 
 use core::time::Duration;
@@ -38,10 +39,6 @@ const FLIGHT: Duration = Duration::from_millis(500);
 const BEST_AGE: Duration = Duration::from_secs(10);
 /// What waits longer than this, beyond the time that acknowledgements take anyway, waits for the uplink.
 const QUEUE: Duration = Duration::from_millis(100);
-/// Acknowledgements that take longer than this are not waited for.
-const ACK_MAX: Duration = Duration::from_secs(1);
-/// The quickest acknowledgement counts for so long, and for as long again.
-const ACK_AGE: Duration = Duration::from_secs(5);
 /// What the uplink carries in so long may be promised to those who ask.
 const ANSWER: Duration = Duration::from_millis(500);
 /// Packets that may be promised at least.
@@ -100,36 +97,6 @@ impl Uplink {
     }
 }
 
-/// The quickest acknowledgement on one link, lately: what it takes when nothing of ours waits before it.
-#[derive(Debug, Default)]
-pub(super) struct AckTime {
-    /// What is watched now: the sum of payload it completes, and when it was sent.
-    watched: Option<(u64, Time)>,
-    least: Option<Duration>,
-    least_before: Option<Duration>,
-    turned_at: Time,
-}
-
-impl AckTime {
-    fn sent(&mut self, payload_bytes: u64, now: Time) {
-        self.watched.get_or_insert((payload_bytes, now));
-    }
-
-    fn acked(&mut self, acked_bytes: u64, now: Time) {
-        let Some((_, at)) = self.watched.take_if(|(bytes, _)| *bytes <= acked_bytes) else { return };
-        if now - self.turned_at >= ACK_AGE {
-            self.turned_at = now;
-            self.least_before = self.least.take();
-        }
-        let took = now - at;
-        self.least = Some(self.least.map_or(took, |least| least.min(took)));
-    }
-
-    fn get(&self) -> Option<Duration> {
-        self.least.into_iter().chain(self.least_before).min().map(|least| least.min(ACK_MAX))
-    }
-}
-
 /// Bytes that a rate brings in so long.
 fn carried(bytes_per_s: u64, span: Duration) -> u64 {
     u64::try_from(u128::from(bytes_per_s) * span.as_micros() / 1_000_000).unwrap_or(u64::MAX)
@@ -152,7 +119,7 @@ fn wait_micros(link: &Link, now: Time) -> Option<u64> {
 
 impl Peer {
     /// The far end tells what it got, and what it will take.
-    pub(super) fn far_credits(&mut self, id: LinkId, received_bytes: u64, limit_bytes: u64, now: Time) {
+    pub(super) fn far_credits(&mut self, id: LinkId, received_bytes: u64, limit_bytes: u64, clock_ms: u32, now: Time) {
         let was_full = self.is_flight_full(false, now);
         let Some(link) = self.links.get_mut(&id) else { return };
         let sending = &mut link.sending;
@@ -162,7 +129,7 @@ impl Peer {
         if acked > 0 {
             sending.acked_bytes = received_bytes;
             sending.acked_at = now;
-            sending.ack_time.acked(received_bytes, now);
+            sending.ack_time.acked(received_bytes, clock_ms, now);
             self.uplink.acked.add(acked, now);
         }
         if was_full { self.pump_all(now) } else { self.pump(id, now) }
@@ -188,14 +155,25 @@ impl Peer {
 
     /// What is in flight, but to far ends that are frozen.
     fn flight_bytes(&self, bytes_per_s: u64, base: Duration, now: Time) -> u64 {
-        let least = FLIGHT_PACKETS_MIN * u64::from(self.geometry.packet_bytes());
-        let drains_micros = least.saturating_mul(1_000_000).checked_div(bytes_per_s).unwrap_or(0);
-        let frozen = (base + FLIGHT * 2).max(Duration::from_micros(drains_micros.min(5_000_000))) * FLIGHTS_MAX;
+        let frozen_after = self.frozen_after(bytes_per_s, base);
         let flight = |link: &Link| {
-            let counts = link.is_open() && now - link.sending.acked_at < frozen;
-            if counts { link.sending.payload_bytes - link.sending.acked_bytes } else { 0 }
+            let sending = &link.sending;
+            if link.is_open() && !sending.is_frozen(frozen_after, now) { sending.flight_bytes() } else { 0 }
         };
         self.links.values().map(flight).sum()
+    }
+
+    /// A far end that has acknowledged nothing for so long is frozen or gone.
+    fn frozen_after(&self, bytes_per_s: u64, base: Duration) -> Duration {
+        let least = FLIGHT_PACKETS_MIN * u64::from(self.geometry.packet_bytes());
+        let drains_micros = least.saturating_mul(1_000_000).checked_div(bytes_per_s).unwrap_or(0);
+        (base + FLIGHT * 2).max(Duration::from_micros(drains_micros.min(5_000_000))) * FLIGHTS_MAX
+    }
+
+    /// Whether a far end lets what was sent to it lie: it gets no more until it acknowledges some.
+    pub(super) fn is_far_end_frozen(&self, link: &Link, now: Time) -> bool {
+        let frozen_after = self.frozen_after(self.uplink.carries_bytes_per_s(now), self.ack_time());
+        link.sending.is_frozen(frozen_after, now)
     }
 
     /// Looks whether the uplink is at its limit; several times a second while anything goes on.
@@ -242,9 +220,9 @@ impl Peer {
             self.uplink.sent_once = None;
         }
         if self.uplink.sent_once.is_some() {
-            self.take_turns(true, now);
+            self.take_first_turns(now);
         }
-        self.take_turns(false, now);
+        self.take_turns(now);
     }
 
     /// A far end no longer passes these stripes on. What an origin sent to it alone is looked at again in a moment: it may
@@ -329,13 +307,38 @@ impl Peer {
         self.uplink.held_mean = sum.checked_div(count).map_or(0, |mean| mean as u32);
     }
 
-    fn take_turns(&mut self, only_first: bool, now: Time) {
+    fn take_turns(&mut self, now: Time) {
         let open = self.links.iter().filter(|(_, link)| link.is_open());
         let mut turns: Vec<(u64, LinkId)> = open.map(|(id, link)| (link.sending.served_bytes, *id)).collect();
         turns.sort_unstable();
         while !turns.is_empty() {
-            turns.retain(|(_, id)| self.send_one(*id, only_first, now));
+            turns.retain(|(_, id)| self.send_one(*id, false, now));
         }
+    }
+
+    /// Sends what went to nobody yet, all stripes in step: a stripe that is behind holds up all who are below it. Of a row
+    /// of packets, one in each stripe, each has its first group sent before any has its second.
+    fn take_first_turns(&mut self, now: Time) {
+        while !self.is_flight_full(true, now) {
+            let may_answer = !self.is_flight_full(false, now);
+            let open: Vec<LinkId> = self.links.iter().filter(|(_, link)| link.is_open()).map(|(id, _)| *id).collect();
+            let mut turns: Vec<_> =
+                open.into_iter().filter_map(|id| Some((self.first_turn(id, may_answer)?, id))).collect();
+            turns.sort_unstable();
+            if !turns.into_iter().any(|(_, id)| self.send_one(id, true, now)) {
+                return;
+            }
+        }
+    }
+
+    /// When a link's next packet that went to nobody yet is due: its row, and how much of it has gone.
+    fn first_turn(&mut self, id: LinkId, may_answer: bool) -> Option<(u32, u32, u64)> {
+        let packet = self.next_first(id, may_answer || self.is_far_behind(id))?;
+        let order = self.schedule.order();
+        let sending = &self.links.get(&id)?.sending;
+        let step = step_of(order.place_of(packet), sending.from, order.places());
+        let row = step / u32::from(sending.subscribed.0).max(1);
+        Some((row, sending.sent.packet_groups(packet).count_ones(), sending.served_bytes))
     }
 
     /// Sends on one link, or, where others may come first, on all.
@@ -361,7 +364,10 @@ impl Peer {
             sending.acked_at = now;
         }
         sending.ack_time.sent(sending.payload_bytes + sent_bytes, now);
-        sending.served_bytes = sending.served_bytes.max(self.uplink.served_bytes);
+        // What waited for its turn keeps its claim; what had nothing to send has none.
+        if core::mem::take(&mut sending.is_idle) {
+            sending.served_bytes = sending.served_bytes.max(self.uplink.served_bytes);
+        }
         self.uplink.served_bytes = sending.served_bytes;
         sending.served_bytes += bytes;
     }

@@ -366,8 +366,43 @@ fn an_accusation_counts_only_from_a_neighbour() {
     assert_eq!(desk.take(11).refusal(), Some(Refusal::Banned));
 }
 
+/// Row C3 ([002]): which transfers there are follows from what peers ask for.
+#[test]
+fn who_lacks_something_is_given_feeders_and_who_has_it_is_not() {
+    let mut desk = Desk::new(TrackerConfig::default());
+    let mut map = Map::default();
+    for (number, held) in [(1, 10), (2, 0), (3, 0)] {
+        desk.join(number, held);
+    }
+    desk.pass_s(3);
+    map.follow(&mut desk);
+    assert!(map.fed(2) > 0 && map.fed(3) > 0, "who asks is fed: {map:?}");
+    assert_eq!((map.fed(1), map.children(1) > 0), (0, true), "who lacks nothing feeds, and is not fed");
+    desk.say(2, &status(10, Vec::new()));
+    desk.pass_s(3);
+    map.follow(&mut desk);
+    assert!(map.fed(2) == 0 && map.feeds(2, 3), "it asks for nothing more, and feeds who still does: {map:?}");
+}
+
+/// Row A4 ([000]): a peer asks the tracker to join, and is placed; peers report the dead, whose place others take.
+#[test]
+fn a_dead_feeder_that_is_reported_is_replaced_by_a_live_one() {
+    let mut desk = Desk::new(TrackerConfig::default());
+    let mut map = Map::default();
+    desk.join(1, 10);
+    desk.join(2, 0);
+    map.follow(&mut desk);
+    let stripes = map.fed(2);
+    assert!(map.feeds(1, 2), "{map:?}");
+    desk.join(3, 10);
+    desk.say(2, &ToTracker::Lost { peer: id(1) });
+    map.follow(&mut desk);
+    assert!(!map.feeds(1, 2) && map.feeds(3, 2), "{map:?}");
+    assert_eq!(map.fed(2), stripes, "nothing of what it gets is missing");
+}
+
 /// Who has which neighbours, as the plans tell it: stripes by parent, by socket.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Map(BTreeMap<u64, BTreeMap<PeerId, (u32, u32)>>);
 
 impl Map {
@@ -391,6 +426,17 @@ impl Map {
 
     fn children(&self, socket: u64) -> u32 {
         self.0.get(&socket).into_iter().flatten().map(|(_, (_, child))| child).sum()
+    }
+
+    /// Stripes that are fed to it.
+    fn fed(&self, socket: u64) -> u32 {
+        self.0.get(&socket).into_iter().flatten().map(|(_, (parent, _))| parent).sum()
+    }
+
+    /// Whether one is told to feed another, and that one to take it.
+    fn feeds(&self, number: u8, other: u8) -> bool {
+        let edge = |of: u8, to: u8| self.0.get(&u64::from(of)).and_then(|edges| edges.get(&id(to)));
+        edge(number, other).is_some_and(|edge| edge.1 > 0) && edge(other, number).is_some_and(|edge| edge.0 > 0)
     }
 
     /// Everybody tells what it gets of each parent: much, but next to nothing of `slow`, if `may_tell` of that.

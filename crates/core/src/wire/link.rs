@@ -100,6 +100,8 @@ pub enum LinkMessage {
         received_bytes: u64,
         /// The new limit; never less than before.
         limit_bytes: u64,
+        /// The sender's clock, milliseconds from anywhere, wrapping: only differences count.
+        clock_ms: u32,
     },
     /// Send me these packets, if you can do so soon; else refuse.
     Request {
@@ -214,10 +216,11 @@ impl LinkMessage {
                 out.put_u16_le(*mask);
                 out.put_u32_le(*from);
             }
-            Self::Credit { received_bytes, limit_bytes } => {
+            Self::Credit { received_bytes, limit_bytes, clock_ms } => {
                 out.put_u8(kind::CREDIT);
                 out.put_u64_le(*received_bytes);
                 out.put_u64_le(*limit_bytes);
+                out.put_u32_le(*clock_ms);
             }
             Self::Request { packets, partial } => {
                 put_kind_and_runs(&mut out, kind::REQUEST, packets);
@@ -271,7 +274,11 @@ impl LinkMessage {
             kind::HELLO => decode_hello(&mut input, geometry)?,
             kind::HAVE => Self::Have { packets: get_runs(&mut input, geometry)? },
             kind::SUBSCRIBE => decode_subscribe(&mut input, geometry)?,
-            kind::CREDIT => Self::Credit { received_bytes: get_u64(&mut input)?, limit_bytes: get_u64(&mut input)? },
+            kind::CREDIT => Self::Credit {
+                received_bytes: get_u64(&mut input)?,
+                limit_bytes: get_u64(&mut input)?,
+                clock_ms: get_u32(&mut input)?,
+            },
             kind::REQUEST => {
                 let packets = get_runs(&mut input, geometry)?;
                 Self::Request { packets, partial: get_partial(&mut input, geometry)? }

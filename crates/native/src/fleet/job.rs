@@ -30,7 +30,6 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 const SLOTS: u8 = 64;
 
 /// What all deliveries of a machine have in common.
-#[derive(Debug)]
 pub(super) struct Places {
     /// Address of the tracker, without a path.
     pub(super) base: String,
@@ -42,6 +41,8 @@ pub(super) struct Places {
     /// When nothing came for so long, it has failed.
     pub(super) patience: Duration,
     pub(super) upload_bytes_per_s: Option<u64>,
+    /// What its key is made of, which opens what is encrypted for it.
+    pub(super) seed: [u8; 32],
     /// Who the machine is, in swarms too.
     pub(super) identity: Arc<Lent>,
     /// Deliveries that go on side by side look their contents up for each other.
@@ -121,7 +122,7 @@ impl Job {
     /// Gives what is there to others, once it is seen to be what it was.
     pub(super) async fn feed(mut self, until: Instant) {
         let Ok(manifest) = self.manifest().await else { return };
-        let Ok(shape) = Shape::of(&manifest) else { return };
+        let Ok(shape) = Shape::of(&manifest, &self.places.seed) else { return };
         let (into, id) = (self.places.into.clone(), manifest.id());
         let hashed = tokio::task::spawn_blocking(move || shape.hash(&into)).await;
         match hashed {
@@ -137,13 +138,13 @@ impl Job {
 
     async fn try_get(&self, path: &mut PathBuf) -> Result<Option<Running>, String> {
         let manifest = self.manifest().await?;
-        let shape = Shape::of(&manifest)?;
+        let shape = Shape::of(&manifest, &self.places.seed)?;
         *path = self.places.into.join(shape.listing.saved_name());
         if *path == self.places.state {
             return Err("it has the name of the folder in which this machine keeps what it knows".to_owned());
         }
         let is_there = {
-            let (shape, into, id) = (Shape::of(&manifest)?, self.places.into.clone(), manifest.id());
+            let (shape, into, id) = (Shape::of(&manifest, &self.places.seed)?, self.places.into.clone(), manifest.id());
             let is_whole = move || {
                 let files = SourceFiles::open(shape.paths(&into));
                 let sizes_fit = files.is_ok_and(|files| *files.layout() == shape.listing.layout());

@@ -144,6 +144,7 @@ impl Driver {
             replace: config.replace,
             patience: config.patience,
             upload_bytes_per_s: config.upload_bytes_per_s,
+            seed: config.agent.identity,
             identity: Lent::new(Identity::from_seed(config.agent.identity)),
             beside: Beside::default(),
         };

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use pleach_core::content::{HashTree, Listing, Manifest, Packed, TreeBuilder};
 use pleach_packing::Packing;
 
+use super::sealed;
 use crate::store::SourceFiles;
 
 /// Packed bytes that are read at once.
@@ -17,13 +18,16 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// Refuses what a machine can't open: the key of encrypted content would have to come by the tracker, which is not to
-    /// have it.
-    pub(super) fn of(manifest: &Manifest) -> Result<Self, String> {
+    /// Refuses what the machine of this seed can't open.
+    pub(super) fn of(manifest: &Manifest, seed: &[u8; 32]) -> Result<Self, String> {
         let packing = match manifest.packed() {
             None => None,
             Some(Packed::Clear(_)) => Some(Packing::open(manifest, None).map_err(|error| error.to_string())?),
-            Some(_) => return Err("encrypted content can't be delivered: machines have no key for it".to_owned()),
+            Some(Packed::Sealed { password: None, .. }) => {
+                let key = sealed::key_in(manifest, seed)?;
+                Some(Packing::open(manifest, Some(&key)).map_err(|error| error.to_string())?)
+            }
+            Some(_) => return Err("it asks for a password, and there is nobody to ask".to_owned()),
         };
         let listing = packing.as_ref().map_or_else(|| manifest.listing(), |packing| packing.index().listing());
         Ok(Self { listing: listing.clone(), packing })

@@ -2,7 +2,7 @@
 //!
 //! A hash of BLAKE3 is a tree, so stretches of a content are hashed by themselves and joined in the end (BLAKE3 paper,
 //! section 5.3). Each thread takes the next stretch, reads it into its own buffer, which stays in the processor's cache,
-//! and hashes it there: what copies the bytes out of the system's cache is spread over the processors too.
+//! and hashes it there: what copies the bytes out of the system's cache is spread over the processors too, and fast, see [`AlignedBuffer`].
 //!
 //! # Bounds
 //!
@@ -15,6 +15,7 @@ use std::thread;
 
 use pleach_core::content::{HashedPackets, TreeBuilder};
 
+use super::aligned::AlignedBuffer;
 use super::error::StoreError;
 use super::source::SourceFiles;
 
@@ -74,7 +75,7 @@ impl SourceFiles {
         take: impl Fn((u64, Vec<HashedPackets>)) -> bool,
     ) -> Result<(), StoreError> {
         let mut files = self.own_files();
-        let mut buffer = vec![0; PIECE_BYTES as usize];
+        let mut buffer = AlignedBuffer::new(PIECE_BYTES as usize);
         loop {
             let stretch = next.fetch_add(1, Ordering::Relaxed);
             if stretch >= stretches {

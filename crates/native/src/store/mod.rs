@@ -15,6 +15,7 @@
 //! full the node keeps further ones, whose bytes the engine bounds (`store_backlog_bytes_max`). The node always takes
 //! replies, so the two queues cannot wait for each other.
 
+mod aligned;
 mod download;
 mod error;
 mod files;

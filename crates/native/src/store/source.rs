@@ -14,6 +14,7 @@ use std::time::SystemTime;
 use pleach_core::content::{ByteRange, HashTree, Layout, PACKET_BYTES};
 use pleach_packing::Packing;
 
+use super::aligned::AlignedBuffer;
 use super::error::{StoreError, io_error};
 use super::files::{Files, Places};
 use super::packed::PackedReader;
@@ -108,7 +109,7 @@ impl SourceFiles {
     /// the same time of change when its end is reached, or when all are read.
     pub fn read_all(&self, mut take: impl FnMut(&[u8])) -> Result<(), StoreError> {
         let paths = &self.files.places.0;
-        let mut buffer = vec![0; HASH_CHUNK_BYTES];
+        let mut buffer = AlignedBuffer::new(HASH_CHUNK_BYTES);
         for (path, stamp) in paths.iter().zip(&self.stamps) {
             read_unchanged(path, *stamp, &mut buffer, &mut take)?;
         }

@@ -73,6 +73,14 @@ describe('who feeds whom', () => {
     expect(asked).toBe(0);
   });
 
+  it('is not there where nobody can be met', async () => {
+    expect(details().hidden).toBe(false);
+    download.engine.say({ type: 'webOnly' });
+    await pass(PICTURE_MS);
+    expect(details().hidden).toBe(true);
+    expect(asked).toBe(0);
+  });
+
   it('is drawn and told in a table', async () => {
     await open(true);
     expect(text('.picture-summary')).toBe('1 feeds you, you feed 1, 1 is spare.');

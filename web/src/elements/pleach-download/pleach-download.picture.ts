@@ -84,6 +84,8 @@ export class PictureSection {
   /** Takes a state in. It is drawn in time; at once if somebody came or went. */
   show(state: DownloadState): void {
     this.#state = state;
+    // Who can't connect to others is fed by nobody.
+    this.#details.hidden = state.webOnly;
     if (!state.sharing) this.#forest = null;
     const linked = state.links.map(({ id }) => id).join();
     const changed = linked !== this.#linked;
@@ -93,7 +95,7 @@ export class PictureSection {
   }
 
   readonly #wake = (): void => {
-    const inSight = this.#details.open && this.#details.isConnected && document.visibilityState !== 'hidden';
+    const inSight = this.#details.open && !this.#details.hidden && this.#details.isConnected && document.visibilityState !== 'hidden';
     if (!inSight || !this.#state?.sharing) {
       this.#rest();
       if (inSight) this.#render();

@@ -37,7 +37,8 @@ const TEMPLATE = `
 </section>`;
 
 /**
- * What this site keeps on the device: a list, how much it is, and buttons to delete it.
+ * What this site keeps on the device: a list, of which each opens where it was opened before, how much it is, and buttons
+ * to delete it. What is opened by a key in its link is not opened from here: the key is kept nowhere.
  *
  * @element pleach-kept
  *
@@ -50,6 +51,7 @@ const TEMPLATE = `
  * @part card - The whole box.
  * @part summary - How many, how much, of how much.
  * @part row - One content.
+ * @part link - The name, where it leads to the page that opens it.
  * @part button - Delete, Delete all, Keep.
  *
  * @cssproperty --pleach-surface - Ground of the box.
@@ -120,14 +122,18 @@ export abstract class PleachKept extends HTMLElement {
   #row(present: HTMLElement | null, line: KeptLine): HTMLElement {
     const row = present ?? this.#newRow();
     row.dataset['id'] = line.id;
-    const [name, facts, held, button] = ['.name', '.facts', '.held', 'button'].map((part) => row.querySelector(part) as HTMLElement) as [
+    const [name, facts, hint, held, button] = ['.name a', '.facts', '.hint', '.held', 'button'].map((part) => row.querySelector(part) as HTMLElement) as [
+      HTMLElement,
       HTMLElement,
       HTMLElement,
       HTMLElement,
       HTMLElement,
     ];
     setText(name, line.name);
+    if (line.href === null) name.removeAttribute('href');
+    else name.setAttribute('href', line.href);
     setText(facts, line.facts);
+    setText(hint, line.hint);
     held.hidden = line.held === 1;
     held.style.setProperty('--_held', String(line.held));
     button.setAttribute('aria-label', `Delete ${line.name}`);
@@ -138,13 +144,15 @@ export abstract class PleachKept extends HTMLElement {
   }
 
   #newRow(): HTMLElement {
-    const name = element('p', 'name');
+    const link = element('a', '');
+    link.part.add('link');
+    const name = element('p', 'name', [link]);
     name.dir = 'auto';
     const held = element('div', 'held', [document.createElement('i')]);
     const button = element('button', '', [document.createTextNode('Delete')]);
     button.type = 'button';
     button.part.add('button');
-    const row = element('li', 'row', [element('div', '', [name, element('p', 'facts'), held]), button]);
+    const row = element('li', 'row', [element('div', '', [name, element('p', 'facts'), element('p', 'hint'), held]), button]);
     row.part.add('row');
     button.addEventListener('click', () => {
       if (button.getAttribute('aria-disabled') === 'true') this.#say(button.title);

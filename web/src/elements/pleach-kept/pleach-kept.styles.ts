@@ -11,6 +11,10 @@ ${THEME_CSS}
 .row { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: .25rem 1rem; align-items: center; padding-block: .875rem; border-block-start: 1px solid var(--_line); }
 .name { font-weight: 600; overflow-wrap: anywhere; }
 .facts { color: var(--_muted); font-size: .9375rem; font-variant-numeric: tabular-nums; }
+.name a[href] { color: inherit; text-decoration-thickness: 1.5px; text-underline-offset: .2em; text-decoration-color: var(--_muted); }
+.name a[href]:hover { text-decoration-color: currentColor; }
+.hint { color: var(--_muted); font-size: .9375rem; }
+.hint:empty { display: none; }
 .held { height: 6px; margin-block-start: .375rem; border-radius: 3px; background: var(--_ground); overflow: hidden; }
 .held i { display: block; height: 100%; width: calc(var(--_held, 0) * 100%); background: var(--_strand-0); border-radius: 3px; }
 .all { display: flex; flex-wrap: wrap; gap: .75rem; align-items: center; }

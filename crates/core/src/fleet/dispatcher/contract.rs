@@ -1,5 +1,7 @@
 //! What goes into a [`Dispatcher`](super::Dispatcher) and what comes out.
 
+use serde::Serialize;
+
 use crate::fleet::records::Change;
 use crate::forest::Seen;
 use crate::ids::{AgentId, ConnectionId, PeerId, RequestId};
@@ -164,7 +166,7 @@ impl Refused {
 }
 
 /// A snapshot for people.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct DispatcherStats {
     /// Machines that are known.
     pub machines: usize,

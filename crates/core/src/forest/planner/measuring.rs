@@ -208,6 +208,9 @@ impl Planner {
         if let Some(member) = self.members.get_mut(&from) {
             member.measured.note_received(by, bytes_per_s, waited, now);
         }
+        if bytes_per_s > 0 {
+            self.note_gives(from, now);
+        }
         if let Some(member) = self.members.get_mut(&by) {
             member.measured.note_told_of(from);
         }

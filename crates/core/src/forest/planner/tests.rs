@@ -127,6 +127,19 @@ fn peers_stand_below_peers_and_depth_is_logarithmic() {
 }
 
 #[test]
+fn who_came_while_the_origin_was_away_is_put_below_it_when_it_is_back() {
+    let mut life = Life::new();
+    life.join(0, 4, true);
+    life.planner.set_present(peer(0), false, life.now);
+    life.join(1, 4, false);
+    life.epochs(3);
+    assert!(!life.has_all_parents(1), "nobody is there");
+    life.planner.set_present(peer(0), true, life.now);
+    life.settle();
+    assert!(life.has_all_parents(1), "{:?}", life.parents(1));
+}
+
+#[test]
 fn nobody_feeds_more_than_its_slots_and_nearly_everybody_feeds_in_one_stripe() {
     let life = alike(60);
     let fed: Vec<(StripeMask, u32)> = (0..=60).map(|number| life.fed(number)).collect();
@@ -340,6 +353,11 @@ proptest! {
         life.join(30, 4, true);
         for _ in 0..30 {
             life.pass(10);
+            // Who has everything gives: else it is taken for one that does not.
+            for giver in life.planner.complete.clone() {
+                life.planner.note_gives(giver, life.now);
+            }
+            life.settle();
         }
         for number in 0..24 {
             let is_taker = life.planner.members.get(&peer(number)).is_some_and(|member| !member.complete);

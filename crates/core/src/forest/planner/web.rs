@@ -9,13 +9,18 @@
 //! An edge to the root is told as any other ([`PeerId::WEB`]); it opens no link. The root is a node of the trees and no
 //! member of the swarm.
 //!
-//! * While somebody is there who had everything when it came, there are no such places.
-//! * While a quarter of the swarm has everything, or four have, nobody new is given one.
+//! * While somebody is there who had everything when it came, and gives, there are no such places.
+//! * While a quarter of the swarm has everything and gives, or four do, nobody new is given one.
+//! * Anybody can say that it has everything. Whoever has children that lack something, and for 25 seconds of that no
+//!   receiver tells of a single byte, is *idle*: it counts for neither of the two above until somebody does, and where
+//!   somebody can fetch its children are parted from it for a while. One that feeds nobody by choice never counts.
 //! * Who lacks much more of the content than the one that it would replace does not replace it: it would fetch again what
 //!   others have. But one that can feed nobody gives way to anybody.
 
-use super::Planner;
+use core::time::Duration;
+
 use super::ordering::FASTER_PERCENT;
+use super::{AVOID, Member, Planner};
 use crate::ids::PeerId;
 use crate::time::Time;
 
@@ -28,11 +33,36 @@ const BEHIND_PERMILLE: u16 = 150;
 /// Peers looked at for one that may fetch.
 const TOPS_TRIED: usize = 64;
 
+/// So long somebody who has everything may have children that lack something, and give nothing. Receivers tell every ten
+/// seconds; one report may be missed.
+const GIVES_WITHIN: Duration = Duration::from_secs(25);
+
+/// Whether what a peer says that it has comes to others.
+#[derive(Debug, Default)]
+pub(super) struct Giving {
+    /// Since when it was seen to have children that lack something, and nobody told that it got something from it.
+    owes_since: Option<Time>,
+    /// Whether that was too long.
+    is_idle: bool,
+    /// What it is counted as in [`Web`].
+    counted: (bool, bool),
+}
+
+impl Member {
+    /// Whether it counts as an origin that is there, and as one who has everything and gives.
+    fn gives(&self) -> (bool, bool) {
+        let gives = self.offered > 0 && !self.giving.is_idle;
+        (gives && self.is_origin && self.present, gives && self.complete)
+    }
+}
+
 /// What the planner knows of web servers.
 #[derive(Debug, Default)]
 pub(super) struct Web {
-    /// Peers that had everything when they came, and whose sockets are there.
+    /// Peers that had everything when they came, whose sockets are there, and who give.
     origins_present: usize,
+    /// Peers that have everything, and give.
+    givers: usize,
     /// Whether somebody new may have a place below the root.
     is_open: bool,
 }
@@ -46,18 +76,78 @@ impl Planner {
         }
     }
 
-    /// Counts who came, went, or is away.
-    pub(super) fn count_origin(&mut self, is_origin: bool, was_present: bool, is_present: bool) {
-        if is_origin {
-            self.web.origins_present = self.web.origins_present + usize::from(is_present) - usize::from(was_present);
+    /// Counts a peer as what it is now.
+    pub(super) fn count_giver(&mut self, peer: PeerId) {
+        if let Some(member) = self.members.get_mut(&peer) {
+            let now = member.gives();
+            let before = core::mem::replace(&mut member.giving.counted, now);
+            self.web.recount(before, now);
         }
+    }
+
+    /// It goes, or is about to.
+    pub(super) fn forget_giver(&mut self, peer: PeerId) {
+        if let Some(member) = self.members.get_mut(&peer) {
+            let before = core::mem::take(&mut member.giving.counted);
+            self.web.recount(before, (false, false));
+        }
+    }
+
+    /// Somebody got something from it.
+    pub(super) fn note_gives(&mut self, peer: PeerId, now: Time) {
+        let Some(member) = self.members.get_mut(&peer) else { return };
+        member.giving.owes_since = None;
+        if core::mem::take(&mut member.giving.is_idle) {
+            self.count_giver(peer);
+            self.settle_web(now);
+            self.schedule_retry(now);
+        }
+    }
+
+    /// Once an epoch: who has everything, is to give it, and does not, is parted from those who wait for it.
+    pub(super) fn part_idle(&mut self, now: Time) {
+        let mut idle = Vec::new();
+        for peer in self.complete.iter().copied().collect::<Vec<_>>() {
+            let waiting = self.waiting_for(peer);
+            let Some(member) = self.members.get_mut(&peer) else { continue };
+            if waiting.is_empty() {
+                member.giving.owes_since = None;
+            } else if now - *member.giving.owes_since.get_or_insert(now) >= GIVES_WITHIN {
+                (member.giving.owes_since, member.giving.is_idle) = (None, true);
+                self.count_giver(peer);
+                idle.push((peer, waiting));
+            }
+        }
+        if idle.is_empty() {
+            return;
+        }
+        // First, so that there are places for them.
+        self.settle_web(now);
+        // Where there are none, a slow origin is better than none.
+        let may_fetch = |member: &Member| member.fetches && member.present && !member.complete;
+        if !self.web.is_open || !self.members.values().any(may_fetch) {
+            return;
+        }
+        for (peer, child) in idle.into_iter().flat_map(|(peer, all)| all.into_iter().map(move |child| (peer, child))) {
+            self.keep_apart(child, peer, now + AVOID);
+            self.part(child, peer, now);
+        }
+    }
+
+    /// Children of a peer that lack something.
+    fn waiting_for(&self, peer: PeerId) -> Vec<PeerId> {
+        let children = self.trees.iter().flat_map(|tree| tree.children(peer));
+        let mut waiting: Vec<PeerId> = children.filter(|child| !self.complete.contains(child)).collect();
+        waiting.sort_unstable();
+        waiting.dedup();
+        waiting
     }
 
     /// Opens or closes the places below the root, as the swarm is now.
     pub(super) fn settle_web(&mut self, now: Time) {
         let is_alone = self.web.origins_present == 0;
         let enough = self.members.len().div_ceil(SERVED_BY_ONE).min(SERVED_BY);
-        self.web.is_open = is_alone && self.complete.len() < enough;
+        self.web.is_open = is_alone && self.web.givers < enough;
         for stripe in 0..self.config.stripes {
             self.update_web(stripe);
         }
@@ -146,12 +236,20 @@ impl Planner {
     }
 }
 
+impl Web {
+    fn recount(&mut self, before: (bool, bool), now: (bool, bool)) {
+        self.origins_present = self.origins_present + usize::from(now.0) - usize::from(before.0);
+        self.givers = self.givers + usize::from(now.1) - usize::from(before.1);
+    }
+}
+
 #[cfg(test)]
 impl Planner {
     /// Checks what must always hold; slow, for tests.
     pub(super) fn check_web(&self) {
-        let origins = self.members.values().filter(|member| member.is_origin && member.present).count();
-        assert_eq!(self.web.origins_present, origins);
+        let origins = self.members.values().filter(|member| member.gives().0).count();
+        let givers = self.members.values().filter(|member| member.gives().1).count();
+        assert_eq!((self.web.origins_present, self.web.givers), (origins, givers));
         for (stripe, top) in self.tops() {
             assert!(self.members[&top].fetches, "who can't fetch does not stand at the top");
             assert_eq!(self.tree(stripe).child_count(PeerId::WEB), 1, "one stands at the top of a stripe");

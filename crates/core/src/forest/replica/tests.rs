@@ -33,6 +33,7 @@ fn edges(groups: &ReplicaGroups<Reverse<usize>>, stripe: u8) -> BTreeSet<(Option
     pairs.collect()
 }
 
+/// E1, and of E2 who feeds whom; that it is passed on meanwhile shows the simulator.
 #[test]
 fn claims_1_to_8_each_node_gets_another_subfile_and_all_exchange_with_all() {
     let groups = groups(CHAIN, 4);
@@ -43,6 +44,7 @@ fn claims_1_to_8_each_node_gets_another_subfile_and_all_exchange_with_all() {
     }
 }
 
+/// E3, to the corresponding node.
 #[test]
 fn claims_11_and_13_the_corresponding_node_of_the_second_group_is_fed_and_passes_on() {
     let groups = groups(CHAIN, 8);
@@ -55,6 +57,7 @@ fn claims_11_and_13_the_corresponding_node_of_the_second_group_is_fed_and_passes
     }
 }
 
+/// E3, to every node.
 #[test]
 fn claim_12_each_node_sends_its_subfile_to_every_node_of_the_second_group() {
     let groups = groups(ReplicaConfig { handover: Handover::Every, ..CHAIN }, 8);

@@ -128,7 +128,7 @@ impl Lab {
     /// A neighbour takes whatever comes, and acknowledges what came.
     fn acknowledge(&mut self, link: LinkId) {
         let received_bytes = self.sent_bytes.get(&link).copied().unwrap_or(0);
-        self.say(link, &LinkMessage::Credit { received_bytes, limit_bytes: 1 << 40 });
+        self.say(link, &LinkMessage::Credit { received_bytes, limit_bytes: 1 << 40, clock_ms: 0 });
     }
 
     fn subscribe(&mut self, link: LinkId) {
@@ -387,6 +387,33 @@ fn an_origin_sends_each_packet_once_before_it_sends_any_again() {
 }
 
 #[test]
+fn an_origin_keeps_the_stripes_in_step() {
+    let mut lab = Lab::new(256, true, 64 << 20);
+    lab.give(Input::UploadLimit { bytes_per_s: Some(1_000_000) });
+    let links: Vec<LinkId> = (0..STRIPES).map(|_| lab.link(Role::Child, 0)).collect();
+    for (stripe, link) in links.iter().enumerate() {
+        // Some have much of the other stripes already: that is no reason to let theirs wait.
+        let others = (0..64 * (stripe as u32 % 2)).filter(|packet| *packet as usize % usize::from(STRIPES) != stripe);
+        let packets = others.map(|first| Run { first, count: 1 }).collect();
+        lab.say(*link, &LinkMessage::Have { packets });
+        lab.say(*link, &LinkMessage::Subscribe { stripes: STRIPES, mask: 1 << stripe, from: 0 });
+    }
+    let mut sent = BTreeMap::new();
+    for round in 0..100 {
+        lab.now = lab.now + Duration::from_millis(50);
+        links.iter().for_each(|link| lab.acknowledge(*link));
+        for (link, _) in lab.take_groups() {
+            *sent.entry(link).or_insert(0_u32) += 1;
+        }
+        let of_each = || links.iter().map(|link| sent.get(link).copied().unwrap_or(0));
+        // A row may be on its way, and a message of several groups of the next.
+        // Whoever may get some first gets all that may be in flight, until the others may.
+        assert!(round < 10 || of_each().max() <= of_each().min().map(|least| least + 4), "{sent:?}");
+    }
+    assert!(sent.values().all(|groups| *groups > 40), "{sent:?}");
+}
+
+#[test]
 fn what_is_in_flight_is_bounded_until_it_is_acknowledged() {
     let mut lab = Lab::new(64, true, 8 << 20);
     let links = [lab.link(Role::Child, 0), lab.link(Role::Child, 0)];
@@ -402,10 +429,55 @@ fn what_is_in_flight_is_bounded_until_it_is_acknowledged() {
 }
 
 #[test]
+fn what_was_left_to_a_feeder_before_and_does_not_come_is_asked_for_at_once() {
+    let mut lab = Lab::new(64, false, 64 << 20);
+    lab.link(Role::Parent, 64);
+    let other = lab.link(Role::Lateral, 64);
+    let feeder = lab.link(Role::Parent, 64);
+    let left = lab.take_packets(feeder, cancelled);
+    assert!(left.contains(&0) && !left.contains(&20), "the one before may bring these: {left:?}");
+    // The one before brings nothing, and it looks as if nothing were out yet, until this comes.
+    lab.pass_ms(2_400);
+    lab.bring(feeder, 20 * 4, 4);
+    lab.take_said();
+    lab.pass_ms(600);
+    let said = lab.take_said();
+    let asked =
+        said.iter().filter(|(on, _)| *on == other || *on == feeder).filter_map(|(_, message)| requested(message));
+    assert!(asked.flatten().any(|run| left.iter().any(|packet| run.contains(*packet))), "{said:?}");
+}
+
+#[test]
+fn a_promise_that_is_not_kept_is_taken_back() {
+    let mut lab = Lab::new(256, false, 64 << 20);
+    let feeder = lab.link(Role::Parent, 256);
+    (0..160).for_each(|packet| lab.bring(feeder, packet * 4, 4));
+    let child = lab.link(Role::Child, 0);
+    let asker = lab.link(Role::Lateral, 0);
+    lab.acknowledge(asker);
+    lab.request(asker, 150, 4, Vec::new());
+    // From now on all that goes is pushed.
+    lab.acknowledge(child);
+    lab.subscribe(child);
+    let gone: Vec<u32> =
+        lab.take_groups().into_iter().filter(|(on, _)| *on == asker).map(|(_, group)| group / 4).collect();
+    let left: Vec<u32> = (150..154).filter(|packet| !gone.contains(packet)).collect();
+    assert!(!left.is_empty());
+    lab.take_said();
+    let mut refused_packets = Vec::new();
+    for packet in 160..170 {
+        lab.pass_ms(250);
+        lab.bring(feeder, packet * 4, 4);
+        refused_packets.extend(lab.take_packets(asker, refused));
+    }
+    assert_eq!(refused_packets, left);
+}
+
+#[test]
 fn a_far_end_that_has_frozen_does_not_hold_up_the_others() {
     let mut lab = Lab::new(64, true, 8 << 20);
     let frozen = lab.link(Role::Child, 0);
-    lab.say(frozen, &LinkMessage::Credit { received_bytes: 0, limit_bytes: 2 * PACKET_BYTES as u64 });
+    lab.say(frozen, &LinkMessage::Credit { received_bytes: 0, limit_bytes: 8 << 20, clock_ms: 0 });
     lab.subscribe(frozen);
     let other = lab.link(Role::Child, 0);
     lab.acknowledge(other);
@@ -413,12 +485,15 @@ fn a_far_end_that_has_frozen_does_not_hold_up_the_others() {
     lab.take_said();
     lab.pass_ms(1_000);
     assert_eq!(lab.take_groups(), [], "what is in flight may still arrive");
-    for _ in 0..16 {
+    let mut groups = Vec::new();
+    for _ in 0..200 {
         lab.pass_ms(500);
         lab.acknowledge(other);
+        groups.extend(lab.take_groups());
     }
-    let groups = lab.take_groups();
-    assert!(!groups.is_empty() && groups.iter().all(|(link, _)| *link == other), "{groups:?}");
+    let to = |far: LinkId| groups.iter().filter(|(link, _)| *link == far).count();
+    assert_eq!(to(other), 64 * 4, "the other one gets all");
+    assert!(to(frozen) < 64, "one that acknowledges nothing gets no more: {} groups", to(frozen));
 }
 
 #[test]

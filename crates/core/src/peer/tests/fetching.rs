@@ -155,6 +155,7 @@ fn every_size_comes_from_the_web_alone() {
     }
 }
 
+/// C4, of sizes: what is asked for at once grows with what has come.
 #[test]
 fn neighbouring_packets_are_one_range_and_two_are_under_way() {
     let mut lone = Lone::new(40 * PACKET as usize, |_| {});
@@ -502,6 +503,7 @@ fn neighbours_do_not_fetch_the_same() {
     }
 }
 
+/// C4, of the schedule: by what the tracker tells of others a peer decides what it asks for and what it leaves to them.
 /// Rows D3 and D4, by the tracker: each stripe is fetched by one, and all others take it from there.
 #[test]
 fn a_crowd_costs_the_server_little_more_than_one_copy() {

@@ -1,4 +1,4 @@
-//! Rows C5 and C6: what comes first.
+//! Rows A2, C5 and C6: what comes first.
 
 use super::World;
 use crate::content::{ByteRange, ManifestBuilder, Segment};
@@ -40,6 +40,28 @@ fn came(world: &World, node: usize) -> Vec<u64> {
         _ => None,
     });
     ranges.collect()
+}
+
+/// Row A2 ([000]): packets flow in sequence, over a connection that stays open.
+#[test]
+fn where_nobody_wants_anything_first_packets_flow_in_sequence_over_one_open_link() {
+    let mut world = World::new((PACKETS * PACKET) as usize);
+    seeder(&mut world);
+    let peer = world.add(Start::Empty, 4);
+    world.run_s(10);
+    let order = order_of(&world, peer);
+    assert_eq!(order.len() as u64, PACKETS);
+    // Stripes flow side by side, and what is asked for beside what is pushed: a packet is a few places off at most.
+    let off = order.iter().zip(0..).map(|(packet, place)| packet.abs_diff(place)).max();
+    assert!(off < Some(10), "{order:?}");
+    let events = &world.nodes[peer].events;
+    let place = |is: fn(&Event) -> bool| {
+        events.iter().enumerate().filter(|(_, event)| is(event)).map(|(at, _)| at).collect::<Vec<_>>()
+    };
+    let (up, down) =
+        (place(|event| matches!(event, Event::LinkUp { .. })), place(|event| matches!(event, Event::LinkDown { .. })));
+    let complete = place(|event| *event == Event::Complete);
+    assert!(up.len() == 1 && down.iter().all(|at| *at > complete[0]), "{events:?}");
 }
 
 #[test]

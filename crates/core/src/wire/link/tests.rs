@@ -60,8 +60,9 @@ fn message() -> impl Strategy<Value = LinkMessage> {
             mask,
             from
         }),
-        (any::<u64>(), any::<u64>())
-            .prop_map(|(received_bytes, limit_bytes)| LinkMessage::Credit { received_bytes, limit_bytes }),
+        (any::<u64>(), any::<u64>(), any::<u32>()).prop_map(|(received_bytes, limit_bytes, clock_ms)| {
+            LinkMessage::Credit { received_bytes, limit_bytes, clock_ms }
+        }),
         (runs(), partial()).prop_map(|(packets, partial)| LinkMessage::Request { packets, partial }),
         runs().prop_map(|packets| LinkMessage::Cancel { packets }),
         runs().prop_map(|packets| LinkMessage::Refuse { packets }),

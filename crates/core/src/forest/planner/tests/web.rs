@@ -1,5 +1,7 @@
 //! Row D3: who goes to the web server, and that the others wait for it.
 
+use core::time::Duration;
+
 use super::{CONFIG, Life, peer};
 use crate::forest::Newcomer;
 use crate::ids::PeerId;
@@ -104,4 +106,101 @@ fn a_newcomer_that_lacks_what_others_have_fetched_does_not_fetch_it_again() {
     life.epochs(5);
     let left = life.top_of(1);
     assert!((2..=12).any(|number| !life.top_of(number).is_empty()), "it still fetches {left:?}");
+}
+
+/// Seconds after which one that gives nothing no longer counts, and some for the forest to be put in order.
+const BOUND_S: u64 = 28;
+
+#[test]
+fn who_says_that_it_has_everything_and_gives_nothing_keeps_nobody_from_the_web_for_long() {
+    let mut life = Life::new();
+    life.come(0, ORIGIN);
+    for number in 1..=12 {
+        life.come(number, FETCHES);
+    }
+    assert_eq!(life.tops(), 0, "it is believed at first");
+    life.epochs(BOUND_S);
+    let all = (1..=12).map(|number| life.top_of(number)).fold(StripeMask::NONE, StripeMask::union);
+    assert_eq!(all, ALL, "each stripe is fetched by somebody");
+    assert!((1..=12).all(|number| !life.parents(number).contains_key(&peer(0))), "nobody waits for it");
+    // What comes from others than it changes nothing; a byte of it does.
+    life.planner.note_received(peer(1), peer(2), 1_000_000, false, life.now);
+    life.settle();
+    assert_ne!(life.tops(), 0);
+    life.planner.note_received(peer(0), peer(1), 1, false, life.now);
+    life.settle();
+    assert_eq!(life.tops(), 0, "it gives after all");
+}
+
+#[test]
+fn who_is_told_of_as_seldom_as_receivers_tell_is_taken_to_give() {
+    let mut life = Life::new();
+    life.come(0, ORIGIN);
+    life.come(1, FETCHES);
+    for _ in 0..10 {
+        // After the first half minute receivers tell every ten seconds; once one was not heard.
+        for seconds in [10, 20] {
+            life.epochs(seconds);
+            assert_eq!(life.tops(), 0, "it gives, and is told of");
+            life.planner.note_received(peer(0), peer(1), 1_000, false, life.now);
+            life.settle();
+        }
+    }
+}
+
+#[test]
+fn who_was_given_children_just_now_is_not_idle_however_seldom_it_is_looked() {
+    let mut life = Life::new();
+    life.planner.config.epoch = Duration::from_secs(600);
+    life.come(0, ORIGIN);
+    life.epochs(599);
+    life.come(1, FETCHES);
+    life.epochs(5);
+    assert_eq!(life.tops(), 0);
+}
+
+#[test]
+fn who_gives_is_left_alone_and_so_is_who_has_nobody_to_give_to() {
+    let mut life = Life::new();
+    life.come(0, ORIGIN);
+    life.epochs(60);
+    for number in 1..=12 {
+        life.come(number, FETCHES);
+    }
+    for _ in 0..20 {
+        life.epochs(5);
+        life.planner.note_received(peer(0), peer(1), 1_000_000, false, life.now);
+        assert_eq!(life.tops(), 0);
+    }
+    (1..=12).for_each(|number| life.planner.set_complete(peer(number), life.now));
+    life.settle();
+    life.epochs(60);
+    life.come(13, FETCHES);
+    assert_eq!(life.tops(), 0, "all have everything, so nobody waited");
+}
+
+#[test]
+fn many_who_say_so_and_one_who_feeds_nobody_by_choice_keep_nobody_from_the_web() {
+    let mut life = Life::new();
+    (0..6).for_each(|number| life.come(number, ORIGIN));
+    life.come(6, Newcomer { offered: 0, ..ORIGIN });
+    (10..30).for_each(|number| life.come(number, FETCHES));
+    // One of them after the other has somebody below it; who is idle is no longer counted on.
+    life.epochs(6 * BOUND_S);
+    let all = (10..30).map(|number| life.top_of(number)).fold(StripeMask::NONE, StripeMask::union);
+    assert_eq!(all, ALL);
+}
+
+#[test]
+fn where_nobody_can_fetch_nobody_is_parted_from_a_slow_origin() {
+    let mut life = Life::new();
+    life.come(0, ORIGIN);
+    (1..=3).for_each(|number| life.come(number, Newcomer { fetches: false, ..FETCHES }));
+    life.epochs(5);
+    let before: Vec<_> = (1..=3).map(|number| life.parents(number)).collect();
+    assert!(before.iter().any(|parents| parents.contains_key(&peer(0))), "{before:?}");
+    life.epochs(3 * BOUND_S);
+    let after: Vec<_> = (1..=3).map(|number| life.parents(number)).collect();
+    assert!(after.iter().any(|parents| parents.contains_key(&peer(0))), "{after:?}");
+    assert!((1..=3).all(|number| life.has_all_parents(number)));
 }

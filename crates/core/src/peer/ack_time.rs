@@ -1,0 +1,135 @@
+//! How long acknowledgements on one link take when nothing of this peer's waits before them.
+//!
+//! The quickest one lately (as the base delay of LEDBAT, RFC 6817), and what the way back takes longer now than lately.
+//! Who receives as much as its downlink takes has a queue there, in which acknowledgements wait with everything else:
+//! what is in flight then says nothing of the uplink. The far end tells by its own clock when it sent an
+//! acknowledgement; clocks differ, but what the difference changes by is how much longer the way back takes (the one-way
+//! delays of RFC 6817, of the other direction).
+
+use core::time::Duration;
+
+use crate::time::Time;
+
+/// Acknowledgements that take longer than this are not waited for.
+const ACK_MAX: Duration = Duration::from_secs(1);
+/// What was quickest counts for so long, and for as long again.
+const AGE: Duration = Duration::from_secs(5);
+
+/// The least of some values lately: within the last five to ten seconds.
+#[derive(Clone, Copy, Debug)]
+struct Least<T> {
+    now: Option<T>,
+    before: Option<T>,
+    turned_at: Time,
+}
+
+impl<T> Default for Least<T> {
+    fn default() -> Self {
+        Self { now: None, before: None, turned_at: Time::ZERO }
+    }
+}
+
+impl<T: Copy + Ord> Least<T> {
+    fn note(&mut self, value: T, now: Time) {
+        if now - self.turned_at >= AGE {
+            self.turned_at = now;
+            self.before = self.now.take();
+        }
+        self.now = Some(self.now.map_or(value, |least| least.min(value)));
+    }
+
+    fn get(&self) -> Option<T> {
+        self.now.into_iter().chain(self.before).min()
+    }
+}
+
+/// What is known of the acknowledgements on one link.
+#[derive(Debug, Default)]
+pub(super) struct AckTime {
+    /// What is watched now: the sum of payload it completes, and when it was sent.
+    watched: Option<(u64, Time)>,
+    whole: Least<Duration>,
+    /// The way back, less what the clocks differ by: milliseconds.
+    back: Least<i64>,
+    /// How much longer than the quickest it took lately.
+    back_excess: Duration,
+    /// The clock of the far end, without its wraps: what it said last, and where that is.
+    far_clock: Option<(u32, i64)>,
+}
+
+impl AckTime {
+    pub(super) fn sent(&mut self, payload_bytes: u64, now: Time) {
+        self.watched.get_or_insert((payload_bytes, now));
+    }
+
+    pub(super) fn acked(&mut self, acked_bytes: u64, far_ms: u32, now: Time) {
+        if let Some((_, at)) = self.watched.take_if(|(bytes, _)| *bytes <= acked_bytes) {
+            self.whole.note(now - at, now);
+        }
+        let far = match self.far_clock {
+            Some((last, at)) => at + i64::from(far_ms.wrapping_sub(last).cast_signed()),
+            None => 0,
+        };
+        self.far_clock = Some((far_ms, far));
+        let took = i64::try_from(now.as_micros() / 1_000).unwrap_or(i64::MAX) - far;
+        self.back.note(took, now);
+        let excess = took - self.back.get().unwrap_or(took);
+        let excess = Duration::from_millis(excess.unsigned_abs()).min(ACK_MAX);
+        self.back_excess = (self.back_excess * 3 + excess) / 4;
+    }
+
+    /// What an acknowledgement takes anyway; two seconds at most. `None`: there was none.
+    pub(super) fn get(&self) -> Option<Duration> {
+        Some(self.whole.get()?.min(ACK_MAX) + self.back_excess)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Acknowledgements of what was sent every 100 ms, each there after `forth_ms` and back after `back_ms`.
+    fn after(times: impl Iterator<Item = (u64, u64)>, clock_is_off_by_ms: u32) -> Duration {
+        let mut ack_time = AckTime::default();
+        let (mut sent_bytes, mut sent_ms) = (0, 1_000);
+        for (forth_ms, back_ms) in times {
+            sent_bytes += 1;
+            ack_time.sent(sent_bytes, Time::from_millis(sent_ms));
+            let there_ms = sent_ms + forth_ms;
+            let far_ms = (there_ms as u32).wrapping_add(clock_is_off_by_ms);
+            ack_time.acked(sent_bytes, far_ms, Time::from_millis(there_ms + back_ms));
+            sent_ms += 100;
+        }
+        ack_time.get().expect("some came")
+    }
+
+    fn is_near(time: Duration, ms: u64) -> bool {
+        time.as_millis().abs_diff(u128::from(ms)) <= 10
+    }
+
+    #[test]
+    fn a_queue_on_the_way_back_is_waited_for_and_one_on_the_way_there_is_not() {
+        // The clock of the far end wraps on the way.
+        for off_ms in [0, 77, u32::MAX - 3_000] {
+            let quiet = || core::iter::repeat_n((40, 40), 20);
+            assert!(is_near(after(quiet(), off_ms), 80));
+            let back = quiet().chain(core::iter::repeat_n((40, 440), 20));
+            assert!(is_near(after(back, off_ms), 480), "{:?}", after(quiet(), off_ms));
+            let forth = quiet().chain(core::iter::repeat_n((440, 40), 20));
+            assert!(is_near(after(forth, off_ms), 80));
+        }
+    }
+
+    #[test]
+    fn what_a_far_clock_can_do_is_bounded() {
+        let mut ack_time = AckTime::default();
+        for (count, far_ms) in
+            [0, u32::MAX / 2, 7, u32::MAX / 2 + 9, 1 << 31, 3].into_iter().cycle().take(100).enumerate()
+        {
+            let now = Time::from_millis(1_000 + 100 * count as u64);
+            ack_time.sent(count as u64 + 1, now);
+            ack_time.acked(count as u64 + 1, far_ms, now + Duration::from_millis(50));
+            assert!(ack_time.get().expect("it came") <= ACK_MAX * 2);
+        }
+    }
+}
