@@ -39,8 +39,7 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
     if !script.is_file() {
         bail!("there is no {}; the benchmarks are: {}", script.display(), names(&folder).join(", "));
     }
-    let pleach = build::all(project, Profile::Release)?;
-    build::examples(project, Profile::Release)?;
+    let pleach = build::all_with_examples(project, Profile::Release)?;
     let chromium = chromium::ensure(project)?;
     let mut node = project.node();
     node.arg(script).args(&options.args).env("PLEACH_BIN", pleach).env(chromium::VARIABLE, chromium);
@@ -53,8 +52,7 @@ fn swarm(project: &Project, args: &[String]) -> Result<()> {
     let mut command = project.command(lab);
     command.args(args);
     if !args.iter().any(|arg| arg == "--help" || arg == "-h") {
-        let pleach = build::all(project, Profile::Release)?;
-        build::examples(project, Profile::Release)?;
+        let pleach = build::all_with_examples(project, Profile::Release)?;
         let bare_end = project.target.join("release/examples").join(format!("bare_end{}", env::consts::EXE_SUFFIX));
         command.env("PLEACH_BIN", pleach).env("PLEACH_BARE_END", bare_end);
     }

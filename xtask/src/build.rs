@@ -14,11 +14,22 @@ use crate::{
 
 /// Builds everything; returns the `pleach` binary.
 pub(crate) fn all(project: &Project, profile: Profile) -> Result<PathBuf> {
+    page(project, profile)?;
+    pleach(project, profile)
+}
+
+/// As [`all`], with the programs that only tests and benchmarks run.
+pub(crate) fn all_with_examples(project: &Project, profile: Profile) -> Result<PathBuf> {
+    page(project, profile)?;
+    pleach_with_examples(project, profile)
+}
+
+/// The engine and the bundle.
+fn page(project: &Project, profile: Profile) -> Result<()> {
     let toolchain = wasm_toolchain::ensure(project)?;
     npm::ensure(project)?;
     wasm::build(project, toolchain, profile)?;
-    web(project)?;
-    pleach(project, profile)
+    web(project)
 }
 
 /// The bundle `web/dist`, from the sources of `web/` and the engine in `web/pkg`.
@@ -35,20 +46,6 @@ pub(crate) fn web(project: &Project) -> Result<()> {
     stamp.save()
 }
 
-/// The programs that only tests and benchmarks run: a lying peer, one end of a bare channel, what makes descriptors.
-pub(crate) fn examples(project: &Project, profile: Profile) -> Result<()> {
-    say("examples", "compiling what only tests and benchmarks run");
-    for what in [["-p", "pleach-native", "--examples"], ["-p", "pleach-descriptors", "--bins"]] {
-        let mut cargo = project.cargo();
-        cargo.arg("build").args(what);
-        if profile == Profile::Release {
-            cargo.arg("--release");
-        }
-        process::run(&mut cargo)?;
-    }
-    Ok(())
-}
-
 /// The program that runs swarms over shaped lines.
 pub(crate) fn lab(project: &Project) -> Result<PathBuf> {
     say("lab", "compiling what runs swarms");
@@ -58,8 +55,19 @@ pub(crate) fn lab(project: &Project) -> Result<PathBuf> {
 
 /// The command line with the bundle inside.
 pub(crate) fn pleach(project: &Project, profile: Profile) -> Result<PathBuf> {
+    compile(project, profile, &["-p", "pleach-cli"])
+}
+
+/// As [`pleach`], with what only tests and benchmarks run: a lying peer, one end of a bare channel, what makes
+/// descriptors. All at once: one after the other, each has libraries compiled anew, with the features that it needs.
+pub(crate) fn pleach_with_examples(project: &Project, profile: Profile) -> Result<PathBuf> {
+    let packages = ["-p", "pleach-cli", "-p", "pleach-native", "-p", "pleach-descriptors"];
+    compile(project, profile, &[&packages[..], &["--bins", "--examples"]].concat())
+}
+
+fn compile(project: &Project, profile: Profile, what: &[&str]) -> Result<PathBuf> {
     let mut cargo = project.cargo();
-    cargo.args(["build", "-p", "pleach-cli"]);
+    cargo.arg("build").args(what);
     if profile == Profile::Release {
         cargo.arg("--release");
     }
