@@ -28,7 +28,7 @@ pub(crate) struct Options {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Group {
-    /// Format, lints and tests of the native crates; the core for WebAssembly
+    /// Format, lints and tests of the native crates, lints of the engine for browsers
     Rust,
     /// Types and unit tests of web/
     Web,
@@ -54,20 +54,23 @@ enum Outcome {
     Skipped(&'static str),
 }
 
-/// Quick steps first. Each step finds what it needs made by those before it that share a group with it.
-const STEPS: [Step; 11] = [
+/// Each step finds what it needs made by those before it that share a group with it. The bundle comes before what embeds it,
+/// so that nothing is compiled twice.
+const STEPS: [Step; 10] = [
     Step { name: "format", groups: &[Group::Rust], run: format },
     Step { name: "lints", groups: &[Group::Rust], run: lints },
     Step { name: "dependencies", groups: &[Group::Rust], run: dependencies },
-    Step { name: "core for wasm", groups: &[Group::Rust], run: core_for_wasm },
-    Step { name: "rust tests", groups: &[Group::Rust], run: rust_tests },
     Step { name: "engine for browsers", groups: &[Group::Web, Group::Browser], run: engine },
     Step { name: "types", groups: &[Group::Web], run: |project, _| passes(project.web_script("typecheck")) },
     Step { name: "web tests", groups: &[Group::Web], run: |project, _| passes(project.web_script("test")) },
     Step { name: "web bundle", groups: &[Group::Web, Group::Browser], run: web_bundle },
-    Step { name: "pleach", groups: &[Group::Browser], run: pleach },
+    Step { name: "native programs", groups: &[Group::Rust, Group::Browser], run: native_programs },
+    Step { name: "rust tests", groups: &[Group::Rust], run: rust_tests },
     Step { name: "browser tests", groups: &[Group::Browser], run: browser_tests },
 ];
+
+/// All crates but those for browsers and this one.
+const NATIVE: [&str; 5] = ["--workspace", "--exclude", "pleach-browser", "--exclude", "xtask"];
 
 pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
     let wanted = |group: &Group| options.groups.is_empty() || options.groups.contains(group);
@@ -129,20 +132,13 @@ fn dependencies(project: &Project, _: &Tools) -> Result<Outcome> {
     passes(cargo)
 }
 
-fn core_for_wasm(project: &Project, tools: &Tools) -> Result<Outcome> {
-    let mut cargo = tools.wasm.cargo(project, "check", Profile::Release, "");
-    cargo.args(["-p", "pleach-core"]);
-    passes(cargo)
-}
-
 fn rust_tests(project: &Project, _: &Tools) -> Result<Outcome> {
-    let packages = ["--workspace", "--exclude", "pleach-browser", "--exclude", "xtask"];
     if has_subcommand(project, "nextest") {
-        run_shown(project.cargo().args(["nextest", "run"]).args(packages))?;
+        run_shown(project.cargo().args(["nextest", "run"]).args(NATIVE))?;
         // What nextest leaves out.
-        run_shown(project.cargo().args(["test", "--doc"]).args(packages))?;
+        run_shown(project.cargo().args(["test", "--doc"]).args(NATIVE))?;
     } else {
-        run_shown(project.cargo().arg("test").args(packages))?;
+        run_shown(project.cargo().arg("test").args(NATIVE))?;
     }
     // In the profile that it runs in, for which everything is compiled already.
     let mut cargo = project.cargo();
@@ -158,9 +154,12 @@ fn web_bundle(project: &Project, _: &Tools) -> Result<Outcome> {
     build::web(project).map(|()| Outcome::Passed)
 }
 
-/// In the profile of the Rust tests, for which all libraries are compiled already, and with its checks of overflow.
-fn pleach(project: &Project, _: &Tools) -> Result<Outcome> {
-    build::pleach_with_examples(project, Profile::Dev).map(|_| Outcome::Passed)
+/// The binary, what only tests run, and the tests: together, since libraries are compiled with what all of them need. Browser
+/// tests run the same binary as Rust tests, with its checks of overflow.
+fn native_programs(project: &Project, _: &Tools) -> Result<Outcome> {
+    let mut cargo = project.cargo();
+    cargo.arg("build").args(NATIVE).arg("--all-targets");
+    passes(cargo)
 }
 
 /// One file at a time: a Chromium keeps two processors busy by itself.

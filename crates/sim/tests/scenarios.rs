@@ -46,6 +46,20 @@ fn every_scenario_ends_well() {
     }
 }
 
+/// Who watches is to have what comes next sooner, and not all of it later.
+#[test]
+fn a_swarm_that_watches_takes_hardly_longer_than_one_that_does_not() {
+    let makespan_s = |name: &str| -> f64 {
+        let run_of = |seed| {
+            let config = WorldConfig { is_coarse: true, ..WorldConfig::new(seed, 0) };
+            run(name, Size { peers: 30, packets: 256, seed }, config)
+        };
+        [1, 2].map(run_of).iter().map(|report| report.makespan_s).sum()
+    };
+    let ratio = makespan_s("stream") / makespan_s("mixed");
+    assert!(ratio <= 1.15, "{ratio}");
+}
+
 #[test]
 fn baselines_end_well_too() {
     // Without its source, or a way to it, nobody is served directly.

@@ -179,7 +179,7 @@ impl Peer {
         Choice { in_order, open, first_packets: view.is_grace.then_some(first_left), first_left, lacks_hashes }
     }
 
-    fn is_for_servers(&self, Missing { packet, due }: Missing, view: &mut View, now: Time) -> bool {
+    fn is_for_servers(&self, Missing { packet, due, .. }: Missing, view: &mut View, now: Time) -> bool {
         let start = self.geometry.packet_range(packet).start;
         if self.fetching.is_fetched(start) {
             return false;

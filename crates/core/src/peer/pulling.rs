@@ -262,7 +262,7 @@ impl Peer {
         let seeds = self.links.values().filter(|link| link.is_open() && link.has.is_full()).count();
         let mut is_any = false;
         let (missing, is_all) = self.schedule.missing(HORIZON, &self.holdings, now);
-        for Missing { packet, due } in missing {
+        for Missing { packet, due, is_apart } in missing {
             if self.pulling.copies_of(packet) == 0 {
                 continue;
             }
@@ -290,7 +290,7 @@ impl Peer {
                     let is_known = is_left_over
                         || is_starving
                         || feeder.is_stalled
-                        || due.is_some()
+                        || is_apart
                         || self.pulling.known_before.contains(packet);
                     let within = due.map_or(SOON, |due| time_left(due, now));
                     let came_at = self.holdings.came_in_part_at(packet);

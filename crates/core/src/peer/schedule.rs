@@ -17,8 +17,9 @@ use crate::time::Time;
 
 /// Ranges that may be wanted at a time; more are left out.
 pub const WANTS_MAX: usize = 16;
-/// Packets that are due within so long are urgent.
-const LOOK_AHEAD: Duration = Duration::from_secs(6);
+/// Packets that are due within so long are urgent. More would do harm: who waits asks for all of it everywhere, and what
+/// is brought so is not brought down the trees. With 6 s, swarms that watch took half as long again.
+const LOOK_AHEAD: Duration = Duration::from_secs(2);
 /// So many packets of what is wanted at once are urgent at a time.
 const AT_ONCE_PACKETS: u32 = 64;
 /// Packets that may be urgent at a time.
@@ -38,6 +39,8 @@ pub struct Want {
 pub(super) struct Missing {
     pub(super) packet: PacketIndex,
     pub(super) due: Option<Time>,
+    /// Feeders push something else first.
+    pub(super) is_apart: bool,
 }
 
 #[derive(Debug)]
@@ -45,6 +48,8 @@ pub(super) struct Schedule {
     geometry: Geometry,
     order: PacketOrder,
     wants: Vec<Want>,
+    /// Which of these feeders push first.
+    pushed: usize,
     wanted_at: Time,
     /// The place from which feeders push; places are counted from there, round and round, in *steps*.
     from: u32,
@@ -54,7 +59,7 @@ pub(super) struct Schedule {
 
 impl Schedule {
     pub(super) fn new(geometry: Geometry, order: PacketOrder) -> Self {
-        Self { geometry, order, wants: Vec::new(), wanted_at: Time::ZERO, from: 0, missing_step: 0 }
+        Self { geometry, order, wants: Vec::new(), pushed: 0, wanted_at: Time::ZERO, from: 0, missing_step: 0 }
     }
 
     pub(super) fn order(&self) -> &PacketOrder {
@@ -77,8 +82,10 @@ impl Schedule {
         self.wanted_at = now;
         let missing_of = |want: &Want| self.packets_of(want).filter(|packet| !holdings.has_packet(*packet));
         // Where two lack as much the first one counts.
-        let most = self.wants.iter().rev().max_by_key(|want| missing_of(want).count());
-        if let Some(first) = most.and_then(|want| missing_of(want).next()) {
+        let most = self.wants.iter().enumerate().rev().max_by_key(|(_, want)| missing_of(want).count());
+        let first = most.and_then(|(_, want)| missing_of(want).next());
+        self.pushed = most.map_or(0, |(at, _)| at);
+        if let Some(first) = first {
             let place = self.order.place_of(first);
             if place != self.from {
                 (self.from, self.missing_step) = (place, 0);
@@ -107,16 +114,18 @@ impl Schedule {
     /// Missing packets that are due soon, with their deadlines, the earliest first.
     fn urgent(&self, holdings: &Holdings, now: Time) -> Vec<Missing> {
         let mut urgent = Vec::new();
-        for want in &self.wants {
+        for (at, want) in self.wants.iter().enumerate() {
+            let is_apart = at != self.pushed;
             let missing = self.packets_of(want).filter(|packet| !holdings.has_packet(*packet));
             match want.bytes_per_s {
                 None => {
                     let due = Some(self.wanted_at);
-                    urgent.extend(missing.take(AT_ONCE_PACKETS as usize).map(|packet| Missing { packet, due }));
+                    let soon = missing.map(|packet| Missing { packet, due, is_apart });
+                    urgent.extend(soon.take(AT_ONCE_PACKETS as usize));
                 }
                 Some(bytes_per_s) => {
                     let due = |packet| self.due(want, bytes_per_s, packet);
-                    let soon = missing.map(|packet| Missing { packet, due: Some(due(packet)) });
+                    let soon = missing.map(|packet| Missing { packet, due: Some(due(packet)), is_apart });
                     urgent.extend(soon.take_while(|missing| missing.due <= Some(now + LOOK_AHEAD)).take(URGENT_MAX));
                 }
             }
@@ -150,7 +159,7 @@ impl Schedule {
         let end = self.missing_step.saturating_add(horizon).min(packets);
         let steps = (self.missing_step..end).filter_map(|step| self.at_step(step));
         let others = steps.filter(|packet| !is_urgent.contains(*packet) && !holdings.has_packet(*packet));
-        missing.extend(others.map(|packet| Missing { packet, due: None }));
+        missing.extend(others.map(|packet| Missing { packet, due: None, is_apart: false }));
         (missing, end == packets)
     }
 
@@ -253,6 +262,8 @@ mod tests {
         assert_eq!(urgent, 2 + 2 * LOOK_AHEAD.as_secs() as usize + 1);
         assert_eq!(missing[4].due, Some(now + Duration::from_secs(1)));
         assert_eq!((schedule.from(), schedule.class_of(missing[0].packet)), (10, 0));
+        let apart = missing.iter().filter(|missing| missing.is_apart).map(|missing| missing.packet.get());
+        assert_eq!(apart.collect::<Vec<_>>(), [38, 39], "feeders push the film first");
     }
 
     #[test]
