@@ -251,7 +251,7 @@ function notices(state: DownloadState): Notice[] {
     add('info', 'You stopped this download.', state.haveBytes > 0 ? 'What is here stays. It goes on where it was.' : '');
   }
   if (busy && state.elsewhere) {
-    add('info', ELSEWHERE, 'It lies on this device once. When you close that tab, it goes on here by itself.');
+    add('info', ELSEWHERE, 'Both would write the same bytes, so this one waits. It goes on by itself when the other has all of it, or is closed.');
   } else if (busy && !state.online) {
     add('warning', 'You are offline.', 'The download goes on by itself when the connection is back.');
   } else if (busy && state.waiting) {
@@ -383,7 +383,7 @@ export function programName(agent: string): string {
 function passingOn(state: DownloadState): string {
   const sent = `${formatBytes(state.uploadedBytes)} sent`;
   // There is nobody to pass anything to.
-  if (state.webOnly) return '';
+  if (state.webOnly || state.elsewhere) return '';
   if (!state.upload.allowed) return state.uploadedBytes > 0 ? `You pass nothing on now: ${sent} before.` : 'You pass nothing on.';
   if (!state.sharing) return state.uploadedBytes > 0 ? `You passed it on: ${sent}.` : '';
   const speed = state.upBytesPerS > 0 ? ` · ${formatSpeed(state.upBytesPerS)}` : '';
