@@ -27,7 +27,7 @@ fn in_file(path: &Path, error: &dyn std::fmt::Display) -> String {
 }
 
 fn parse(path: &Path, read: std::io::Result<String>) -> Result<[u8; 32], String> {
-    let text = read.map_err(|error| in_file(path, &error))?;
+    let text = read.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     // A key of as many bytes knows how to read them.
     let bytes: Option<TrackerKey> = text.trim().parse().ok();
     bytes.map(|bytes| *bytes.as_bytes()).ok_or_else(|| in_file(path, &"is not 64 hexadecimal digits"))

@@ -21,25 +21,32 @@ pub(crate) const SLOTS: u8 = 64;
 
 const AFTER_HELP: &str = "\
 Examples:
-  pleach share talk.mp4                 share a file; open the printed link in any browser
-  pleach share Photos                   or a folder, or several files at once
-  pleach get LINK                       get it on the command line instead
-  pleach get LINK --stdout | tar x      or straight into another program
-  pleach tracker --listen 0.0.0.0:8080  run a meeting point for many files
+  pleach share talk.mp4                 share a file
+  pleach share Photos                   or a folder
+  pleach get LINK                       get what is shared
+  pleach get LINK --stdout | tar x      unpack it on the way
+  pleach tracker --listen 0.0.0.0:8080  run a meeting point
   pleach seed talk.mp4 --tracker https://tracker.example
-  pleach publish talk.mp4 --tracker https://tracker.example --source https://site.example/talk.mp4
-  pleach deliver talk.mp4 --group office --tracker https://tracker.example --token-file token
+  pleach publish talk.mp4 --tracker https://tracker.example
+  pleach deliver talk.mp4 --group office \\
+      --tracker https://tracker.example --token-file token
 
-Every flag can also be set in the environment, as PLEACH_ and its name: PLEACH_LISTEN, PLEACH_UPLOAD_LIMIT …
-RUST_LOG sets what is logged, finer than -v does. NO_COLOR turns colours off.
+Every flag can also be set in the environment, as PLEACH_
+and its name: PLEACH_LISTEN, PLEACH_UPLOAD_LIMIT …
+RUST_LOG sets what is logged, finer than -v does.
+NO_COLOR turns colours off.
 
 Exit codes:
-  0  done                                  4  storage: disk full, not writable, file in the way
-  1  failure                               5  a file changed while it was shared
-  2  wrong arguments                       6  encrypted, and key or password missing or wrong
-  3  not found, or not to be had in time   7  some machines did not get a delivery
-                                         130  interrupted (Ctrl-C)
-                                         143  ended by the system (SIGTERM)";
+    0  done
+    1  failure
+    2  wrong arguments
+    3  not found, or not to be had in time
+    4  storage: disk full, not writable, file in the way
+    5  a file changed while it was shared
+    6  encrypted, and key or password missing or wrong
+    7  some machines did not get a delivery
+  130  interrupted (Ctrl-C)
+  143  ended by the system (SIGTERM)";
 
 /// Share files and folders of any size from your machine: those who get them pass them on to each other.
 #[derive(Debug, Parser)]
@@ -100,7 +107,7 @@ Examples:
 pub(crate) struct ShareArgs {
     /// Address and port of page and tracker, TCP, and of STUN, UDP [default: 0.0.0.0:8080, or a free port if 8080 is
     /// taken].
-    #[arg(long, env = "PLEACH_LISTEN", value_name = "ADDRESS")]
+    #[arg(long, env = "PLEACH_LISTEN", value_name = "ADDRESS", value_parser = address)]
     pub(crate) listen: Option<SocketAddr>,
     /// What the link says where this machine is: a name, an address, or a whole http(s) URL if a proxy stands before it
     /// [default: the address in the local network].
@@ -472,6 +479,10 @@ fn stretch(text: &str) -> Result<Option<Stretch>, String> {
 
 pub(crate) fn bytes_per_s(text: &str) -> Result<ByteSize, String> {
     size(text).map(ByteSize)
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "expected an address and a port, such as 0.0.0.0:8080".to_owned())
 }
 
 fn web_address(text: &str) -> Result<String, String> {

@@ -9,6 +9,7 @@ use pleach_native::http::HttpError;
 use pleach_native::node::StartError;
 use pleach_native::store::StoreError;
 use pleach_packing::PackingError;
+use pleach_tracker::Error as ServerError;
 
 /// Exit codes; told in `--help`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +140,15 @@ impl From<PackingError> for Error {
             _ => Code::Failure,
         };
         Self::new(code, error.to_string())
+    }
+}
+
+impl From<ServerError> for Error {
+    fn from(error: ServerError) -> Self {
+        let is_taken =
+            matches!(&error, ServerError::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse);
+        let error = Self::new(Code::Failure, error.to_string());
+        if is_taken { error.hint("another program has this port; with port 0 any free one is taken") } else { error }
     }
 }
 

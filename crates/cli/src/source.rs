@@ -169,7 +169,9 @@ pub(crate) fn read_manifest(path: &Path) -> Result<Manifest> {
         return Err(Error::new(Code::NotFound, format!("cannot read {shown}: {error}"))
             .hint("expected a link (http://…), or a .pleach file"));
     }
-    Manifest::parse(&bytes).map_err(|error| Error::new(Code::Failure, format!("{shown}: {error}")))
+    Manifest::parse(&bytes).map_err(|error| {
+        Error::new(Code::Failure, format!("{shown}: {error}")).hint("expected a link (http://…), or a .pleach file")
+    })
 }
 
 async fn fetch(

@@ -21,7 +21,7 @@ fn examples(marker: &str) -> Vec<&'static str> {
 #[test]
 fn messages_to_the_tracker() {
     let examples = examples("to-tracker");
-    assert_eq!(examples.len(), 11);
+    assert_eq!(examples.len(), 12);
     for example in examples {
         let message = ToTracker::decode(example).unwrap_or_else(|error| panic!("{example}: {error}"));
         assert_ne!(message, ToTracker::Unknown, "{example}");

@@ -157,7 +157,9 @@ impl StandIn {
             (ToTracker::Join(join), None) => self.join(connection, &join),
             (ToTracker::Signal { to, session, signal }, Some(from)) => self.carry(from, to, session, signal),
             (ToTracker::Status(status), Some(peer)) => self.status(peer, status.packets_held),
-            (ToTracker::Lost { peer: other } | ToTracker::Bad { peer: other }, Some(peer)) => self.lost(peer, other),
+            (ToTracker::Lost { peer: other, .. } | ToTracker::Bad { peer: other }, Some(peer)) => {
+                self.lost(peer, other)
+            }
             (ToTracker::Leave, Some(_)) => {
                 self.outputs.push_back(Output::Close { connection });
                 self.gone(connection, now);

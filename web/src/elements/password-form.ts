@@ -21,6 +21,8 @@ const CSS = `
 .unlock-button { padding: .625rem 1.25rem; font: inherit; font-weight: 600; border-radius: 8px; cursor: pointer; }
 .unlock-word:empty { display: none; }
 .unlock-word { margin: 0; font-weight: 600; }
+.unlock-input[aria-invalid="true"], .unlock-input[aria-invalid="true"] ~ .unlock-word { color: var(--_error, currentColor); }
+.unlock-input[aria-invalid="true"] { border-width: 2px; }
 `;
 
 /** How it stands; `null`: no password is needed. */

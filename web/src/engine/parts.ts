@@ -1,6 +1,7 @@
 /** What the real engine is made of in a page: wasm, the device's storage, the network. */
 
 import { MemoryStore } from '../storage/memory-store.js';
+import { untilFree } from '../storage/content-lock.js';
 import { OpfsStore } from '../storage/opfs-store.js';
 import { save, saveFolder } from '../storage/save.js';
 import { StoreError, type OpenedStore, type StorePlace } from '../storage/store.js';
@@ -49,6 +50,7 @@ export function pageParts(): EngineParts {
     canConnect: () => canConnectIn(globalThis),
     loadModule,
     openStore,
+    untilFree,
     openPacked,
     page: () => location.pathname + location.search + location.hash,
     save,

@@ -90,6 +90,7 @@ function parts(change: Partial<EngineParts> = {}): EngineParts {
     canConnect: () => true,
     loadModule: async () => MODULE,
     openStore: async () => ({ store, record: undefined }),
+    untilFree: () => Promise.reject(new Error('not used')),
     openPacked: () => Promise.reject(new Error('not used')),
     save: async ({ fileName }) => ({ how: 'file', fileName }),
     saveFolder: async ({ folderName }) => ({ how: 'folder', fileName: folderName }),
@@ -234,7 +235,6 @@ describe('problems', () => {
     ['not-yet', { loadModule: async () => ({ ...MODULE, parseManifest: () => ({ ...INFO, activeFromMs: 1_501 }) }) }],
     ['over', { loadModule: async () => ({ ...MODULE, parseManifest: () => ({ ...INFO, activeUntilMs: 1_500 }) }) }],
     ['storage-full', { openStore: () => Promise.reject(new StoreError({ code: 'no-space', message: 'full' })) }],
-    ['already-open', { openStore: () => Promise.reject(new StoreError({ code: 'already-open', message: '' })) }],
     ['too-large', { openStore: () => Promise.reject(new StoreError({ code: 'too-large', message: '' })) }],
     ['storage', { openStore: () => Promise.reject(new StoreError({ code: 'failed', message: '' })) }],
   ])('%s', async (kind, change, source) => {
@@ -243,6 +243,37 @@ describe('problems', () => {
 
   it('keep the words of whoever found them', () => {
     expect(problemOf(new TypeError('x is undefined'))).toEqual({ kind: 'engine', detail: 'TypeError: x is undefined' });
+  });
+});
+
+describe('content that another tab has open', () => {
+  const taken = () => Promise.reject(new StoreError({ code: 'already-open', message: '' }));
+
+  it('is told and waited for, also when a third was quicker', async () => {
+    const openStore = vi.fn(async () => ({ store, record: undefined })).mockImplementationOnce(taken).mockImplementationOnce(taken);
+    const untilFree = vi.fn(async () => {});
+    open({ openStore, untilFree });
+    await settled();
+    expect(untilFree).toHaveBeenCalledTimes(2);
+    expect(untilFree).toHaveBeenLastCalledWith(ID, expect.anything());
+    expect(events.map(({ type }) => type)).toEqual(['content', 'elsewhere', 'elsewhere']);
+  });
+
+  it('is waited for no longer once that is stopped', async () => {
+    const untilFree = (_: string, signal: AbortSignal) => new Promise<void>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    const engine = open({ openStore: taken, untilFree });
+    await vi.waitFor(() => expect(events.at(-1)).toEqual({ type: 'elsewhere' }));
+    engine.stop();
+    await settled();
+    expect(events.slice(-2)).toEqual([{ type: 'elsewhere' }, { type: 'stopped' }]);
+  });
+
+  it('is given to another tab as soon as this one has stopped', async () => {
+    open();
+    await settled();
+    expect(store.close).not.toHaveBeenCalled();
+    FakePeer.made[0]?.options.onEvent({ type: 'stopped' });
+    expect(store.close).toHaveBeenCalledOnce();
   });
 });
 

@@ -18,7 +18,7 @@ import type { Secrets } from '../packing/protocol.js';
 import { putAsideUnlocked, takeUnlocked } from '../packing/unlocked.js';
 import { PackedReader } from '../reading/packed-reader.js';
 import type { save, saveFolder, SaveSource } from '../storage/save.js';
-import type { ContentStore, OpenedStore, StorePlace } from '../storage/store.js';
+import { StoreError, type ContentStore, type OpenedStore, type StorePlace } from '../storage/store.js';
 import { filePaths } from '../store/names.js';
 import { checkActive, watchOver } from './active-time.js';
 import { agentName, type NavigatorLike } from './agent.js';
@@ -45,6 +45,8 @@ export interface EngineParts {
   canConnect(): boolean;
   loadModule(): Promise<EngineModule>;
   openStore(place: StorePlace): Promise<OpenedStore>;
+  /** Resolves when it is worth while to open a content again that another tab has. */
+  untilFree(content: string, signal: AbortSignal): Promise<void>;
   /** Opens packed content; rejects with a `WrongKey` or `WrongPassword`. */
   openPacked(manifest: Uint8Array, secrets: Secrets): Promise<PackedContent>;
   /** The path of the page, with what follows it. */
@@ -240,7 +242,7 @@ export class PleachEngine implements EnginePort {
       // What is encrypted has no name outside the memory of its page.
       const name = packed === 'encrypted' ? '' : content.name;
       const page = hasKey(target) ? '' : this.#parts.page();
-      const opened = await this.#parts.openStore({ content: id, sizeBytes, name, page, quotaBytes: this.#quotaBytes });
+      const opened = await this.#openStore({ content: id, sizeBytes, name, page, quotaBytes: this.#quotaBytes });
       this.#store = opened.store;
       signal.throwIfAborted();
       if (!opened.store.isLasting) this.#tell({ type: 'memoryOnly' });
@@ -253,6 +255,21 @@ export class PleachEngine implements EnginePort {
       this.#closeStore();
       if (!signal.aborted) this.#tell({ type: 'failed', problem: problemOf(error) });
       this.#tell({ type: 'stopped' });
+    }
+  }
+
+  /** While another tab has the content, that is told and waited for. */
+  async #openStore(place: StorePlace): Promise<OpenedStore> {
+    const { signal } = this.#ended;
+    for (;;) {
+      try {
+        return await this.#parts.openStore(place);
+      } catch (error) {
+        if (!(error instanceof StoreError) || error.code !== 'already-open') throw error;
+      }
+      signal.throwIfAborted();
+      this.#tell({ type: 'elsewhere' });
+      await this.#parts.untilFree(place.content, signal);
     }
   }
 
@@ -387,6 +404,8 @@ export class PleachEngine implements EnginePort {
       case 'stopped':
         this.#watching.abort();
         this.#reader?.end(new Error('the download was stopped'));
+        // What is not complete can't be saved: another tab may go on with it.
+        if (!this.#isComplete) this.#closeStore();
         return this.#tell(event);
       case 'failed':
         return this.#tell({ type: 'failed', problem: failureProblem(event.failure, event.message, this.#store?.failure) });

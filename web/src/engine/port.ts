@@ -119,8 +119,6 @@ export type ProblemKind =
   | 'no-wasm'
   /** The disk or the browser's quota is full. */
   | 'storage-full'
-  /** Another tab has the same content open. */
-  | 'already-open'
   /** There is no lasting storage, and the content is more than is kept in memory. */
   | 'too-large'
   /** The store failed otherwise. */
@@ -145,6 +143,8 @@ export type EngineEvent =
   | { readonly type: 'locked'; readonly wrong: boolean }
   /** Opening takes longer: the tracker can't be reached; trying again after `retryMs`, `null` when the network is back. */
   | { readonly type: 'waiting'; readonly reason: string; readonly retryMs: number | null }
+  /** Another tab has the same content open; it goes on when that has let go. */
+  | { readonly type: 'elsewhere' }
   /** The bytes are kept in memory, so that a reload starts afresh. */
   | { readonly type: 'memoryOnly' }
   /** The browser has no WebRTC, so that nobody is met and all comes from web servers. */

@@ -32,7 +32,8 @@ export function problemOf(error: unknown): Problem {
 
 const STORE_KINDS: Record<StoreErrorCode, ProblemKind> = {
   'no-space': 'storage-full',
-  'already-open': 'already-open',
+  // It is waited for.
+  'already-open': 'storage',
   'too-large': 'too-large',
   unsupported: 'storage',
   closed: 'storage',

@@ -216,6 +216,13 @@ export const SCENES: Record<string, Scene> = {
       await loaded('.unlock-form');
     },
   },
+  elsewhere: {
+    title: 'Open in another tab',
+    play: ({ engine }) => {
+      engine.say({ type: 'content', content: FAKE_CONTENT });
+      engine.say({ type: 'elsewhere' });
+    },
+  },
   'problem-key': {
     title: 'The link has no key',
     play: ({ engine }) => engine.say({ type: 'failed', problem: { kind: 'key', detail: 'the content is encrypted, and the link has no key: was it copied whole?' } }),

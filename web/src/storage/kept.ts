@@ -9,6 +9,7 @@
  * Room is counted by full sizes, since a content's file has its size from the start. What was used longest ago goes first.
  */
 
+import { lockName } from './content-lock.js';
 import { estimateSpace, inMegabytes, noSpace, StoreError, type SpaceEstimate } from './store.js';
 
 /** One content that is kept. */
@@ -40,8 +41,6 @@ const PAGE_CHARACTERS_MAX = 4_096;
 const QUOTA_SHARE = 0.5;
 /** One at a time makes room; the others wait. */
 const ROOM_LOCK = 'pleach-room';
-
-export const lockName = (content: string): string => `pleach:${content}`;
 
 /** The folder of all contents; `null` if nothing was ever kept. */
 async function keptFolder(): Promise<FileSystemDirectoryHandle | null> {

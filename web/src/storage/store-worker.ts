@@ -4,18 +4,17 @@
  * `pleach/<content id>/data` holds the bytes at their offsets, `record` what the engine noted, `about` what people see of
  * it (`kept.ts`), `spool-N` what is on its way to the browser's downloads; those that an earlier page left are removed. All
  * are opened with synchronous access, which only workers have and which is the only fast way. A Web Lock names the tab that
- * has the content open; the handles are exclusive anyway, the lock lets a reloaded page wait for the one it replaces.
+ * has the content open; the handles are exclusive anyway, the lock lets a reloaded page wait for the one it replaces. Who has
+ * all of it shares it with another tab that wants it (`content-lock.ts`): both only read then.
  *
  * Requests are handled strictly one after the other, so that a read sees every write before it.
  */
 
-import { formatAbout, lockName, readAbout, withRoom, type About } from './kept.js';
+import { shareLock, takeLock, type ContentLock } from './content-lock.js';
+import { formatAbout, readAbout, withRoom, type About } from './kept.js';
 import type { NumberedRequest, StoreAnswers, StoreReply, StoreRequest } from './store-protocol.js';
 import { estimateSpace, noSpace, StoreError, type StoreFault, type StorePlace } from './store.js';
 import type { SyncAccessHandle, SyncFileHandle } from './sync-access.js';
-
-/** How long a page waits for another to let go: a page that is being reloaded does so within a moment. */
-const LOCK_WAIT_MS = 1_500;
 
 /** A file beside the content, of full size from the start, and how far it is written. */
 interface OpenSpool {
@@ -33,11 +32,14 @@ interface Opened {
   /** Ends when the file is asked for: then `sealed` is read instead. */
   data: SyncAccessHandle | undefined;
   sealed: File | undefined;
-  readonly record: SyncAccessHandle;
+  /** Ends when others read the content too. */
+  record: SyncAccessHandle | undefined;
   readonly folder: FileSystemDirectoryHandle;
   /** Those that are being written. */
   readonly spools: Map<number, OpenSpool>;
-  readonly unlock: () => void;
+  lock: ContentLock;
+  /** All of it is there, and verified. */
+  isWhole: boolean;
 }
 
 /** A dedicated worker's global scope, as far as it is used. */
@@ -49,6 +51,8 @@ interface WorkerScope {
 
 const scope = self as unknown as WorkerScope;
 let opened: Opened | undefined;
+/** Another tab wants the same content. */
+let isWanted = false;
 let last: Promise<void> = Promise.resolve();
 
 scope.onmessage = ({ data }) => {
@@ -89,9 +93,11 @@ async function handle(request: StoreRequest): Promise<StoreAnswers[keyof StoreAn
     case 'read':
       return read(current(), request.offset, request.length);
     case 'appendRecord':
-      return write(current().record, current().record.getSize(), request.bytes);
+      return appendRecord(current(), request.bytes);
     case 'noteHeld':
-      return noteHeld(current(), request.heldBytes);
+      current().isWhole ||= request.heldBytes >= current().about.sizeBytes;
+      await noteHeld(current(), request.heldBytes);
+      return shareIfWanted();
     case 'flush':
       return flush(current());
     case 'file':
@@ -112,8 +118,16 @@ async function handle(request: StoreRequest): Promise<StoreAnswers[keyof StoreAn
   }
 }
 
-async function open({ content, sizeBytes, name, page, quotaBytes }: StorePlace): Promise<Uint8Array<ArrayBuffer>> {
-  const unlock = await lock(content);
+async function open(place: StorePlace): Promise<Uint8Array<ArrayBuffer>> {
+  const lock = await takeLock(place.content, () => {
+    isWanted = true;
+    last = last.then(shareIfWanted).catch((error: unknown) => console.warn('Pleach could not share what it keeps with another tab:', error));
+  });
+  if (!lock) throw alreadyOpen();
+  return lock.isShared ? openShared(place, lock) : openAlone(place, lock);
+}
+
+async function openAlone({ content, sizeBytes, name, page, quotaBytes }: StorePlace, lock: ContentLock): Promise<Uint8Array<ArrayBuffer>> {
   const handles: SyncAccessHandle[] = [];
   const openFile = async (file: FileSystemFileHandle): Promise<SyncAccessHandle> => {
     const handle = await (file as SyncFileHandle).createSyncAccessHandle();
@@ -132,7 +146,7 @@ async function open({ content, sizeBytes, name, page, quotaBytes }: StorePlace):
     // Without a record nothing is found again.
     const heldBytes = noted.length > 0 ? ((await readAbout(folder))?.heldBytes ?? 0) : 0;
     const about = { name, page, sizeBytes, heldBytes, lastUsedMs: Date.now() };
-    opened = { content, about, notedBytes: heldBytes, dataFile, data, sealed: undefined, record, folder, spools: new Map(), unlock };
+    opened = { content, about, notedBytes: heldBytes, dataFile, data, sealed: undefined, record, folder, spools: new Map(), lock, isWhole: false };
     await writeAbout(opened);
     return noted;
   } catch (error) {
@@ -140,22 +154,35 @@ async function open({ content, sizeBytes, name, page, quotaBytes }: StorePlace):
     for (const handle of handles) handle.close();
     // Nothing was kept, so there is nothing to list.
     if (isNew) await forget(content).catch(() => undefined);
-    unlock();
+    lock.release();
     throw error;
   }
 }
 
-/** Takes the content's lock, and gives back how to let go of it. */
-function lock(content: string): Promise<() => void> {
-  return new Promise((resolve, reject) => {
-    navigator.locks
-      .request(lockName(content), { signal: AbortSignal.timeout(LOCK_WAIT_MS) }, () => {
-        return new Promise<void>((unlock) => resolve(unlock));
-      })
-      .catch((error: unknown) => {
-        reject(nameOf(error) === 'TimeoutError' ? alreadyOpen() : error);
-      });
-  });
+/** Another tab has all of it: it is read as it lies there. */
+async function openShared({ content, sizeBytes, name, page }: StorePlace, lock: ContentLock): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    const folder = await contentFolder(content);
+    const dataFile = (await folder.getFileHandle('data')) as SyncFileHandle;
+    const sealed = await dataFile.getFile();
+    const record = await (await folder.getFileHandle('record')).getFile();
+    const about = { name, page, sizeBytes, heldBytes: sizeBytes, lastUsedMs: Date.now() };
+    opened = { content, about, notedBytes: sizeBytes, dataFile, data: undefined, sealed, record: undefined, folder, spools: new Map(), lock, isWhole: true };
+    return new Uint8Array(await record.arrayBuffer());
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** Nothing is written any more to what is whole, so that others may read it. */
+async function shareIfWanted(): Promise<undefined> {
+  if (!opened?.isWhole || !isWanted || opened.lock.isShared) return;
+  await seal(opened);
+  opened.record?.flush();
+  opened.record?.close();
+  opened.record = undefined;
+  opened.lock = await shareLock(opened.content, opened.lock);
 }
 
 async function contentFolder(content: string): Promise<FileSystemDirectoryHandle> {
@@ -199,7 +226,9 @@ async function writeAbout(store: Opened): Promise<void> {
   }
 }
 
-const spoolName = (spool: number): string => `spool-${spool}`;
+/** Another tab may have the same content open. */
+const tab = crypto.randomUUID();
+const spoolName = (spool: number): string => `spool-${tab}-${spool}`;
 
 async function removeSpools(folder: FileSystemDirectoryHandle): Promise<void> {
   const names: string[] = [];
@@ -257,6 +286,11 @@ function writable(): SyncAccessHandle {
   return data;
 }
 
+/** Who only reads has nothing to note. */
+function appendRecord({ record }: Opened, bytes: Uint8Array): undefined {
+  if (record) write(record, record.getSize(), bytes);
+}
+
 function write(handle: SyncAccessHandle, offset: number, bytes: Uint8Array): undefined {
   if (handle.write(bytes, { at: offset }) < bytes.length) throw new StoreError(noSpace(bytes.length, undefined));
 }
@@ -270,7 +304,7 @@ async function read({ data, sealed }: Opened, offset: number, length: number): P
 
 function flush({ data, record }: Opened): undefined {
   data?.flush();
-  record.flush();
+  record?.flush();
 }
 
 /**
@@ -292,9 +326,9 @@ async function close(): Promise<undefined> {
   await writeAbout(opened);
   opened.data?.close();
   for (const { handle } of opened.spools.values()) handle.close();
-  opened.record.flush();
-  opened.record.close();
-  opened.unlock();
+  opened.record?.flush();
+  opened.record?.close();
+  opened.lock.release();
   opened = undefined;
 }
 

@@ -110,6 +110,8 @@ export interface DownloadState {
   readonly online: boolean;
   /** It waits for a password: whether the last one was wrong, and whether one is being tried. */
   readonly locked: { readonly wrong: boolean; readonly trying: boolean } | null;
+  /** Another tab has it open: it goes on here when that has let go. */
+  readonly elsewhere: boolean;
   /** Why opening takes longer. */
   readonly waiting: { readonly reason: string; readonly retryAtMs: number | null } | null;
   readonly stall: Stall | null;
@@ -185,6 +187,7 @@ export function initialState(upload: UploadSetting): DownloadState {
     tracker: { status: 'unknown' },
     online: true,
     locked: null,
+    elsewhere: false,
     waiting: null,
     stall: null,
     resumedBytes: 0,
@@ -315,6 +318,7 @@ function quiet(state: DownloadState): DownloadState {
     upBytesPerS: 0,
     timeRemainingS: null,
     locked: null,
+    elsewhere: false,
     waiting: null,
     stall: null,
     tracker: { status: 'unknown' },
@@ -330,6 +334,8 @@ function hear(state: DownloadState, event: EngineEvent, nowMs: number): Download
       return { ...state, locked: { wrong: event.wrong, trying: false }, waiting: null, nowMs };
     case 'waiting':
       return { ...state, waiting: { reason: event.reason, retryAtMs: event.retryMs === null ? null : nowMs + event.retryMs }, nowMs };
+    case 'elsewhere':
+      return { ...state, elsewhere: true, waiting: null, nowMs };
     case 'memoryOnly':
       return { ...state, memoryOnly: true };
     case 'webOnly':
@@ -428,6 +434,7 @@ function tickBusy(state: DownloadState, stats: EngineStats, nowMs: number): Down
     progress: stats.sizeBytes > 0 ? Math.min(1, stats.haveBytes / stats.sizeBytes) : 0,
     downBytesPerS: stats.downBytesPerS,
     timeRemainingS: pace && phase === 'downloading' ? timeRemainingS(pace, stats.sizeBytes) : null,
+    elsewhere: false,
     waiting: null,
     stall: impatient ? stallOf(stats, state.tracker) : null,
     inner: { ...state.inner, pace, quietSinceMs },

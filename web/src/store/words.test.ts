@@ -56,6 +56,14 @@ describe('the view', () => {
     expect(view.passingOn).toBe('');
   });
 
+  it('says that another tab has it, and that it goes on by itself', () => {
+    const view = viewOf({ ...DOWNLOADING, phase: 'opening', elsewhere: true });
+    expect(view.notices).toHaveLength(1);
+    expect(view.notices[0]).toMatchObject({ tone: 'info', title: 'This file is open in another tab already.' });
+    expect(view.notices[0]?.advice).toContain('by itself');
+    expect(view.passingOn).toBe('');
+  });
+
   it('says that it goes on without the tracker, and when it tries again', () => {
     const lost = { ...DOWNLOADING, nowMs: 1_000, links: [{ id: '1', agent: '', role: 'parent', stripesDown: 1, stripesUp: 0, held: 1, receivedBytes: 0, sentBytes: 0, downBytesPerS: 0, upBytesPerS: 0, roundTripMs: null }] } as const;
     const [notice] = viewOf({ ...lost, tracker: { status: 'down', wasUp: true, reason: 'closed', retryAtMs: 4_900 } }).notices;

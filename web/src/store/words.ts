@@ -132,6 +132,7 @@ function headline(state: DownloadState): string {
       return 'Ready to download';
     case 'opening':
       if (state.locked) return state.locked.trying ? 'Trying the password' : 'A password is needed';
+      if (state.elsewhere) return 'Open in another tab';
       return state.waiting ? 'Waiting for the connection' : 'Opening the link';
     case 'checking':
       return 'Checking what you have already';
@@ -224,6 +225,7 @@ const STALLS: Record<Stall, { readonly headline: string; readonly title: string;
   },
 };
 
+const ELSEWHERE = 'This file is open in another tab already.';
 const TRACKER_SILENT = 'The tracker can’t be reached.';
 
 function notices(state: DownloadState): Notice[] {
@@ -248,7 +250,9 @@ function notices(state: DownloadState): Notice[] {
   if (state.phase === 'stopped') {
     add('info', 'You stopped this download.', state.haveBytes > 0 ? 'What is here stays. It goes on where it was.' : '');
   }
-  if (busy && !state.online) {
+  if (busy && state.elsewhere) {
+    add('info', ELSEWHERE, 'Both would write the same bytes, so this one waits. It goes on by itself when the other has all of it, or is closed.');
+  } else if (busy && !state.online) {
     add('warning', 'You are offline.', 'The download goes on by itself when the connection is back.');
   } else if (busy && state.waiting) {
     add('warning', TRACKER_SILENT, `${again(state.waiting.retryAtMs, state.nowMs)}.`, state.waiting.reason);
@@ -312,7 +316,6 @@ const PROBLEMS: Record<Problem['kind'], readonly [title: string, advice: string]
   'no-webrtc': ['This browser can’t connect to others.', 'WebRTC is missing or switched off, perhaps by a privacy setting or an extension, and no web server has this. Allow it for this page, or open the link in another browser.'],
   'no-wasm': ['This browser can’t run Pleach.', 'It needs WebAssembly, which is missing or switched off. A current Chrome, Edge, Firefox or Safari has it.'],
   'storage-full': ['There is not enough room on this device.', 'Free some space, or delete some of what this site keeps; then try again: it goes on where it was. In a private window there is less room than in an ordinary one.'],
-  'already-open': ['This file is open in another tab already.', 'Go on there, or close that tab and try again.'],
   'too-large': ['This window can’t keep a file of this size.', 'Private windows, and pages that did not come by https, have no room for large files. Open the link in an ordinary window, or by https.'],
   storage: ['The browser could not store the file.', 'Try again; what is here already stays. In a private window, use an ordinary one.'],
   changed: ['The file was changed while it was shared.', 'Ask whoever sent the link to share it again.'],
@@ -380,7 +383,7 @@ export function programName(agent: string): string {
 function passingOn(state: DownloadState): string {
   const sent = `${formatBytes(state.uploadedBytes)} sent`;
   // There is nobody to pass anything to.
-  if (state.webOnly) return '';
+  if (state.webOnly || state.elsewhere) return '';
   if (!state.upload.allowed) return state.uploadedBytes > 0 ? `You pass nothing on now: ${sent} before.` : 'You pass nothing on.';
   if (!state.sharing) return state.uploadedBytes > 0 ? `You passed it on: ${sent}.` : '';
   const speed = state.upBytesPerS > 0 ? ` · ${formatSpeed(state.upBytesPerS)}` : '';
@@ -404,6 +407,7 @@ export function announcement(before: DownloadState, state: DownloadState, view: 
   if (state.phase === 'saved' && before.phase !== 'saved') return view.notices[0]?.title ?? 'Saved.';
   if (state.phase === 'stopped' && before.phase !== 'stopped') return 'Download stopped.';
   if (state.content && !before.content) return `${view.name}, ${view.about}.`;
+  if (state.elsewhere && !before.elsewhere) return ELSEWHERE;
   if (state.stall && !before.stall) return STALLS[state.stall].title;
   if (!state.online && before.online) return 'You are offline.';
   if (state.tracker.status === 'down' && before.tracker.status === 'up' && isBusy(state.phase)) {

@@ -56,7 +56,7 @@ async fn bind(args: &ShareArgs) -> Result<Server> {
         }
         bound => bound,
     };
-    bound.map_err(|error| Error::new(Code::Failure, error.to_string()))
+    bound.map_err(Error::from)
 }
 
 fn is_taken(kind: ErrorKind) -> bool {

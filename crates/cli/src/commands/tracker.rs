@@ -17,7 +17,7 @@ pub(crate) async fn run(args: TrackerArgs, ui: &Ui, mut interrupt: Interrupt) ->
     let tls = |config: &ServerConfig| config.tls_cert.is_some();
     let config = ServerConfig::load(args.options, args.config.as_deref()).map_err(explain)?;
     let scheme = if tls(&config) { "https" } else { "http" };
-    let server = Server::bind(config).await.map_err(|error| Error::new(Code::Failure, error.to_string()))?;
+    let server = Server::bind(config).await?;
     let base = host::link_base(None, server.local_addr())?;
     let address = base.strip_prefix("http").unwrap_or(&base);
     ui.say("the tracker is at:");

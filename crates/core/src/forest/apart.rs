@@ -1,4 +1,4 @@
-//! Whom a peer could not connect to.
+//! Whom a peer could not connect to, or lost.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -6,12 +6,23 @@ use std::collections::BTreeMap;
 use crate::ids::PeerId;
 use crate::time::Time;
 
-/// How long a pair is kept apart after it failed; twice as long each further time.
-const FIRST: Duration = Duration::from_secs(20);
-/// How often that doubles.
+/// How long a pair that could not connect is kept apart; twice as long each further time.
+const UNREACHED: Duration = Duration::from_secs(20);
+/// How long a pair whose link broke is; likewise.
+const BROKEN: Duration = Duration::from_secs(2);
+/// How often those double.
 const DOUBLINGS_MAX: u32 = 5;
 /// Pairs remembered for each peer; the one that ends soonest goes first.
 const PAIRS_MAX: usize = 32;
+
+/// How a link was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// It did not come about: most likely it does not in a moment either.
+    Unreached,
+    /// It was open, so the two can connect.
+    Broken,
+}
 
 /// One peer's memory of failed connections (\[001\]: failures are recorded).
 #[derive(Debug, Default)]
@@ -29,10 +40,14 @@ impl Apart {
         self.0.get(&other).is_some_and(|failed| failed.until > now)
     }
 
-    /// The two could not connect.
-    pub(super) fn note(&mut self, other: PeerId, now: Time) {
+    /// The two could not connect, or no longer.
+    pub(super) fn note(&mut self, other: PeerId, loss: Loss, now: Time) {
         let times = self.0.get(&other).map_or(0, |failed| failed.times);
-        let until = now + FIRST * 2_u32.pow(times.min(DOUBLINGS_MAX));
+        let first = match loss {
+            Loss::Unreached => UNREACHED,
+            Loss::Broken => BROKEN,
+        };
+        let until = now + first * 2_u32.pow(times.min(DOUBLINGS_MAX));
         self.insert(other, Failed { until, times: times.saturating_add(1) });
     }
 

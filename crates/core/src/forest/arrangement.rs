@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use rand_chacha::ChaCha8Rng;
 
 use super::picture::Picture;
-use super::{Change, Named, Neighbour, Newcomer, OrderedPlanner, Planner, PlannerConfig, Seen, Standing, Topology};
+use super::{
+    Change, Loss, Named, Neighbour, Newcomer, OrderedPlanner, Planner, PlannerConfig, Seen, Standing, Topology,
+};
 use crate::ids::PeerId;
 use crate::time::Time;
 use crate::wire::tracker::LinkReport;
@@ -96,8 +98,8 @@ impl Arrangement {
     }
 
     /// One of the two says that they can't connect, or no longer.
-    pub fn lost(&mut self, reporter: PeerId, other: PeerId, now: Time) {
-        of_either!(self, planner => planner.lost(reporter, other, now));
+    pub fn lost(&mut self, reporter: PeerId, other: PeerId, loss: Loss, now: Time) {
+        of_either!(self, planner => planner.lost(reporter, other, loss, now));
     }
 
     /// `victim` says that `liar` sends bad bytes: the two never meet again.

@@ -36,6 +36,7 @@ mod telling;
 mod topology;
 mod tree;
 
+pub use apart::Loss;
 pub use arrangement::Arrangement;
 pub use layout::{FAN_OUT_MAX, Layout};
 pub use ordered_planner::OrderedPlanner;

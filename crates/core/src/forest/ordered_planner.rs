@@ -29,7 +29,7 @@ mod tests;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::apart::Apart;
+use super::apart::{Apart, Loss};
 use super::layout::Shape;
 use super::planner::Seen;
 use super::planner::measuring::{Measured, forget_reports};
@@ -179,11 +179,11 @@ impl OrderedPlanner {
 
     /// One of the two says that they can't connect, or no longer: they are kept apart for a while, and who was to be
     /// fed changes places or is fed by another.
-    pub fn lost(&mut self, reporter: PeerId, other: PeerId, now: Time) {
+    pub fn lost(&mut self, reporter: PeerId, other: PeerId, loss: Loss, now: Time) {
         if self.may_signal(reporter, other) {
             for (peer, far) in [(reporter, other), (other, reporter)] {
                 if let Some(member) = self.members.get_mut(&peer) {
-                    member.apart.note(far, now);
+                    member.apart.note(far, loss, now);
                 }
             }
             self.part(reporter, other, now);

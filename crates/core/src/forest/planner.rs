@@ -4,6 +4,7 @@
 //! * `laterals`: who is linked beside the trees, and more of it for those who are behind
 //! * `measuring`: what a peer is worth, as others tell it, and how many children that makes
 //! * `ordering`: the epoch's moves: fast peers up, slow ones down
+//! * `parting`: pairs that can't connect, or no longer
 //! * `picturing`: what is shown to people
 //! * `prior`: what was seen of a peer on other days
 //! * `standing_by`: who feeds a peer if its parent fails
@@ -12,6 +13,7 @@
 mod laterals;
 pub(super) mod measuring;
 mod ordering;
+mod parting;
 mod picturing;
 mod placing;
 mod prior;
@@ -31,14 +33,13 @@ use crate::time::Time;
 use crate::wire::tracker::{LinkReport, Role, StripeMask};
 use measuring::Measured;
 pub use measuring::Seen;
+use parting::Parted;
 use prior::Priors;
 use standing_by::StandingBy;
 pub use standing_by::{Named, Standing};
 use web::Web;
 
-/// How long a pair that could not connect is not put together again.
-const AVOID: Duration = Duration::from_secs(20);
-/// Pairs remembered as unable to connect, for each peer; the oldest entry goes first.
+/// Pairs remembered as parted, for each peer; the one that ends soonest goes first.
 const AVOID_MAX: usize = 16;
 /// How long a peer that comes with live links is left below a parent that has not come back itself, after a restart.
 const KEEP: Duration = Duration::from_secs(20);
@@ -103,7 +104,7 @@ struct Member {
     present: bool,
     /// Its place in `Planner::order`.
     order: usize,
-    avoid: BTreeMap<PeerId, Time>,
+    avoid: BTreeMap<PeerId, Parted>,
     laterals: BTreeSet<PeerId>,
     progress: laterals::Progress,
     /// Parents, by stripe, that it still has a link to and that have not come back after a restart of the tracker.
@@ -124,6 +125,8 @@ pub struct Planner {
     provisional: BTreeSet<(u8, PeerId)>,
     /// Peers without a place in a stripe.
     orphans: BTreeSet<(u8, PeerId)>,
+    /// Peers that are below one they lost, for want of anybody else; looked at anew each time.
+    put_back: BTreeSet<(u8, PeerId)>,
     /// Peers that could have more children than they have, most first.
     spare: BTreeSet<(Reverse<u16>, PeerId)>,
     /// Peers that wait for a parent to come back.
@@ -152,6 +155,7 @@ impl Planner {
             complete: BTreeSet::new(),
             provisional: BTreeSet::new(),
             orphans: BTreeSet::new(),
+            put_back: BTreeSet::new(),
             spare: BTreeSet::new(),
             expecting: BTreeSet::new(),
             lonely: BTreeSet::new(),
@@ -270,6 +274,7 @@ impl Planner {
         for stripe in 0..self.config.stripes {
             self.provisional.remove(&(stripe, peer));
             self.orphans.remove(&(stripe, peer));
+            self.put_back.remove(&(stripe, peer));
             self.detach(stripe, peer);
         }
         // Its children go elsewhere, all of them.
@@ -324,22 +329,6 @@ impl Planner {
         }
     }
 
-    /// One of the two says that they can't connect, or no longer: the edge goes, and they are kept apart for a while.
-    pub fn lost(&mut self, reporter: PeerId, other: PeerId, now: Time) {
-        if !self.may_signal(reporter, other) {
-            return;
-        }
-        self.keep_apart(reporter, other, now + AVOID);
-        self.keep_apart(other, reporter, now + AVOID);
-        self.part(reporter, other, now);
-    }
-
-    /// `victim` says that `liar` sends bad bytes: the two never meet again.
-    pub fn accuse(&mut self, victim: PeerId, liar: PeerId, now: Time) {
-        self.keep_apart(victim, liar, Time::from_micros(u64::MAX));
-        self.part(victim, liar, now);
-    }
-
     /// Tries again to place those without a place, and puts the forest in order when an epoch is over.
     pub fn retry(&mut self, now: Time, rng: &mut ChaCha8Rng) {
         if self.epoch_at.is_some_and(|at| at <= now) {
@@ -350,14 +339,20 @@ impl Planner {
         }
         if self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = None;
-            for (stripe, peer) in self.expired_expectations(now) {
-                self.provisional.remove(&(stripe, peer));
-                self.place(stripe, peer, now);
+            for waiting in self.expecting.clone() {
+                for (stripe, peer) in self.take_expectations(waiting, |_, until| until <= now) {
+                    self.provisional.remove(&(stripe, peer));
+                    self.place(stripe, peer, now);
+                }
             }
+            self.move_on(now);
             for (stripe, peer) in core::mem::take(&mut self.orphans) {
                 self.place(stripe, peer, now);
                 if self.orphans.contains(&(stripe, peer)) {
                     self.spill(stripe, peer, now);
+                }
+                if self.orphans.contains(&(stripe, peer)) {
+                    self.put_back(stripe, peer, now);
                 }
             }
             for peer in self.lonely.iter().copied().collect::<Vec<_>>() {
@@ -426,8 +421,7 @@ impl Planner {
         if let Some(above) = self.members.get(&parent) {
             // Whoever names a parent must not get more of it than a place would give: the links are not proven.
             let has_room = above.slots > 0 && self.tree(stripe).child_count(parent) < OVERFLOW_MAX;
-            let is_apart = above.avoid.get(&peer).is_some_and(|until| *until > now);
-            return has_room && !is_apart && self.attach(stripe, peer, parent);
+            return has_room && !self.is_avoided(parent, peer, now) && self.attach(stripe, peer, parent);
         }
         let member = self.members.get_mut(&peer).expect("it has just joined");
         member.expected.insert(stripe, (parent, now + KEEP));
@@ -438,36 +432,26 @@ impl Planner {
 
     /// Puts those who waited for `parent` back below it.
     fn take_back_children(&mut self, parent: PeerId, now: Time) {
-        let mut waiting = Vec::new();
-        for peer in self.expecting.iter().copied().collect::<Vec<_>>() {
-            let Some(member) = self.members.get_mut(&peer) else { continue };
-            let stripes = member.expected.iter().filter(|(_, (expected, _))| *expected == parent);
-            waiting.extend(stripes.map(|(stripe, _)| (*stripe, peer)));
-            member.expected.retain(|_, (expected, _)| *expected != parent);
-            if member.expected.is_empty() {
-                self.expecting.remove(&peer);
-            }
-        }
-        for (stripe, peer) in waiting {
-            self.provisional.remove(&(stripe, peer));
-            if !self.attach(stripe, peer, parent) {
-                self.place(stripe, peer, now);
+        for waiting in self.expecting.clone() {
+            for (stripe, peer) in self.take_expectations(waiting, |expected, _| expected == parent) {
+                self.provisional.remove(&(stripe, peer));
+                if !self.attach(stripe, peer, parent) {
+                    self.place(stripe, peer, now);
+                }
             }
         }
     }
 
-    fn expired_expectations(&mut self, now: Time) -> Vec<(u8, PeerId)> {
-        let mut expired = Vec::new();
-        for peer in self.expecting.iter().copied().collect::<Vec<_>>() {
-            let Some(member) = self.members.get_mut(&peer) else { continue };
-            let stripes = member.expected.iter().filter(|(_, (_, until))| *until <= now);
-            expired.extend(stripes.map(|(stripe, _)| (*stripe, peer)));
-            member.expected.retain(|_, (_, until)| *until > now);
-            if member.expected.is_empty() {
-                self.expecting.remove(&peer);
-            }
+    /// A peer no longer waits for those parents of which, with the end of waiting, this is so. Returns in which stripes.
+    fn take_expectations(&mut self, peer: PeerId, is_over: impl Fn(PeerId, Time) -> bool) -> Vec<(u8, PeerId)> {
+        let Some(member) = self.members.get_mut(&peer) else { return Vec::new() };
+        let over = member.expected.iter().filter(|(_, (parent, until))| is_over(*parent, *until));
+        let over: Vec<(u8, PeerId)> = over.map(|(stripe, _)| (*stripe, peer)).collect();
+        member.expected.retain(|stripe, _| !over.contains(&(*stripe, peer)));
+        if member.expected.is_empty() {
+            self.expecting.remove(&peer);
         }
-        expired
+        over
     }
 
     fn has_room_for_link(&self, member: &Member) -> bool {
@@ -488,32 +472,6 @@ impl Planner {
         self.touch(one, other);
     }
 
-    fn keep_apart(&mut self, peer: PeerId, other: PeerId, until: Time) {
-        let Some(member) = self.members.get_mut(&peer) else { return };
-        let previous = member.avoid.get(&other).copied().unwrap_or(Time::ZERO);
-        member.avoid.insert(other, until.max(previous));
-        if member.avoid.len() > AVOID_MAX {
-            let soonest = member.avoid.iter().min_by_key(|(_, until)| **until).map(|(other, _)| *other);
-            member.avoid.remove(&soonest.expect("it is over its limit, so not empty"));
-        }
-    }
-
-    /// Ends every edge between two peers and places the lower end of each again.
-    fn part(&mut self, one: PeerId, other: PeerId, now: Time) {
-        self.end_laterals(one, other);
-        self.touch(one, other);
-        for stripe in 0..self.config.stripes {
-            for (child, parent) in [(one, other), (other, one)] {
-                if self.tree(stripe).parent(child) == Some(parent) {
-                    self.detach(stripe, child);
-                    self.place(stripe, child, now);
-                }
-            }
-        }
-        self.settle_provisional(now);
-        self.schedule_retry(now);
-    }
-
     fn forget_order(&mut self, order: usize) {
         self.order.swap_remove(order);
         if let Some(moved) = self.order.get(order) {
@@ -523,7 +481,8 @@ impl Planner {
 
     fn schedule_retry(&mut self, now: Time) {
         let alone = self.order.len() < 2;
-        let is_waiting = !self.orphans.is_empty() || !self.expecting.is_empty() || !self.lonely.is_empty();
+        let is_unsettled = !self.orphans.is_empty() || !self.put_back.is_empty();
+        let is_waiting = is_unsettled || !self.expecting.is_empty() || !self.lonely.is_empty();
         if self.retry_at.is_none() && !alone && is_waiting {
             self.retry_at = Some(now + RETRY);
         }
@@ -569,6 +528,7 @@ impl Planner {
             assert!(member.slots <= member.offered.max(1), "nobody is given more than it offers");
         }
         assert_eq!(supply, self.supply);
+        assert!(self.put_back.iter().all(|(_, peer)| self.members.contains_key(peer)));
         for (Reverse(free), peer) in &self.spare {
             assert_eq!(*free, self.members[peer].slots - self.members[peer].children);
         }

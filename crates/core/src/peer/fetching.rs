@@ -484,7 +484,7 @@ impl Peer {
         let is_ready = self.fetching.sources.iter().any(|source| source.is_ready(now));
         if !is_ready && !self.feeding.top_of().is_empty() && !self.session.is_alone() {
             // Others may have better luck.
-            self.tell_tracker(&ToTracker::Lost { peer: PeerId::WEB });
+            self.tell_tracker(&ToTracker::Lost { peer: PeerId::WEB, was_open: false });
         }
         self.pulling.forget_plan();
         self.pull(now);

@@ -50,7 +50,7 @@ impl Peer {
         let session = self.next_session(peer);
         if self.open_link(peer, session, true, now).is_none() {
             // The far end waits for an offer that will not come, and has no clock for it.
-            self.tell_tracker(&ToTracker::Lost { peer });
+            self.tell_tracker(&ToTracker::Lost { peer, was_open: false });
         }
     }
 
@@ -329,7 +329,8 @@ impl Peer {
         let is_loss = link.state != State::Closing || link.said_goodbye;
         let is_planned = link.found.is_none() && self.feeding.is_neighbour(link.peer);
         if is_loss && is_planned && self.link_to(link.peer).is_none() {
-            self.tell_tracker(&ToTracker::Lost { peer: link.peer });
+            let was_open = link.is_open() || link.said_goodbye;
+            self.tell_tracker(&ToTracker::Lost { peer: link.peer, was_open });
         }
         self.resubscribe(now);
         self.pull(now);

@@ -24,6 +24,7 @@ use rand_chacha::ChaCha8Rng;
 
 pub use contract::{Event, Input, Output, SigningSeed, SwarmStats, TrackerConfig, TrackerStats};
 
+use crate::forest::Loss;
 use crate::forest::picture::Picture;
 use crate::ids::{ConnectionId, ContentId, PeerId, SocketNonce};
 use crate::time::Time;
@@ -226,8 +227,9 @@ impl Tracker {
                 }
             }
             ToTracker::Status(status) => swarm.status(peer, &status, now),
-            ToTracker::Lost { peer: other } => {
-                let is_neighbour = swarm.lost(peer, other, now);
+            ToTracker::Lost { peer: other, was_open } => {
+                let loss = if was_open { Loss::Broken } else { Loss::Unreached };
+                let is_neighbour = swarm.lost(peer, other, loss, now);
                 if is_neighbour && swarm.is_away(other) && !swarm.is_heard(other, now, away_max) {
                     self.drop_peer(content, other, "gone, and its links are broken", now);
                 }

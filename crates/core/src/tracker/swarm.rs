@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use super::contract::{SwarmStats, TrackerConfig};
 use super::orders::Post;
 use crate::forest::picture::Picture;
-use crate::forest::{Arrangement, Named, Neighbour, Newcomer, PlannerConfig, Seen, Standing};
+use crate::forest::{Arrangement, Loss, Named, Neighbour, Newcomer, PlannerConfig, Seen, Standing};
 use crate::ids::{ConnectionId, ContentId, PeerId};
 use crate::time::Time;
 use crate::wire::tracker::{Edge, FromTracker, Join, LinkReport, PLAN_EDGES_MAX, Role, Status};
@@ -215,9 +215,9 @@ impl Swarm {
         self.planner.seen(peer)
     }
 
-    pub(super) fn lost(&mut self, reporter: PeerId, other: PeerId, now: Time) -> bool {
+    pub(super) fn lost(&mut self, reporter: PeerId, other: PeerId, loss: Loss, now: Time) -> bool {
         let is_neighbour = self.planner.may_signal(reporter, other);
-        self.planner.lost(reporter, other, now);
+        self.planner.lost(reporter, other, loss, now);
         is_neighbour
     }
 

@@ -14,7 +14,8 @@ use crate::time::Time;
 use crate::wire::identity::Identity;
 use crate::wire::signal::Signal;
 use crate::wire::tracker::{
-    FromTracker, Join, MESSAGE_BYTES_MAX, Received, Refusal, Role, STATUS_RECEIVED_MAX, Status, ToTracker, VERSION,
+    FromTracker, Join, LinkReport, MESSAGE_BYTES_MAX, Received, Refusal, Role, STATUS_RECEIVED_MAX, Status, StripeMask,
+    ToTracker, VERSION,
 };
 
 struct Desk {
@@ -395,10 +396,56 @@ fn a_dead_feeder_that_is_reported_is_replaced_by_a_live_one() {
     let stripes = map.fed(2);
     assert!(map.feeds(1, 2), "{map:?}");
     desk.join(3, 10);
-    desk.say(2, &ToTracker::Lost { peer: id(1) });
+    desk.say(2, &lost(1, true));
     map.follow(&mut desk);
     assert!(!map.feeds(1, 2) && map.feeds(3, 2), "{map:?}");
     assert_eq!(map.fed(2), stripes, "nothing of what it gets is missing");
+}
+
+fn lost(number: u8, was_open: bool) -> ToTracker {
+    ToTracker::Lost { peer: id(number), was_open }
+}
+
+#[test]
+fn who_loses_its_only_seeder_for_a_moment_is_told_of_it_again_at_once() {
+    let mut desk = Desk::new(TrackerConfig::default());
+    let mut map = Map::default();
+    desk.join(1, 10);
+    desk.join(2, 0);
+    map.follow(&mut desk);
+    let stripes = map.fed(2);
+    desk.say(2, &lost(1, true));
+    map.follow(&mut desk);
+    assert_eq!(map.fed(2), 0, "what was is over, for both");
+    desk.pass_s(2);
+    map.follow(&mut desk);
+    assert!(map.feeds(1, 2) && map.fed(2) == stripes, "{map:?}");
+    // One that could not be reached is left alone for longer, but others are not.
+    desk.say(2, &lost(1, false));
+    desk.pass_s(10);
+    map.follow(&mut desk);
+    assert_eq!(map.fed(2), 0);
+    desk.join(3, 10);
+    map.follow(&mut desk);
+    assert!(map.feeds(3, 2) && map.fed(2) == stripes, "{map:?}");
+}
+
+#[test]
+fn who_loses_the_parent_it_came_back_with_is_given_another() {
+    // The tracker was started anew, and 1 is gone with the old one.
+    let mut desk = Desk::new(TrackerConfig::default());
+    let mut map = Map::default();
+    let ToTracker::Join(newcomer) = join(2, 5) else { unreachable!("it is a join") };
+    let stripes = StripeMask::all(TrackerConfig::default().stripes);
+    let links = vec![LinkReport { peer: id(1), role: Role::Parent, stripes }];
+    desk.connect(2);
+    desk.say(2, &ToTracker::Join(Join { links, ..newcomer }));
+    desk.join(3, 10);
+    map.follow(&mut desk);
+    assert_eq!(map.fed(2), 0, "a link that works is left alone");
+    desk.say(2, &lost(1, true));
+    map.follow(&mut desk);
+    assert!(map.feeds(3, 2), "{map:?}");
 }
 
 /// Who has which neighbours, as the plans tell it: stripes by parent, by socket.

@@ -196,6 +196,9 @@ pub enum ToTracker {
     Lost {
         /// Which.
         peer: PeerId,
+        /// Whether the link was open: the two can connect, as was seen.
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        was_open: bool,
     },
     /// That peer sent bytes that fail their hash; I closed its link.
     Bad {

@@ -266,7 +266,7 @@ export abstract class PleachDownload extends DownloadElement {
     this.#say('.time', view.timeLeft);
     const bar = this.find('.bar');
     bar.classList.toggle('unknown', view.progress === null);
-    bar.classList.toggle('moving', isBusy(state.phase) && (state.locked === null || state.locked.trying) && state.downBytesPerS === 0 && state.stall === null && state.online);
+    bar.classList.toggle('moving', isBusy(state.phase) && !state.elsewhere && (state.locked === null || state.locked.trying) && state.downBytesPerS === 0 && state.stall === null && state.online);
     bar.style.setProperty('--_progress', (view.progress ?? 0).toFixed(4));
     if (view.progress === null) bar.removeAttribute('aria-valuenow');
     else bar.setAttribute('aria-valuenow', String(Math.floor(view.progress * 100)));

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::OrderedPlanner;
-use crate::forest::{Neighbour, Topology};
+use crate::forest::{Loss, Neighbour, Topology};
 use crate::ids::PeerId;
 use crate::time::Time;
 use crate::wire::tracker::StripeMask;
@@ -57,7 +57,7 @@ impl Life {
     }
 
     fn lost(&mut self, reporter: u8, other: u8) {
-        self.planner.lost(peer(reporter), peer(other), self.now);
+        self.planner.lost(peer(reporter), peer(other), Loss::Unreached, self.now);
         self.settle();
     }
 
@@ -320,13 +320,13 @@ fn take(step: &Step, life: &mut Life) -> usize {
             return 0;
         }
         Step::Lost(one, other) => {
-            life.planner.lost(peer(one), peer(other), now);
+            life.planner.lost(peer(one), peer(other), Loss::Unreached, now);
             return 2 * usize::from(life.topology.stripes(0).min(2));
         }
         Step::LostFeeder(number, stripe) => {
             let stripe = stripe % life.topology.stripes(0);
             let Some(feeder) = life.planner.feeds.parent(stripe, peer(number)) else { return 0 };
-            life.planner.lost(peer(number), feeder, now);
+            life.planner.lost(peer(number), feeder, Loss::Broken, now);
             return 2 * usize::from(life.topology.stripes(0).min(2));
         }
         Step::Accuse(one, other) => life.planner.accuse(peer(one), peer(other), now),

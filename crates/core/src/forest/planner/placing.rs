@@ -51,13 +51,9 @@ impl Planner {
         self.update(peer);
     }
 
-    pub(super) fn is_avoided(&self, peer: PeerId, other: PeerId, now: Time) -> bool {
-        self.members.get(&peer).and_then(|member| member.avoid.get(&other)).is_some_and(|until| *until > now)
-    }
-
     /// The best free slot. For one that has many links already, a slot below one of those is as good as any at the same
     /// depth.
-    fn find_slot(&self, stripe: u8, peer: PeerId, now: Time) -> Option<PeerId> {
+    pub(super) fn find_slot(&self, stripe: u8, peer: PeerId, now: Time) -> Option<PeerId> {
         let tree = self.tree(stripe);
         let is_unfit = |other| self.is_avoided(peer, other, now) || self.is_barred(peer, other);
         let best = tree.best_slot(peer, is_unfit)?;
@@ -254,5 +250,6 @@ impl Planner {
                 self.update(peer);
             }
         }
+        self.move_on(now);
     }
 }

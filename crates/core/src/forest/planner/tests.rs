@@ -1,6 +1,7 @@
 //! Random lives of swarms, with the planner's invariants checked after every step.
 
 mod measured;
+mod parting;
 mod picture;
 mod prior;
 mod web;
@@ -13,6 +14,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::{Neighbour, Newcomer, Planner, PlannerConfig};
+use crate::forest::Loss;
 use crate::ids::PeerId;
 use crate::time::Time;
 use crate::wire::tracker::{LinkReport, Role, StripeMask};
@@ -207,7 +209,7 @@ fn a_pair_that_cannot_connect_is_kept_apart_for_a_while() {
     let mut life = Life::new();
     life.join(0, 4, true);
     life.join(1, 4, false);
-    life.planner.lost(peer(1), peer(0), life.now);
+    life.planner.lost(peer(1), peer(0), Loss::Unreached, life.now);
     life.settle();
     assert!(life.parents(1).is_empty(), "there is nobody else");
     life.pass(30);
@@ -268,7 +270,7 @@ enum Step {
     Join { number: u8, slots: u16, complete: bool },
     Leave(u8),
     Complete(u8),
-    Lost(u8, u8),
+    Lost(u8, u8, Loss),
     Accuse(u8, u8),
     Away(u8, bool),
     Pass(u64),
@@ -290,7 +292,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(number, slots, complete)| Step::Join { number, slots, complete }),
         2 => number.clone().prop_map(Step::Leave),
         1 => number.clone().prop_map(Step::Complete),
-        2 => (number.clone(), number.clone()).prop_map(|(one, other)| Step::Lost(one, other)),
+        2 => (number.clone(), number.clone(), prop_oneof![Just(Loss::Unreached), Just(Loss::Broken)])
+            .prop_map(|(one, other, loss)| Step::Lost(one, other, loss)),
         1 => (number.clone(), number.clone()).prop_map(|(one, other)| Step::Accuse(one, other)),
         1 => (number.clone(), any::<bool>()).prop_map(|(number, present)| Step::Away(number, present)),
         2 => (1_u64..40).prop_map(Step::Pass),
@@ -316,7 +319,7 @@ proptest! {
                 }
                 Step::Leave(number) => life.planner.leave(peer(number), now),
                 Step::Complete(number) => life.planner.set_complete(peer(number), now),
-                Step::Lost(one, other) => life.planner.lost(peer(one), peer(other), now),
+                Step::Lost(one, other, loss) => life.planner.lost(peer(one), peer(other), loss, now),
                 Step::Accuse(one, other) => life.planner.accuse(peer(one), peer(other), now),
                 Step::Away(number, present) => life.planner.set_present(peer(number), present, life.now),
                 Step::Pass(seconds) => life.pass(seconds),
@@ -343,7 +346,7 @@ proptest! {
                     life.come(number, Newcomer { offered: 4, complete, fetches: number % 2 > 0, prior: None });
                 }
                 Step::Leave(number) => life.planner.leave(peer(number), now),
-                Step::Lost(one, other) => life.planner.lost(peer(one), peer(other), now),
+                Step::Lost(one, other, loss) => life.planner.lost(peer(one), peer(other), loss, now),
                 Step::Pass(seconds) | Step::Epochs(seconds) => life.pass(seconds),
                 Step::Received { .. } | Step::Limited(..) | Step::Held(..) => {}
                 Step::Complete(_) | Step::Accuse(..) | Step::Away(..) => {}

@@ -20,7 +20,8 @@
 use core::time::Duration;
 
 use super::ordering::FASTER_PERCENT;
-use super::{AVOID, Member, Planner};
+use super::parting::AVOID;
+use super::{Member, Planner};
 use crate::ids::PeerId;
 use crate::time::Time;
 

@@ -63,6 +63,33 @@ fn uplinks_slower_than_a_lease_still_finish() {
     thirds(10_000);
 }
 
+/// A peer whose only seeder has fallen asleep, and was given up as silent.
+fn asleep() -> (World, usize, usize, u64) {
+    let (mut world, seeder, peer) = fed_slowly();
+    world.nodes[seeder].alive = false;
+    world.run_s(15);
+    let stats = world.nodes[peer].peer.stats(world.now);
+    assert!(stats.links.is_empty() && stats.have_bytes > 0, "{stats:?}");
+    (world, seeder, peer, stats.have_bytes)
+}
+
+#[test]
+fn a_seeder_that_was_asleep_for_a_moment_feeds_again_within_seconds() {
+    let (mut world, seeder, peer, before) = asleep();
+    world.nodes[seeder].alive = true;
+    world.run_s(6);
+    assert!(world.nodes[peer].peer.stats(world.now).have_bytes > before);
+}
+
+#[test]
+fn a_second_seeder_feeds_who_waits_for_the_first_to_wake_up() {
+    let (mut world, _, peer, before) = asleep();
+    let second = world.seeder();
+    world.give(second, Input::UploadLimit { bytes_per_s: Some(100_000) });
+    world.run_s(4);
+    assert!(world.nodes[peer].peer.stats(world.now).have_bytes > before);
+}
+
 #[test]
 fn the_old_parent_feeds_until_the_new_one_is_open() {
     let (mut world, seeder, peer) = fed_slowly();

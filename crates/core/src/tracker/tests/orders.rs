@@ -103,7 +103,7 @@ fn only_signals_and_losses_are_taken_from_a_neighbours_hand() {
     bring(&mut desk, 3, word(terms.session, 8, &inner));
     assert!(!desk.take(3).closed, "and it is no fault of the carrier");
     assert_eq!(desk.tracker.stats().swarms[0].peers, 3);
-    bring(&mut desk, 3, word(terms.session, 20, &ToTracker::Lost { peer: liar }));
+    bring(&mut desk, 3, word(terms.session, 20, &ToTracker::Lost { peer: liar, was_open: false }));
     let got = desk.take(3);
     let plan = got.carried().into_iter().any(|order| order.order.contains(&liar.to_string()));
     assert!(plan, "the two are parted, and 2 is told by 3: {got:?}");
@@ -130,7 +130,7 @@ fn who_is_heard_of_keeps_its_place() {
             desk.say(carrier, &ToTracker::Pong);
         }
         bring(&mut desk, 3, word(terms.session, serial, &ToTracker::Pong));
-        desk.say(1, &ToTracker::Lost { peer: id(2) });
+        desk.say(1, &ToTracker::Lost { peer: id(2), was_open: false });
     }
     assert_eq!(desk.tracker.stats().swarms[0].peers, 3);
     desk.pass_s(12);

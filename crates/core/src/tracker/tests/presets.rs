@@ -36,7 +36,7 @@ impl Terminals {
     }
 
     fn says_lost(&mut self, reporter: u8, other: u8) {
-        self.desk.say(u64::from(reporter), &ToTracker::Lost { peer: id(other) });
+        self.desk.say(u64::from(reporter), &ToTracker::Lost { peer: id(other), was_open: false });
         self.follow();
     }
 

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::{CONFIG, Life, peer};
-use crate::forest::Newcomer;
+use crate::forest::{Loss, Newcomer};
 use crate::ids::PeerId;
 use crate::time::Time;
 use crate::wire::tracker::StripeMask;
@@ -86,7 +86,7 @@ fn who_does_not_get_through_gives_its_place_to_others() {
     life.come(2, FETCHES);
     let before = life.top_of(1);
     assert!(!before.is_empty());
-    life.planner.lost(peer(1), PeerId::WEB, life.now);
+    life.planner.lost(peer(1), PeerId::WEB, Loss::Unreached, life.now);
     life.settle();
     assert_eq!((life.top_of(1), life.top_of(2)), (StripeMask::NONE, ALL));
 }
