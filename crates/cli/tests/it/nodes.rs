@@ -51,11 +51,13 @@ async fn peers_of_two_trackers_finish_though_the_third_that_runs_their_swarm_sto
         |name: &str| config(&at_second, &manifest, Start::Empty, download(&manifest, directory.path().join(name)));
     let (getter, mut of_getter) = Node::start(getting("out")).unwrap();
     let mut all_of_getter = of_getter.subscribe();
+    let links = || getter.stats().borrow().links.iter().map(|link| link.link).collect::<Vec<_>>();
     let mut stats = getter.stats();
     soon(stats.wait_for(|stats| stats.have_bytes > LEN as u64 / 10)).await.unwrap();
     assert_eq!(home.stats().await.unwrap().tracker.remote, 2, "their frames come by way of the others");
     assert_eq!(next_home.stats().await.unwrap().peers(), 0);
 
+    let links_before = links();
     stop_home.send(()).unwrap();
     soon(home_ends).await.unwrap();
     soon(async {
@@ -66,6 +68,7 @@ async fn peers_of_two_trackers_finish_though_the_third_that_runs_their_swarm_sto
     .await;
     let had = getter.stats().borrow().have_bytes;
     assert!(had < LEN as u64, "it was in the middle: {had}");
+    assert_eq!(links(), links_before, "the link that it comes by is the same");
     // Whoever comes now is told of both by the new home.
     let (late, mut of_late) = Node::start(getting("late")).unwrap();
     seeder.set_upload_limit(None).await;
@@ -75,8 +78,7 @@ async fn peers_of_two_trackers_finish_though_the_third_that_runs_their_swarm_sto
         assert!(std::fs::read(directory.path().join(name)).unwrap() == sample(LEN), "{name} is the same");
     }
     hear(&mut all_of_getter, |event| {
-        let is_lost = matches!(event, Event::LinkDown { .. } | Event::TrackerDown { .. });
-        assert!(!is_lost, "links and socket were kept: {event:?}");
+        assert!(!matches!(event, Event::TrackerDown { .. }), "the socket was kept: {event:?}");
         *event == Event::Complete
     })
     .await;
