@@ -39,6 +39,8 @@ use pleach_core::tracker::TrackerConfig;
 use pleach_core::wire::fleet::request::FAN_OUT_MAX;
 use pleach_core::wire::tracker::STRIPES_MAX;
 
+use crate::cluster::TRACKERS_MAX;
+
 /// What one source of settings says: [`ServerConfig`] with every field optional. Flatten it into a command line.
 pub type ServerOptions = <ServerConfig as Config>::Layer;
 
@@ -58,6 +60,12 @@ pub struct ServerConfig {
     #[config(default = "0.0.0.0:8080", env = "PLEACH_LISTEN")]
     #[config(layer_attr(arg(long, value_name = "ADDRESS")))]
     pub listen: SocketAddr,
+
+    /// Addresses at which further trackers listen, in the same process: they run all swarms together, so a peer may come to any
+    /// of them. At most 15. They have all other settings in common, and none may have a fleet.
+    #[config(default = [], env = "PLEACH_AND_LISTEN", parse_env = list_by_comma)]
+    #[config(layer_attr(arg(long, value_name = "ADDRESS", value_delimiter = ',')))]
+    pub and_listen: Vec<SocketAddr>,
 
     /// Answer STUN, so that peers learn their public addresses.
     #[config(default = true, env = "PLEACH_STUN")]
@@ -314,6 +322,18 @@ impl ServerConfig {
     /// Refuses what could not work, by the name of its key.
     pub fn check(&self) -> Result<(), ConfigError> {
         let refuse = |key, reason: &str| Err(ConfigError::Value { key, reason: reason.to_owned() });
+        if self.and_listen.len() >= TRACKERS_MAX {
+            return refuse("and_listen", &format!("at most {}", TRACKERS_MAX - 1));
+        }
+        if !self.and_listen.is_empty() && self.fleet_token_file.is_some() {
+            return refuse("and_listen", "a fleet has one tracker: leave out fleet_token_file, or this");
+        }
+        if !self.and_listen.is_empty() && self.stun_listen.is_some() {
+            return refuse(
+                "and_listen",
+                "each tracker has its own STUN, on its own port: leave out stun_listen, or this",
+            );
+        }
         if self.tls_cert.is_some() != self.tls_key.is_some() {
             return refuse("tls_cert", "a certificate and its key (tls_key) go together");
         }
@@ -401,6 +421,7 @@ impl ServerConfig {
             join_ms_max: self.join_ms_max,
             reporters_to_ban: self.reporters_to_ban,
             signing_seed: None,
+            cluster: None,
         }
     }
 }
@@ -526,7 +547,11 @@ mod tests {
 
     #[test]
     fn values_that_cannot_work_are_refused_by_key() {
-        let cases: [(&[&str], &str); 14] = [
+        let many = vec!["[::1]:0"; TRACKERS_MAX].join(",");
+        let cases: [(&[&str], &str); 17] = [
+            (&["--and-listen", "[::1]:1", "--fleet-token-file", "x"], "and_listen"),
+            (&["--and-listen", "[::1]:1", "--stun-listen", "[::1]:2"], "and_listen"),
+            (&["--and-listen", &many], "and_listen"),
             (&["--ledger", "x"], "ledger"),
             (&["--fleet-fan-out", "9"], "fleet_fan_out"),
             (&["--stripes", "17"], "stripes"),

@@ -8,7 +8,9 @@
 //! ```text
 //! socket ──┐  Command, COMMANDS_MAX    ┌────────┐  text, QUEUE_MESSAGES_MAX   ┌── socket
 //! socket ──┼──────────────────────────►│ Driver ├────────────────────────────►┼── socket
-//! request ─┘                           └────────┘                             └── reply to a request
+//! request ─┘                           └──▲──┬──┘                             └── reply to a request
+//!                                         └──▼  Said, see crate::cluster
+//!                                       other drivers
 //! ```
 
 use std::collections::HashMap;
@@ -25,6 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::cluster::{Links, Said};
 use crate::fleet::{Ask, Fleet, FleetOutput};
 use crate::manifests::{Inserted, Manifests, ManifestsFull};
 use crate::metrics::{Counters, Stats, count};
@@ -129,6 +132,7 @@ pub(crate) struct Driver {
     /// Sockets that are open as the tracker knows them; dropping a queue closes its socket.
     queues: HashMap<ConnectionId, mpsc::Sender<String>>,
     commands: mpsc::Receiver<Command>,
+    links: Links,
     counters: Arc<Counters>,
     pictures: Pictures,
     snapshot: Option<(Instant, Arc<Stats>)>,
@@ -140,6 +144,7 @@ impl Driver {
     pub(crate) fn new(
         new_tracker: impl FnOnce(Time) -> Tracker,
         fleet: Option<Fleet>,
+        links: Links,
         manifests_bytes_max: usize,
         counters: Arc<Counters>,
     ) -> (Self, DriverHandle) {
@@ -150,6 +155,7 @@ impl Driver {
             manifests: Manifests::new(manifests_bytes_max),
             queues: HashMap::new(),
             commands,
+            links,
             counters,
             pictures: Pictures::default(),
             snapshot: None,
@@ -161,16 +167,19 @@ impl Driver {
     /// Drives until the stop; then all queues end, which closes all sockets.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let mut batch = Vec::with_capacity(COMMANDS_PER_TURN_MAX);
+        let mut said = Vec::with_capacity(COMMANDS_PER_TURN_MAX);
         loop {
             let due = self.tracker.poll_timeout().map(|(time, _)| self.instant(time));
             let fleet_due = self.fleet.as_ref().and_then(Fleet::due);
             tokio::select! {
                 biased;
                 // 1. A stop.
-                () = stop.cancelled() => return,
-                // 2. What is said and asked; a bounded number.
+                () = stop.cancelled() => return self.input(Input::Stopping),
+                // 2. What other trackers say, for sockets are lost with what finds no room; a bounded number.
+                () = self.links.hear(&mut said, COMMANDS_PER_TURN_MAX) => {}
+                // 3. What is said and asked; a bounded number.
                 count = self.commands.recv_many(&mut batch, COMMANDS_PER_TURN_MAX) => if count == 0 { return },
-                // 3. The next timer.
+                // 4. The next timer.
                 () = sleep_until(due.into_iter().chain(fleet_due).min()) => {}
             }
             // Whatever woke it, a timer that is due goes first, so that a flood of commands cannot starve it.
@@ -181,6 +190,9 @@ impl Driver {
             if let Some(fleet) = self.fleet.as_mut().filter(|_| fleet_due.is_some_and(|due| due <= Instant::now())) {
                 fleet.handle_timeout();
                 self.drain();
+            }
+            for said in said.drain(..) {
+                self.hear(said);
             }
             for command in batch.drain(..) {
                 self.handle(command);
@@ -250,9 +262,24 @@ impl Driver {
         }
     }
 
+    /// Another tracker of the cluster says something.
+    fn hear(&mut self, said: Said) {
+        match said {
+            Said::Message(text) => self.input(Input::Heard { text }),
+            // Checked there, and again here: what comes over a channel may be anything. Without room it is left out.
+            Said::Manifest(bytes) => match Manifest::parse(&bytes) {
+                Ok(manifest) => drop(self.hold(manifest.id(), manifest.digest(), bytes, false)),
+                Err(error) => tracing::warn!(%error, "another tracker sent a description that can't be read"),
+            },
+        }
+    }
+
     fn publish(&mut self, manifest: Upload, pinned: bool) -> Result<Published, ManifestsFull> {
         let Upload { content, digest, bytes } = manifest;
         let published = self.hold(content, digest, bytes.clone(), pinned)?;
+        if published.new {
+            self.links.tell_all(&Said::Manifest(bytes.clone()));
+        }
         if let Some(fleet) = self.fleet.as_ref().filter(|_| published.new) {
             fleet.keep_manifest(content, digest, &bytes);
         }
@@ -299,7 +326,8 @@ impl Driver {
 
     /// A socket is gone; says so to whose it is.
     fn lose(&mut self, connection: ConnectionId) {
-        if self.queues.remove(&connection).is_none() {
+        // Sockets that other trackers hold have no queue here.
+        if self.queues.remove(&connection).is_none() && !connection.is_remote() {
             return;
         }
         match self.fleet_of(connection) {
@@ -339,6 +367,12 @@ impl Driver {
                         }
                     }
                     Output::Close { connection } => drop(self.queues.remove(&connection)),
+                    Output::Tell { to, about, text } => {
+                        if !self.links.tell(to, Said::Message(text)) {
+                            count(&self.counters.cluster_dropped);
+                            too_slow.extend(about);
+                        }
+                    }
                     Output::Seen { peer, seen } => {
                         if let Some(fleet) = &mut self.fleet {
                             fleet.seen(peer, seen);
@@ -388,5 +422,9 @@ fn log(event: &Event) {
         Event::Left { swarm, peer, reason } => tracing::info!(?swarm, ?peer, reason, "left"),
         Event::Banned { swarm, peer } => tracing::warn!(?swarm, ?peer, "banned"),
         Event::Refused { connection, reason } => tracing::debug!(?connection, ?reason, "refused"),
+        Event::TrackerCame { tracker } => tracing::info!(?tracker, "another tracker is there"),
+        Event::TrackerGone { tracker } => tracing::warn!(?tracker, "another tracker is gone"),
+        Event::Moved { swarm } => tracing::info!(?swarm, "runs at another tracker now"),
+        Event::NotUnderstood { reason } => tracing::warn!(reason, "another tracker said something else"),
     }
 }

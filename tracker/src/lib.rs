@@ -15,6 +15,8 @@
 //! UDP ─► stun
 //! ```
 //!
+//! Several in one process run swarms together: [`Server::bind_all`], and the module `cluster`.
+//!
 //! Nothing here decides who connects to whom: that is the state machine's. What is here is bounded: each queue,
 //! buffer, rate and time has a limit, stated where it is defined with what happens at it, and the ones that depend on
 //! the machine are keys of [`ServerConfig`].
@@ -34,6 +36,7 @@
 #![warn(missing_docs)]
 
 mod assets;
+mod cluster;
 pub mod config;
 mod driver;
 mod fleet;

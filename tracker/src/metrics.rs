@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pleach_core::fleet::DispatcherStats;
-use pleach_core::tracker::TrackerStats;
+use pleach_core::tracker::{TrackerSeen, TrackerStats};
 use serde::Serialize;
 
 /// Counts of the server since its start.
@@ -29,6 +29,8 @@ pub(crate) struct Counters {
     pub(crate) uploads: AtomicU64,
     /// Manifests refused.
     pub(crate) uploads_refused: AtomicU64,
+    /// Messages to other trackers that found no room.
+    pub(crate) cluster_dropped: AtomicU64,
     /// STUN requests answered.
     pub(crate) stun_answered: AtomicU64,
     /// Datagrams at the STUN port not answered.
@@ -75,12 +77,37 @@ pub(crate) struct StatsJson {
     refused: u64,
     manifests: usize,
     manifests_bytes: usize,
+    /// The other trackers that run swarms together with this one; only where there are some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<ClusterJson>,
     /// Only where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     fleet: Option<FleetStats>,
     /// Only where the operator wants it told; see the key `stats_swarms`.
     #[serde(skip_serializing_if = "Option::is_none")]
     swarm_list: Option<Vec<SwarmJson>>,
+}
+
+#[derive(Serialize)]
+struct ClusterJson {
+    /// Peers of the swarms above whose sockets other trackers hold.
+    remote: usize,
+    trackers: Vec<TrackerJson>,
+}
+
+/// Another tracker, and what its node lists say.
+#[derive(Serialize)]
+struct TrackerJson {
+    tracker: String,
+    lives: bool,
+    swarms: usize,
+    peers: usize,
+}
+
+impl From<&TrackerSeen> for TrackerJson {
+    fn from(seen: &TrackerSeen) -> Self {
+        Self { tracker: seen.tracker.to_string(), lives: seen.lives, swarms: seen.swarms, peers: seen.peers }
+    }
 }
 
 #[derive(Serialize)]
@@ -119,6 +146,10 @@ impl Stats {
             refused: self.tracker.refused,
             manifests: self.manifests,
             manifests_bytes: self.manifests_bytes,
+            cluster: (!self.tracker.trackers.is_empty()).then(|| ClusterJson {
+                remote: self.tracker.remote,
+                trackers: self.tracker.trackers.iter().map(TrackerJson::from).collect(),
+            }),
             fleet: self.fleet,
             swarm_list: with_swarms.then(|| swarms.collect()),
         }
@@ -135,6 +166,12 @@ pub(crate) fn prometheus(stats: &Stats, counters: &Counters, connections_open: u
         ("peers", "Peers of all swarms.", stats.peers()),
         ("seeders", "Peers that have everything.", stats.seeders()),
         ("depth_max", "Longest way from a root, in edges, over all swarms.", depth_max),
+        (
+            "others_alive",
+            "Other trackers that run swarms together with this one, and live.",
+            stats.tracker.trackers.iter().filter(|other| other.lives).count(),
+        ),
+        ("peers_remote", "Of the peers, those whose sockets other trackers hold.", stats.tracker.remote),
         ("manifests", "Manifests held.", stats.manifests),
         ("manifests_bytes", "Bytes of the manifests held.", stats.manifests_bytes),
     ];
@@ -151,6 +188,7 @@ pub(crate) fn prometheus(stats: &Stats, counters: &Counters, connections_open: u
         ("sockets_slow", "Sockets closed because they took no messages.", read(&counters.sockets_slow)),
         ("uploads", "Manifests taken.", read(&counters.uploads)),
         ("uploads_refused", "Manifests refused.", read(&counters.uploads_refused)),
+        ("cluster_dropped", "Messages to other trackers that found no room.", read(&counters.cluster_dropped)),
         ("stun_answered", "STUN requests answered.", read(&counters.stun_answered)),
         ("stun_ignored", "Datagrams at the STUN port not answered.", read(&counters.stun_ignored)),
     ];

@@ -21,7 +21,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use pleach_core::content::{MANIFEST_BYTES_MAX, Manifest, ManifestError};
 use pleach_core::fleet::DispatcherConfig;
-use pleach_core::tracker::{SigningSeed, Tracker};
+use pleach_core::tracker::{ClusterConfig, SigningSeed, Tracker};
 use pleach_core::wire::fleet::token::FleetToken;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
@@ -32,6 +32,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use crate::cluster::{self, Links};
 use crate::config::{ConfigError, ServerConfig};
 use crate::driver::{Command, Driver, DriverHandle, Published, Stopped, Upload};
 use crate::fleet::{Fleet, FleetStart};
@@ -142,24 +143,47 @@ impl ServerHandle {
 }
 
 impl Server {
-    /// Takes the ports and starts the state machine. Connections are served from [`run`](Self::run) on.
+    /// Takes the ports and starts the state machine. Connections are served from [`run`](Self::run) on. It is one tracker
+    /// alone, whatever [`and_listen`](ServerConfig::and_listen) says.
     ///
     /// Must be called within a tokio runtime.
     pub async fn bind(config: ServerConfig) -> Result<Self, Error> {
+        let mut servers = Self::bind_all(ServerConfig { and_listen: Vec::new(), ..config }).await?;
+        Ok(servers.pop().expect("one address, one server"))
+    }
+
+    /// As [`bind`](Self::bind), one for each address of [`listen`](ServerConfig::listen) and
+    /// [`and_listen`](ServerConfig::and_listen), in this order. They run all swarms together, and each is run and stopped by
+    /// itself: when one goes, the others take its swarms over.
+    pub async fn bind_all(config: ServerConfig) -> Result<Vec<Self>, Error> {
         config.check()?;
         let tls = load_tls(config.tls_cert.as_ref(), config.tls_key.as_ref()).await?;
-        let (listener, stun) = bind_ports(&config).await?;
-        let local = |addr: io::Result<SocketAddr>| {
-            addr.map_err(|source| Error::Listen { address: config.listen, what: "TCP", source })
-        };
-        let local_addr = local(listener.local_addr())?;
-        let stun_addr = stun.as_ref().map(UdpSocket::local_addr).map(local).transpose()?;
+        let mut ports = Vec::new();
+        for listen in [config.listen].iter().chain(&config.and_listen) {
+            ports.push(Ports::take(ServerConfig { listen: *listen, ..config.clone() }).await?);
+        }
         if !assets::PAGE_IS_BUILT {
             tracing::warn!("the page is not built in: `cargo xtask build`, then build the tracker again");
         }
+        let addresses: Vec<SocketAddr> = ports.iter().map(|ports| ports.local_addr).collect();
+        let places = cluster::places(&addresses, config.sockets_max).into_iter();
+        ports
+            .into_iter()
+            .zip(places)
+            .map(|(ports, (cluster, links))| Self::start(ports, tls.clone(), cluster, links))
+            .collect()
+    }
 
+    fn start(
+        ports: Ports,
+        tls: Option<TlsAcceptor>,
+        cluster: Option<ClusterConfig>,
+        links: Links,
+    ) -> Result<Self, Error> {
+        let Ports { config, listener, local_addr, stun, stun_addr } = ports;
         let seed = random()?;
         let mut tracker_config = config.tracker(stun_addr.map(|addr| addr.port()));
+        tracker_config.cluster = cluster;
         if let Some(path) = &config.signing_key {
             let seed = secret_file::load_or_make(path).map_err(Error::SigningKey)?;
             tracker_config.signing_seed = Some(SigningSeed(seed));
@@ -171,6 +195,7 @@ impl Server {
         let (mut driver, handle) = Driver::new(
             |now| Tracker::new(tracker_config, seed, now),
             fleet.map(Fleet::new),
+            links,
             config.manifests_bytes_max,
             Arc::clone(&counters),
         );
@@ -228,6 +253,27 @@ impl Server {
             app.cut.cancel();
             let _ = timeout(CUT_MAX, app.tasks.wait()).await;
         }
+    }
+}
+
+/// What a server listens at.
+struct Ports {
+    config: ServerConfig,
+    listener: TcpListener,
+    local_addr: SocketAddr,
+    stun: Option<UdpSocket>,
+    stun_addr: Option<SocketAddr>,
+}
+
+impl Ports {
+    async fn take(config: ServerConfig) -> Result<Self, Error> {
+        let (listener, stun) = bind_ports(&config).await?;
+        let local = |addr: io::Result<SocketAddr>| {
+            addr.map_err(|source| Error::Listen { address: config.listen, what: "TCP", source })
+        };
+        let local_addr = local(listener.local_addr())?;
+        let stun_addr = stun.as_ref().map(UdpSocket::local_addr).map(local).transpose()?;
+        Ok(Self { config, listener, local_addr, stun, stun_addr })
     }
 }
 

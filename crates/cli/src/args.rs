@@ -407,6 +407,7 @@ Settings come from flags, then PLEACH_… in the environment, then the file, the
 
 Examples:
   pleach tracker --listen 0.0.0.0:8080
+  pleach tracker --listen 10.0.0.1:8080 --and-listen 10.0.0.2:8080    two that run all swarms together
   pleach tracker --print-config > tracker.toml
   pleach tracker --config tracker.toml")]
 pub(crate) struct TrackerArgs {

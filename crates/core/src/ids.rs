@@ -121,6 +121,11 @@ hex_id! {
 }
 
 hex_id! {
+    /// What a tracker is called among those that it shares swarms with.
+    TrackerId, 16
+}
+
+hex_id! {
     /// An Ed25519 signature.
     Signature, 64
 }
@@ -162,6 +167,13 @@ impl PeerKey {
     }
 }
 
+impl TrackerId {
+    /// The tracker of this name, such as the address that it listens at; the same in each of its runs.
+    pub fn of_name(name: &str) -> Self {
+        Self(first_16_bytes_of_hash(name.as_bytes()))
+    }
+}
+
 impl ManifestDigest {
     /// The digest of a manifest as it lies on disk or came over the wire.
     pub fn of(manifest: &[u8]) -> Self {
@@ -196,6 +208,17 @@ pub struct FetchId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AskId(pub u64);
 
-/// One socket of a tracker, named by the adapter; never used twice.
+/// One socket of a tracker, named by the adapter, from small numbers on; never used twice. The upper half of the numbers is for
+/// sockets that another tracker holds, which the machine names itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(pub u64);
+
+impl ConnectionId {
+    /// The first of those that another tracker holds.
+    pub(crate) const REMOTE_FIRST: u64 = 1 << 63;
+
+    /// Whether another tracker holds the socket.
+    pub fn is_remote(self) -> bool {
+        self.0 >= Self::REMOTE_FIRST
+    }
+}

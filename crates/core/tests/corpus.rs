@@ -46,6 +46,11 @@ fn tracker_messages() {
 }
 
 #[test]
+fn cluster_messages() {
+    replay("cluster_messages", targets::cluster_messages);
+}
+
+#[test]
 fn fleet_messages() {
     replay("fleet_messages", targets::fleet_messages);
 }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use pleach_core::content::{Geometry, Manifest};
 use pleach_core::forest::picture::{Picture, Standing};
 use pleach_core::ids::PeerId;
+use pleach_core::wire::cluster::{ClusterMessage, Envelope};
 use pleach_core::wire::fleet::api::DeliveryOrder;
 use pleach_core::wire::fleet::{FromAgent, ToAgent};
 use pleach_core::wire::link::LinkMessage;
@@ -26,6 +27,17 @@ fn messages_to_the_tracker() {
         let message = ToTracker::decode(example).unwrap_or_else(|error| panic!("{example}: {error}"));
         assert_ne!(message, ToTracker::Unknown, "{example}");
         assert_eq!(message.encode(), example);
+    }
+}
+
+#[test]
+fn messages_between_trackers() {
+    let examples = examples("cluster");
+    assert_eq!(examples.len(), 4);
+    for example in examples {
+        let envelope = Envelope::decode(example).unwrap_or_else(|error| panic!("{example}: {error}"));
+        assert_ne!(envelope.message, ClusterMessage::Unknown, "{example}");
+        assert_eq!(envelope.encode(), example);
     }
 }
 

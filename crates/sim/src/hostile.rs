@@ -18,6 +18,8 @@ pub enum Conduct {
     RareLiar(u32),
     /// Says that it has everything, and refuses what it is asked for.
     Boaster,
+    /// Sends no data at all, whatever it has.
+    Miser,
     /// Sends random bytes on its links and to the tracker.
     Garbler,
     /// Sends messages far above the limit.
@@ -47,11 +49,12 @@ impl Bender {
         matches!(self.conduct, Conduct::Garbler | Conduct::Oversize | Conduct::Flooder)
     }
 
-    /// What really goes out instead of `output`.
-    pub(crate) fn bend(&mut self, output: Output, geometry: &Geometry) -> Output {
-        let Output::SendLink { link, message } = output else { return output };
+    /// What really goes out instead of `output`, if anything does.
+    pub(crate) fn bend(&mut self, output: Output, geometry: &Geometry) -> Option<Output> {
+        let Output::SendLink { link, message } = output else { return Some(output) };
         let message = match (self.conduct, LinkMessage::decode(&message, geometry)) {
             (Conduct::Liar, Ok(LinkMessage::Data(_))) => self.flip_bit(&message),
+            (Conduct::Miser, Ok(LinkMessage::Data(_))) => return None,
             (Conduct::RareLiar(one_in), Ok(LinkMessage::Data(_))) if self.rng.random_ratio(1, one_in) => {
                 self.flip_bit(&message)
             }
@@ -61,7 +64,7 @@ impl Bender {
             }
             _ => message,
         };
-        Output::SendLink { link, message }
+        Some(Output::SendLink { link, message })
     }
 
     fn flip_bit(&mut self, message: &Bytes) -> Bytes {
@@ -77,7 +80,7 @@ impl Bender {
             Conduct::Garbler => vec![self.random_bytes(1, 2_000)],
             Conduct::Oversize => vec![self.random_bytes(1 << 20, 2 << 20)],
             Conduct::Flooder => (0..200).map(|_| self.small_message(geometry)).collect(),
-            Conduct::Honest | Conduct::Liar | Conduct::RareLiar(_) | Conduct::Boaster => Vec::new(),
+            Conduct::Honest | Conduct::Liar | Conduct::RareLiar(_) | Conduct::Boaster | Conduct::Miser => Vec::new(),
         }
     }
 

@@ -102,6 +102,8 @@ impl StandIn {
             Input::Message { connection, text } => self.message(connection, &text, now),
             Input::Disconnected(connection) => self.gone(connection, now),
             Input::ManifestHeld(_) | Input::ManifestDropped(_) | Input::Known { .. } | Input::Forgotten(_) => {}
+            // It has no others, and tells nobody when it ends.
+            Input::Heard { .. } | Input::Stopping => {}
         }
     }
 
@@ -139,6 +141,7 @@ impl StandIn {
             messages_in: self.totals.0,
             messages_out: self.totals.1,
             refused: 0,
+            ..TrackerStats::default()
         }
     }
 

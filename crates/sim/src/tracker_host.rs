@@ -199,8 +199,8 @@ impl TrackerHost {
                         self.frames.push((node, connection, FromHost::Down("the tracker closed the socket")));
                     }
                 }
-                // Nobody here is known from another day.
-                Output::Seen { .. } => {}
+                // Nobody here is known from another day, and there is no other tracker.
+                Output::Seen { .. } | Output::Tell { .. } => {}
                 Output::Event(event) => {
                     let node = match &event {
                         Event::Refused { connection, .. } => self.sockets.get(connection).copied(),

@@ -174,3 +174,26 @@ fn a_source_is_not_idle_while_others_wait() {
     let sent = world.fate(source).unwrap().stats.sent_bytes;
     assert!(sent > 6 * MIB, "the source sent {sent} bytes only");
 }
+
+/// D3 ([003]): who says that it has everything and gives nothing keeps a swarm from the web server for half a minute at most, and
+/// does not make a crowd of it there.
+#[test]
+fn a_false_origin_costs_half_a_minute_and_no_crowd_at_the_web_server() {
+    const SIZE: u64 = 8 * MIB;
+    let copies_and_end = |conduct| {
+        let mut world = World::new(WorldConfig::new(41, SIZE));
+        world.add_web_server(LineSpec::mbit(100, 100, 10).up_bytes_per_s);
+        if let Some(conduct) = conduct {
+            world.add(NodeSpec { conduct, ..NodeSpec::source(line()) }, Time::ZERO);
+        }
+        for _ in 0..20 {
+            world.add(NodeSpec::new(line()), Time::ZERO);
+        }
+        finish(&mut world, 180);
+        (world.web_sent_bytes().unwrap() as f64 / SIZE as f64, world.now())
+    };
+    let ((copies, end), (copies_with, end_with)) = (copies_and_end(None), copies_and_end(Some(Conduct::Miser)));
+    println!("{copies:.2} copies, all after {end:?}; with a false origin {copies_with:.2}, {end_with:?}");
+    assert!(copies_with < copies + 1.0, "the web server sent {copies_with:.2} copies to 20 peers");
+    assert!(end_with < end + core::time::Duration::from_secs(30), "all have it after {end_with:?}");
+}

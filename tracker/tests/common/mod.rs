@@ -38,7 +38,10 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) async fn start(config: ServerConfig) -> Self {
-        let server = Server::bind(config).await.unwrap();
+        Self::of(Server::bind(config).await.unwrap())
+    }
+
+    pub(crate) fn of(server: Server) -> Self {
         let stop = CancellationToken::new();
         let (addr, stun_addr, handle) = (server.local_addr(), server.stun_addr(), server.handle());
         let task = tokio::spawn(server.run(stop.clone().cancelled_owned()));

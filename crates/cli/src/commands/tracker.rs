@@ -1,6 +1,8 @@
-//! `pleach tracker`: the server alone.
+//! `pleach tracker`: the server alone, or several that run swarms together.
 
 use pleach_tracker::{ConfigError, Server, ServerConfig};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::args::TrackerArgs;
 use crate::exit::{Code, Error, Result};
@@ -17,15 +19,26 @@ pub(crate) async fn run(args: TrackerArgs, ui: &Ui, mut interrupt: Interrupt) ->
     let tls = |config: &ServerConfig| config.tls_cert.is_some();
     let config = ServerConfig::load(args.options, args.config.as_deref()).map_err(explain)?;
     let scheme = if tls(&config) { "https" } else { "http" };
-    let server = Server::bind(config).await?;
-    let base = host::link_base(None, server.local_addr())?;
-    let address = base.strip_prefix("http").unwrap_or(&base);
-    ui.say("the tracker is at:");
-    write_line(format_args!("{scheme}{address}"));
-    let shutdown = async {
-        interrupt.wait().await;
+    let servers = Server::bind_all(config).await?;
+    match servers.len() {
+        1 => ui.say("the tracker is at:"),
+        count => ui.say(format_args!("{count} trackers run all swarms together, at:")),
+    }
+    for server in &servers {
+        let base = host::link_base(None, server.local_addr())?;
+        let address = base.strip_prefix("http").unwrap_or(&base);
+        write_line(format_args!("{scheme}{address}"));
+    }
+    let (stop, stopping) = watch::channel(());
+    let run = |server: Server| {
+        let mut stopping = stopping.clone();
+        // Until the sender is dropped.
+        server.run(async move { while stopping.changed().await.is_ok() {} })
     };
-    server.run(shutdown).await;
+    let mut running: JoinSet<()> = servers.into_iter().map(run).collect();
+    interrupt.wait().await;
+    drop(stop);
+    while running.join_next().await.is_some() {}
     ui.say("stopped");
     Ok(())
 }

@@ -12,12 +12,15 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::common::{Running, Server, eventually, expect_exit, finish, path, pleach, sample, text, wait_for_part};
+use super::recording::Recorder;
 
 /// A tracker with a fleet, and a folder for all that belongs to it.
 struct Fleet {
     folder: TempDir,
     tracker: Option<Server>,
     address: String,
+    /// Through which all others come to the tracker, if there is one.
+    recorder: Option<Recorder>,
     /// More arguments of the tracker.
     more: &'static [&'static str],
 }
@@ -29,7 +32,7 @@ impl Fleet {
 
     fn start_with(more: &'static [&'static str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut fleet = Self { folder, tracker: None, address: "127.0.0.1:0".into(), more };
+        let mut fleet = Self { folder, tracker: None, address: "127.0.0.1:0".into(), recorder: None, more };
         fleet.start_tracker();
         fleet
     }
@@ -57,7 +60,15 @@ impl Fleet {
     }
 
     fn url(&self) -> String {
-        format!("http://{}", self.address)
+        match &self.recorder {
+            Some(recorder) => format!("http://{}", recorder.address),
+            None => format!("http://{}", self.address),
+        }
+    }
+
+    /// From now on what machines and those who deliver say to the tracker, and it to them, is kept.
+    fn record(&mut self) {
+        self.recorder = Some(Recorder::start(self.address.parse().unwrap()));
     }
 
     /// Arguments with where the fleet is.
@@ -392,11 +403,12 @@ fn what_is_compressed_arrives_as_it_was_and_is_given_on() {
 }
 
 /// [001] B2: encryption. Whom it was encrypted for has it, also from each other and after a restart; a newcomer is told why it
-/// does not; the tracker keeps and tells neither names nor bytes.
+/// does not; the tracker keeps, tells and hears neither names nor bytes.
 #[test]
 fn what_is_encrypted_is_had_by_the_machines_it_is_for_and_seen_by_nobody_else() {
     const SECRET: &str = "the combination of the safe is seven, nineteen, forty-two\n";
     let mut fleet = Fleet::start();
+    fleet.record();
     let file = fleet.path("combination-of-the-safe.txt");
     fs::write(&file, SECRET.repeat(20_000)).unwrap();
     let said = text(&fleet.deliver(&file, &["--encrypt"]).stderr);
@@ -430,9 +442,22 @@ fn what_is_encrypted_is_had_by_the_machines_it_is_for_and_seen_by_nobody_else() 
     fleet.kill_tracker();
     let kept = ["token.ledger", "token.ledger-wal"].map(|name| fs::read(fleet.path(name)).unwrap_or_default()).concat();
     assert!(kept.len() > 4_096 && !told.is_empty());
+    let is_in = |secret: &str, bytes: &[u8]| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+    let recorder = fleet.recorder.take().unwrap();
+    let (heard, said) = (recorder.to_server(), recorder.from_server());
+    // What may be seen is found, in what was asked and in the frames of sockets; so would the secret be.
+    for (visible, way) in [
+        ("\"type\":\"enlist\"", &heard),
+        ("\"type\":\"enlisted\"", &said),
+        ("\"keys\":{", &heard),
+        ("\"keys\":{", &said),
+    ] {
+        assert!(way.iter().any(|stream| is_in(visible, stream)), "{visible} does not travel");
+    }
     for secret in ["combination", "nineteen"] {
-        let is_in = |bytes: &[u8]| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
-        assert!(!is_in(&kept) && !is_in(told.as_bytes()), "the tracker knows of {secret}");
+        assert!(!is_in(secret, &kept) && !is_in(secret, told.as_bytes()), "the tracker knows of {secret}");
+        let travels = heard.iter().chain(&said).any(|stream| is_in(secret, stream));
+        assert!(!travels, "{secret} travels");
     }
 }
 

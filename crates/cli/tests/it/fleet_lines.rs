@@ -1,6 +1,8 @@
 //! A fleet over lines that are really slow, each machine in a network namespace of its own: one is killed and started
 //! again, one says an address at which nobody reaches it, one has a full disk. All others get it, the report is right, and a
 //! retry completes it. Where the system allows no such networks the test says so and passes.
+//!
+//! `PLEACH_BIN` names another program to run than the one that was built for the tests, such as a release build, to measure.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeMap;
@@ -77,7 +79,8 @@ impl Fleet {
     }
 
     fn start(&self, node: usize, name: &str, args: &[&str], hearing: &Hearing<'_>) -> Process {
-        let mut command = self.network.command(node, Path::new(env!("CARGO_BIN_EXE_pleach")));
+        let program = env::var_os("PLEACH_BIN").map_or_else(|| env!("CARGO_BIN_EXE_pleach").into(), PathBuf::from);
+        let mut command = self.network.command(node, &program);
         command.args(args);
         Process::start(command, name, node, self.folder.path(), hearing).unwrap()
     }

@@ -17,6 +17,8 @@ mod packed;
 #[cfg(unix)]
 mod prompts;
 mod publish;
+#[cfg(unix)]
+mod recording;
 mod share_get;
 mod swarm;
 mod tracker;

@@ -1,21 +1,91 @@
 //! Nodes in this process over a real tracker and real WebRTC.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use pleach_core::content::{HashTree, Link, Manifest, TreeBuilder, WebPlaces};
+use pleach_core::ids::TrackerId;
 use pleach_core::peer::{Event, Output, Start};
+use pleach_core::tracker::home_of;
 use pleach_native::link::LinkConfig;
 use pleach_native::node::{Events, Node, NodeConfig, NodeHandle, OutputFilter, TrackerUrls};
 use pleach_native::store::{Download, DownloadConfig, SourceFiles, Store};
 use pleach_tracker::{Server, ServerConfig};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::common::{SOON, file_of, sample};
+
+/// Row C2 ([002]): several trackers share and maintain node lists. Two peers at different trackers of one process find each
+/// other; the tracker that runs their swarm stops in the middle, and another goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn peers_of_two_trackers_finish_though_the_third_that_runs_their_swarm_stops() {
+    const LEN: usize = 4_000_000;
+    let (directory, file) = file_of("source", LEN);
+    let (manifest, tree) = describe(&file);
+    let any: SocketAddr = ([127, 0, 0, 1], 0).into();
+    let config_of_all = ServerConfig { listen: any, and_listen: vec![any; 2], ..ServerConfig::default() };
+    let mut servers = Server::bind_all(config_of_all).await.unwrap();
+    let id = |server: &Server| TrackerId::of_name(&server.local_addr().to_string());
+    let mut run_by_hash = Vec::new();
+    while let Some(home) = home_of(manifest.id(), servers.iter().map(id)) {
+        let server = servers.remove(servers.iter().position(|server| id(server) == home).unwrap());
+        let (stop, stopping) = oneshot::channel::<()>();
+        let (base, handle) = (format!("http://{}", server.local_addr()), server.handle());
+        run_by_hash.push((base, handle, stop, tokio::spawn(server.run(async { drop(stopping.await) }))));
+    }
+    let (_, home, stop_home, home_ends) = run_by_hash.remove(0);
+    let (at_first, next_home) = (run_by_hash[0].0.clone(), run_by_hash[0].1.clone());
+    let at_second = run_by_hash[1].0.clone();
+
+    let source = Store::Source(SourceFiles::open([file.clone()]).unwrap());
+    let seeding = config(&at_first, &manifest, Start::Complete(tree), source);
+    let (seeder, _) = Node::start(NodeConfig { upload_bytes_per_s: Some(500_000), ..seeding }).unwrap();
+    let getting =
+        |name: &str| config(&at_second, &manifest, Start::Empty, download(&manifest, directory.path().join(name)));
+    let (getter, mut of_getter) = Node::start(getting("out")).unwrap();
+    let mut all_of_getter = of_getter.subscribe();
+    let links = || getter.stats().borrow().links.iter().map(|link| link.link).collect::<Vec<_>>();
+    let mut stats = getter.stats();
+    soon(stats.wait_for(|stats| stats.have_bytes > LEN as u64 / 10)).await.unwrap();
+    assert_eq!(home.stats().await.unwrap().tracker.remote, 2, "their frames come by way of the others");
+    assert_eq!(next_home.stats().await.unwrap().peers(), 0);
+
+    let links_before = links();
+    stop_home.send(()).unwrap();
+    soon(home_ends).await.unwrap();
+    soon(async {
+        while next_home.stats().await.unwrap().peers() < 2 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    let had = getter.stats().borrow().have_bytes;
+    assert!(had < LEN as u64, "it was in the middle: {had}");
+    assert_eq!(links(), links_before, "the link that it comes by is the same");
+    // Whoever comes now is told of both by the new home.
+    let (late, mut of_late) = Node::start(getting("late")).unwrap();
+    seeder.set_upload_limit(None).await;
+    hear(&mut of_getter, |event| *event == Event::Complete).await;
+    hear(&mut of_late, |event| *event == Event::Complete).await;
+    for name in ["out", "late"] {
+        assert!(std::fs::read(directory.path().join(name)).unwrap() == sample(LEN), "{name} is the same");
+    }
+    hear(&mut all_of_getter, |event| {
+        assert!(!matches!(event, Event::TrackerDown { .. }), "the socket was kept: {event:?}");
+        *event == Event::Complete
+    })
+    .await;
+    for node in [getter, late, seeder] {
+        soon(node.stop()).await.unwrap();
+    }
+}
 
 /// A tracker in this process.
 struct Tracker {

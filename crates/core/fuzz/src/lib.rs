@@ -8,6 +8,7 @@ use pleach_core::content::{
     TreeBuilder,
 };
 use pleach_core::ids::TrackerKey;
+use pleach_core::wire::cluster::{self, Envelope};
 use pleach_core::wire::fleet::api::DeliveryOrder;
 use pleach_core::wire::fleet::request::TransportRequest;
 use pleach_core::wire::fleet::{FromAgent, REQUEST_BYTES_MAX, ToAgent};
@@ -70,6 +71,19 @@ pub fn tracker_messages(data: &[u8]) {
     if let Ok(message) = FromTracker::decode(text) {
         let again = message.encode();
         assert!(again.len() > MESSAGE_BYTES_MAX || FromTracker::decode(&again).is_ok_and(|same| same == message));
+    }
+}
+
+/// `data` is what one tracker says to another.
+pub fn cluster_messages(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else { return };
+    match Envelope::decode(text) {
+        Ok(envelope) => {
+            let again = envelope.encode();
+            let is_too_long = again.len() > cluster::MESSAGE_BYTES_MAX;
+            assert!(is_too_long || Envelope::decode(&again).is_ok_and(|same| same == envelope));
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
     }
 }
 

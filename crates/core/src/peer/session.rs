@@ -132,7 +132,8 @@ impl Peer {
             Err(error) => return self.give_up_tracker(format!("it sent something else: {error}"), None, now),
         };
         match message {
-            FromTracker::Hello { nonce } if self.session.state == State::Connecting => self.join(&nonce),
+            // A second one asks to join anew: another tracker behind the socket runs the swarm from now on.
+            FromTracker::Hello { nonce } => self.join(&nonce),
             FromTracker::Welcome { stripes, ice_servers, manifest_wanted, places_web, orders, .. } => {
                 self.begin_orders(orders);
                 self.fetching.is_told = places_web;
@@ -148,7 +149,7 @@ impl Peer {
                 self.fetch_more(now);
             }
             FromTracker::Ping => self.tell_tracker(&ToTracker::Pong),
-            FromTracker::Hello { .. } | FromTracker::Unknown => {}
+            FromTracker::Unknown => {}
         }
     }
 

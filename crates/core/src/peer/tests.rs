@@ -220,7 +220,7 @@ impl World {
                         self.give(node, Input::TrackerDown { reason: "closed".to_owned() });
                     }
                 }
-                tracker::Output::Seen { .. } | tracker::Output::Event(_) => {}
+                tracker::Output::Seen { .. } | tracker::Output::Tell { .. } | tracker::Output::Event(_) => {}
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What goes into a [`Tracker`](super::Tracker) and what comes out: the whole interface of a server.
 
 use crate::forest::{Seen, Topology};
-use crate::ids::{ConnectionId, ContentId, PeerId};
+use crate::ids::{ConnectionId, ContentId, PeerId, TrackerId};
 
 /// Most peers that are known from other days.
 pub const KNOWN_MAX: usize = 10_000;
@@ -43,6 +43,33 @@ pub struct TrackerConfig {
     pub reporters_to_ban: u8,
     /// What the key is made from that signs orders; none: it comes from the tracker's seed, and is another after a restart.
     pub signing_seed: Option<SigningSeed>,
+    /// The trackers that it shares swarms with; none: it runs all that come to it.
+    pub cluster: Option<ClusterConfig>,
+}
+
+/// Which trackers run swarms together.
+#[derive(Clone, Debug)]
+pub struct ClusterConfig {
+    /// This one.
+    pub me: TrackerId,
+    /// The others.
+    pub others: Vec<TrackerId>,
+    /// How often each tells the others that it lives.
+    pub beat_ms: u64,
+    /// Of whom nothing was heard for so long is gone.
+    pub silence_ms_max: u64,
+}
+
+impl ClusterConfig {
+    /// `me` with these others.
+    pub fn new(me: TrackerId, others: Vec<TrackerId>) -> Self {
+        Self { me, others, beat_ms: 1_000, silence_ms_max: 5_000 }
+    }
+
+    /// Without others there is nobody to whom a name matters.
+    pub(super) fn alone() -> Self {
+        Self::new(TrackerId::from_bytes([0; TrackerId::LEN_BYTES]), Vec::new())
+    }
 }
 
 /// The secret half of a tracker's key. It is never shown.
@@ -75,6 +102,7 @@ impl Default for TrackerConfig {
             join_ms_max: 10_000,
             reporters_to_ban: 2,
             signing_seed: None,
+            cluster: None,
         }
     }
 }
@@ -107,6 +135,13 @@ pub enum Input {
     },
     /// The peer is as all others.
     Forgotten(PeerId),
+    /// Another tracker said something, by [`Output::Tell`]; may be anything.
+    Heard {
+        /// What.
+        text: String,
+    },
+    /// The server is about to stop. Nothing is to be given after this.
+    Stopping,
 }
 
 /// What the server is to do, at once and in order.
@@ -123,6 +158,16 @@ pub enum Output {
     Close {
         /// Which socket.
         connection: ConnectionId,
+    },
+    /// Say something to another tracker. If the bounded channel to it is full, or it is not there, the text is dropped, and
+    /// [`Input::Disconnected`] given for the socket that it is about, if it is about one; if that is open here, close it.
+    Tell {
+        /// Which tracker.
+        to: TrackerId,
+        /// The socket that it is about: one of the adapter's, or one that the other holds.
+        about: Option<ConnectionId>,
+        /// What: at most [`MESSAGE_BYTES_MAX`](crate::wire::cluster::MESSAGE_BYTES_MAX).
+        text: String,
     },
     /// Peers that are [`Input::Known`] were seen to send so much by those who received it.
     Seen {
@@ -170,21 +215,58 @@ pub enum Event {
         /// For people.
         reason: String,
     },
+    /// Another tracker lives, and did not before, or is another run of it.
+    TrackerCame {
+        /// Which.
+        tracker: TrackerId,
+    },
+    /// Another tracker stopped, or is silent.
+    TrackerGone {
+        /// Which.
+        tracker: TrackerId,
+    },
+    /// A swarm runs at another tracker from now on.
+    Moved {
+        /// Which.
+        swarm: ContentId,
+    },
+    /// Something of another tracker was not understood.
+    NotUnderstood {
+        /// For people.
+        reason: String,
+    },
 }
 
 /// A snapshot for `/stats.json` and metrics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrackerStats {
-    /// Open sockets.
+    /// Open sockets here, whichever tracker runs their swarms.
     pub connections: usize,
-    /// Live swarms.
+    /// Live swarms that this tracker runs.
     pub swarms: Vec<SwarmStats>,
+    /// Peers of these swarms whose sockets other trackers hold.
+    pub remote: usize,
+    /// The other trackers.
+    pub trackers: Vec<TrackerSeen>,
     /// Messages received since the start.
     pub messages_in: u64,
     /// Messages sent since the start.
     pub messages_out: u64,
     /// Sockets refused since the start.
     pub refused: u64,
+}
+
+/// Another tracker, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrackerSeen {
+    /// Which.
+    pub tracker: TrackerId,
+    /// Whether it lives.
+    pub lives: bool,
+    /// Swarms that it runs, by its lists.
+    pub swarms: usize,
+    /// Peers in these.
+    pub peers: usize,
 }
 
 /// One swarm, for people.

@@ -6,10 +6,11 @@
 //! 15). A peer whose socket breaks keeps its place for a short while, since its links still work; it comes back with
 //! the same key. A tracker that has lost everything rebuilds its forests from the links that joining peers tell of.
 //!
-//! `known`: peers of which something is known from other days, and what is seen of them now. `orders`: how a member is told, and heard, while its socket is away.
+//! `cluster`: several trackers that run swarms together. `known`: peers of which something is known from other days, and what is seen of them now. `orders`: how a member is told, and heard, while its socket is away.
 //!
 //! Nothing in here trusts a message: each is parsed once, counted against the socket's rate, and refused with a reason.
 
+mod cluster;
 pub mod contract;
 mod known;
 mod orders;
@@ -22,13 +23,17 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-pub use contract::{Event, Input, Output, SigningSeed, SwarmStats, TrackerConfig, TrackerStats};
+pub use cluster::home_of;
+pub use contract::{
+    ClusterConfig, Event, Input, Output, SigningSeed, SwarmStats, TrackerConfig, TrackerSeen, TrackerStats,
+};
 
 use crate::forest::Loss;
 use crate::forest::picture::Picture;
-use crate::ids::{ConnectionId, ContentId, PeerId, SocketNonce};
+use crate::ids::{ConnectionId, ContentId, PeerId, SocketNonce, TrackerId};
 use crate::time::Time;
 use crate::wire::tracker::{FromTracker, Join, MESSAGE_BYTES_MAX, Refusal, ToTracker, VERSION};
+use cluster::Cluster;
 use known::Known;
 use orders::Signing;
 use rate_limit::RateLimit;
@@ -46,6 +51,8 @@ pub enum Reason {
     Sweep,
     /// A swarm has peers without a place.
     Retry,
+    /// The other trackers are to be told that this one lives.
+    Beat,
 }
 
 #[derive(Debug)]
@@ -58,6 +65,10 @@ struct Connection {
     rate: RateLimit,
     nonce: SocketNonce,
     joined: Option<(ContentId, PeerId)>,
+    /// Its peer joined a swarm that another tracker runs.
+    home: Option<(TrackerId, ContentId)>,
+    /// It was asked to join anew: what it said before it heard of that may still come.
+    joins_again: bool,
 }
 
 /// The state machine.
@@ -70,6 +81,7 @@ pub struct Tracker {
     swarms: BTreeMap<ContentId, Swarm>,
     manifests: BTreeSet<ContentId>,
     known: Known,
+    cluster: Cluster,
     outputs: VecDeque<Output>,
     sweep_at: Option<Time>,
     messages_in: u64,
@@ -97,8 +109,11 @@ impl Refused {
 
 impl Tracker {
     /// A tracker without peers. The seed decides every draw.
-    pub fn new(config: TrackerConfig, seed: [u8; 32], _now: Time) -> Self {
+    pub fn new(config: TrackerConfig, seed: [u8; 32], now: Time) -> Self {
+        let run = blake3::derive_key("pleach 2026 run of a tracker among others", &seed);
+        let run = u64::from_le_bytes(*run.first_chunk().expect("a hash is longer"));
         Self {
+            cluster: Cluster::new(config.cluster.as_ref(), run, now),
             signing: Signing::new(config.signing_seed.as_ref(), &seed),
             config,
             rng: ChaCha8Rng::from_seed(seed),
@@ -119,6 +134,7 @@ impl Tracker {
         match input {
             Input::Connected(connection) => self.connected(connection, now),
             Input::Message { connection, text } => self.message(connection, &text, now),
+            Input::Disconnected(connection) if connection.is_remote() => self.lose_remote(connection, now),
             Input::Disconnected(connection) => self.disconnected(connection, now),
             Input::ManifestHeld(content) => {
                 self.manifests.insert(content);
@@ -128,6 +144,8 @@ impl Tracker {
             }
             Input::Known { peer, bytes_per_s } => self.known.learn(peer, bytes_per_s),
             Input::Forgotten(peer) => self.known.forget(peer),
+            Input::Heard { text } => self.heard(&text, now),
+            Input::Stopping => self.say_bye(),
         }
     }
 
@@ -135,6 +153,9 @@ impl Tracker {
     pub fn handle_timeout(&mut self, now: Time) {
         if self.sweep_at.is_some_and(|at| at <= now) {
             self.sweep(now);
+        }
+        if self.cluster.next_beat().is_some_and(|at| at <= now) {
+            self.beat(now);
         }
         let due = self.swarms.iter().filter(|(_, swarm)| swarm.next_retry().is_some_and(|at| at <= now));
         for content in due.map(|(content, _)| *content).collect::<Vec<_>>() {
@@ -146,20 +167,25 @@ impl Tracker {
 
     /// What to do next; `None` when there is nothing.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front()?;
+        Some(self.cluster.route(output))
     }
 
     /// When to call [`Tracker::handle_timeout`], and why.
     pub fn poll_timeout(&self) -> Option<(Time, Reason)> {
         let retries = self.swarms.values().filter_map(|swarm| Some((swarm.next_retry()?, Reason::Retry)));
-        retries.chain(self.sweep_at.map(|at| (at, Reason::Sweep))).min_by_key(|(at, _)| *at)
+        let sweep = self.sweep_at.map(|at| (at, Reason::Sweep));
+        let beat = self.cluster.next_beat().map(|at| (at, Reason::Beat));
+        retries.chain(sweep).chain(beat).min_by_key(|(at, _)| *at)
     }
 
     /// A snapshot for people.
     pub fn stats(&self) -> TrackerStats {
         TrackerStats {
-            connections: self.connections.len(),
+            connections: self.connections.len().saturating_sub(self.cluster.remote_count()),
             swarms: self.swarms.iter().map(|(content, swarm)| swarm.stats(*content)).collect(),
+            remote: self.cluster.remote_count(),
+            trackers: self.cluster.seen(),
             messages_in: self.messages_in,
             messages_out: self.messages_out,
             refused: self.refused,
@@ -172,11 +198,20 @@ impl Tracker {
     }
 
     fn connected(&mut self, connection: ConnectionId, now: Time) {
-        let rate = RateLimit::new(self.config.messages_per_s_max, BURST_S, now);
         let nonce = self.signing.next_nonce();
-        let entry = Connection { since: now, heard: now, told: now, pinged: false, rate, nonce, joined: None };
+        let entry = self.new_connection(nonce, now);
         self.connections.insert(connection, entry);
         self.send(connection, &FromTracker::Hello { nonce });
+        self.sweep_soon(now);
+    }
+
+    fn new_connection(&self, nonce: SocketNonce, now: Time) -> Connection {
+        let rate = RateLimit::new(self.config.messages_per_s_max, BURST_S, now);
+        let (pinged, joined, home, joins_again) = (false, None, None, false);
+        Connection { since: now, heard: now, told: now, pinged, rate, nonce, joined, home, joins_again }
+    }
+
+    fn sweep_soon(&mut self, now: Time) {
         self.sweep_at.get_or_insert(now + SWEEP);
     }
 
@@ -185,26 +220,42 @@ impl Tracker {
         self.messages_in += 1;
         entry.heard = now;
         entry.pinged = false;
-        let handled = if entry.rate.take(now) {
+        let handled = if !entry.rate.take(now) {
+            Err(Refused::new(Refusal::TooFast, "too many messages").retry(10_000))
+        } else if self.pass_on(connection, text) {
+            Ok(())
+        } else {
             ToTracker::decode(text)
                 .map_err(|error| Refused::new(Refusal::BadMessage, error.to_string()))
-                .and_then(|message| self.understood(connection, message, now))
-        } else {
-            Err(Refused::new(Refusal::TooFast, "too many messages").retry(10_000))
+                .and_then(|message| self.understood(connection, message, text, now))
         };
         if let Err(refused) = handled {
             self.refuse(connection, refused, now);
         }
     }
 
-    fn understood(&mut self, connection: ConnectionId, message: ToTracker, now: Time) -> Result<(), Refused> {
-        let joined = self.connections.get(&connection).and_then(|entry| entry.joined);
+    fn understood(
+        &mut self,
+        connection: ConnectionId,
+        message: ToTracker,
+        text: &str,
+        now: Time,
+    ) -> Result<(), Refused> {
+        let entry = self.connections.get(&connection);
+        let (joined, joins_again) = entry.map_or((None, false), |entry| (entry.joined, entry.joins_again));
         let content = match (message, joined) {
-            (ToTracker::Join(join), None) => return self.join(connection, &join, now),
+            (ToTracker::Join(join), None) => match self.cluster.home_elsewhere(join.swarm) {
+                Some(home) => {
+                    self.hand_over(connection, join.swarm, home, text);
+                    return Ok(());
+                }
+                None => return self.join(connection, &join, now),
+            },
             (ToTracker::Join(_), Some(_)) => {
                 return Err(Refused::new(Refusal::BadMessage, "this socket has joined already"));
             }
             (ToTracker::Unknown | ToTracker::Pong, _) => return Ok(()),
+            (_, None) if joins_again => return Ok(()),
             (_, None) => return Err(Refused::new(Refusal::BadMessage, "the first message must be a join")),
             (message, Some((content, peer))) => {
                 self.member_says(content, peer, message, now);
@@ -259,15 +310,17 @@ impl Tracker {
         }
         let (content, peer) = (join.swarm, join.key.peer_id());
         self.check_room(content, peer)?;
-        let config = &self.config;
-        let swarm = self.swarms.entry(content).or_insert_with(|| Swarm::new(config));
+        let swarm = self.swarms.entry(content).or_insert_with(|| {
+            let banned = self.cluster.lists.inherit(content).map(|list| list.banned);
+            Swarm::new(&self.config, banned.unwrap_or_default())
+        });
         let (is_back, places_web) = (swarm.contains(peer), swarm.places_web());
         if let Some(replaced) = swarm.join(connection, join, self.known.prior(peer), now, &mut self.rng) {
             let refused = Refused::new(Refusal::Replaced, "the same peer came again by another socket");
             self.close(replaced, refused);
         }
         if let Some(entry) = self.connections.get_mut(&connection) {
-            entry.joined = Some((content, peer));
+            (entry.joined, entry.joins_again) = (Some((content, peer)), false);
         }
         let orders = self.begin_session(content, join, now);
         let manifest_wanted = join.packets_held == join.packets_total && !self.manifests.contains(&content);
@@ -295,10 +348,10 @@ impl Tracker {
     /// Refuses banned peers, and new ones over a limit.
     fn check_room(&self, content: ContentId, peer: PeerId) -> Result<(), Refused> {
         let full = |what: &str| Err(Refused::new(Refusal::Full, format!("{what} is full")).retry(30_000));
+        let banned = || Err(Refused::new(Refusal::Banned, "this peer was found to send bad data"));
         match self.swarms.get(&content) {
-            Some(swarm) if swarm.is_banned(peer) => {
-                Err(Refused::new(Refusal::Banned, "this peer was found to send bad data"))
-            }
+            Some(swarm) if swarm.is_banned(peer) => banned(),
+            None if self.cluster.lists.is_banned(content, peer) => banned(),
             Some(swarm) if !swarm.contains(peer) && swarm.len() >= self.config.peers_per_swarm_max => full("the swarm"),
             None if self.swarms.len() >= self.config.swarms_max => full("the tracker"),
             _ => Ok(()),
@@ -320,7 +373,7 @@ impl Tracker {
     }
 
     fn disconnected(&mut self, connection: ConnectionId, now: Time) {
-        let Some(entry) = self.connections.remove(&connection) else { return };
+        let Some(entry) = self.forget_connection(connection) else { return };
         let Some((content, peer)) = entry.joined else { return };
         if let Some(swarm) = self.swarms.get_mut(&content) {
             swarm.set_away(connection, peer, now);
@@ -365,7 +418,8 @@ impl Tracker {
         let mut pinged = Vec::new();
         for (connection, entry) in &mut self.connections {
             let quiet = now - entry.heard;
-            if quiet >= silence_max || (entry.joined.is_none() && now - entry.since >= join_max) {
+            let has_not_joined = entry.joined.is_none() && entry.home.is_none();
+            if quiet >= silence_max || (has_not_joined && now - entry.since >= join_max) {
                 silent.push(*connection);
             } else if entry.joined.is_some() && ((quiet >= heartbeat && !entry.pinged) || now - entry.told >= heartbeat)
             {
@@ -434,7 +488,7 @@ impl Tracker {
         let Refused { code, message, retry_ms } = refused;
         self.send(connection, &FromTracker::Error { code, message, retry_ms });
         self.outputs.push_back(Output::Close { connection });
-        self.connections.remove(&connection);
+        self.forget_connection(connection);
     }
 }
 

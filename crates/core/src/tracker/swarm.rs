@@ -11,6 +11,7 @@ use crate::forest::picture::Picture;
 use crate::forest::{Arrangement, Loss, Named, Neighbour, Newcomer, PlannerConfig, Seen, Standing};
 use crate::ids::{ConnectionId, ContentId, PeerId};
 use crate::time::Time;
+use crate::wire::cluster::{LIST_BANNED_MAX, LIST_NODES_MAX, NodeList};
 use crate::wire::tracker::{Edge, FromTracker, Join, LinkReport, PLAN_EDGES_MAX, Role, Status};
 
 /// Banned peers remembered; at the bound the smallest id is forgotten, which a liar can only win by chance.
@@ -50,12 +51,15 @@ pub(super) struct Swarm {
     planner: Arrangement,
     members: BTreeMap<PeerId, Member>,
     banned: BTreeSet<PeerId>,
+    /// Counts what changes the list of its nodes.
+    revision: u64,
     size_told: (usize, usize),
     size_told_at: Time,
 }
 
 impl Swarm {
-    pub(super) fn new(config: &TrackerConfig) -> Self {
+    /// A swarm in which nobody is yet; `banned` were found to send bad bytes before.
+    pub(super) fn new(config: &TrackerConfig, banned: Vec<PeerId>) -> Self {
         let shape = PlannerConfig {
             stripes: config.stripes,
             fan_out: config.fan_out_max,
@@ -66,7 +70,8 @@ impl Swarm {
         Self {
             planner: Arrangement::new(config.topology, shape),
             members: BTreeMap::new(),
-            banned: BTreeSet::new(),
+            banned: banned.into_iter().collect(),
+            revision: 0,
             size_told: (0, 0),
             size_told_at: Time::ZERO,
         }
@@ -141,6 +146,7 @@ impl Swarm {
         now: Time,
         rng: &mut ChaCha8Rng,
     ) -> Option<ConnectionId> {
+        self.revision += 1;
         let peer = join.key.peer_id();
         let complete = join.packets_held == join.packets_total;
         if let Some(member) = self.members.get_mut(&peer) {
@@ -170,6 +176,7 @@ impl Swarm {
 
     /// Takes a peer out; false if it was not in.
     pub(super) fn leave(&mut self, peer: PeerId, now: Time) -> bool {
+        self.revision += 1;
         self.planner.leave(peer, now);
         self.members.remove(&peer).is_some()
     }
@@ -201,6 +208,7 @@ impl Swarm {
         member.packets_held = status.packets_held;
         self.planner.note_held(peer, member.held_permille(), now);
         if status.packets_held >= member.packets_total {
+            self.revision += u64::from(!member.complete);
             member.complete = true;
             self.planner.set_complete(peer, now);
         }
@@ -235,6 +243,7 @@ impl Swarm {
     }
 
     pub(super) fn ban(&mut self, peer: PeerId) {
+        self.revision += 1;
         self.banned.insert(peer);
         if self.banned.len() > BANNED_MAX {
             self.banned.pop_first();
@@ -305,6 +314,23 @@ impl Swarm {
         self.size_told = size;
         self.size_told_at = now;
         self.members.values().filter_map(|member| member.connection).collect()
+    }
+
+    pub(super) fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Who is in it, for other trackers.
+    pub(super) fn list(&self, swarm: ContentId) -> NodeList {
+        let (peers, seeders) = self.size();
+        let nodes = |complete: bool, count_max: usize| {
+            let nodes = self.members.iter().filter(move |(_, member)| member.complete == complete);
+            nodes.map(|(peer, _)| *peer).take(count_max).collect::<Vec<_>>()
+        };
+        let complete = nodes(true, LIST_NODES_MAX);
+        let partial = nodes(false, LIST_NODES_MAX - complete.len());
+        let banned = self.banned.iter().copied().take(LIST_BANNED_MAX).collect();
+        NodeList { swarm, peers: peers as u32, seeders: seeders as u32, complete, partial, banned }
     }
 
     pub(super) fn stats(&self, swarm: ContentId) -> SwarmStats {

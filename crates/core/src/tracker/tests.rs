@@ -1,5 +1,6 @@
 //! What a tracker answers, to friend and foe.
 
+mod cluster;
 mod known;
 mod orders;
 mod presets;

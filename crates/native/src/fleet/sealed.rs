@@ -118,8 +118,12 @@ fn cipher(shared: &[u8], once: &[u8], machine: &AgentId) -> XChaCha20Poly1305 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
+    /// A one-time key, the text of a key, and the tag.
+    const SEALED_BYTES: usize = PUBLIC_BYTES + 43 + 16;
     const CONTENT: ContentId = ContentId::from_bytes([7; 32]);
 
     fn id(seed: u8) -> AgentId {
@@ -161,5 +165,57 @@ mod tests {
         let reason = key_in(&with, &[3; 32]).err().unwrap();
         assert!(reason.contains("no key in it for this machine"), "{reason}");
         assert!(key_in(&manifest, &[1; 32]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn only_the_machine_it_is_for_opens_it(key: [u8; 32], content: [u8; 32], mine: [u8; 32], other: [u8; 32]) {
+            prop_assume!(mine != other);
+            let (key, content) = (Key::from_bytes(key), ContentId::from_bytes(content));
+            let sealed = seal(&key, content, &AgentId::from_bytes(*machine(&mine).pk)).unwrap();
+            prop_assert!(open(&sealed, content, &mine).is_some_and(|opened| opened == key));
+            prop_assert!(open(&sealed, content, &other).is_none());
+        }
+
+        #[test]
+        fn any_flipped_bit_is_refused(key: [u8; 32], bit in 0..8 * SEALED_BYTES) {
+            let sealed = seal(&Key::from_bytes(key), CONTENT, &id(1)).unwrap();
+            let mut bytes = URL_SAFE_NO_PAD.decode(sealed).unwrap();
+            prop_assert_eq!(bytes.len(), SEALED_BYTES);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            prop_assert!(open(&URL_SAFE_NO_PAD.encode(bytes), CONTENT, &[1; 32]).is_none());
+        }
+
+        #[test]
+        fn any_text_opens_nothing_and_harms_nobody(text: String, bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(open(&text, CONTENT, &[1; 32]).is_none());
+            prop_assert!(open(&URL_SAFE_NO_PAD.encode(bytes), CONTENT, &[1; 32]).is_none());
+        }
+
+        /// A description may come from anybody: what stands where the keys are to be is told, whatever it is.
+        #[test]
+        fn any_keys_in_a_description_are_read_or_refused(keys in any_json()) {
+            let manifest = Manifest::of_file("film.mp4", None, CONTENT, 5).unwrap();
+            let mut fields: serde_json::Map<_, _> = serde_json::from_slice(manifest.as_bytes()).unwrap();
+            fields.insert("keys".to_owned(), keys);
+            if let Ok(manifest) = Manifest::parse(&serde_json::to_vec(&fields).unwrap()) {
+                prop_assert!(key_in(&manifest, &[1; 32]).is_err_and(|reason| !reason.is_empty()));
+            }
+        }
+    }
+
+    /// What may stand in the place of the keys: anything, and things that are nearly right.
+    fn any_json() -> impl Strategy<Value = serde_json::Value> {
+        let me = id(1).to_string();
+        let of_me = move |text: String| serde_json::json!({ me.clone(): text });
+        let bytes = proptest::collection::vec(any::<u8>(), 0..200).prop_map(|bytes| URL_SAFE_NO_PAD.encode(bytes));
+        prop_oneof![
+            any::<String>().prop_map(of_me.clone()),
+            bytes.prop_map(of_me),
+            any::<String>().prop_map(serde_json::Value::from),
+            proptest::collection::vec(any::<i64>(), 0..4).prop_map(serde_json::Value::from),
+            Just(serde_json::Value::Null),
+            Just(serde_json::json!({ id(1).to_string(): { "a": 1 } })),
+        ]
     }
 }

@@ -85,8 +85,9 @@ impl World {
             }
             self.carry_out(id, output);
         } else {
-            let output = node.bender.bend(output, &self.content.geometry());
-            self.carry_out(id, output);
+            if let Some(output) = node.bender.bend(output, &self.content.geometry()) {
+                self.carry_out(id, output);
+            }
         }
     }
 

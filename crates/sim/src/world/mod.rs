@@ -540,7 +540,8 @@ impl World {
                     self.safety.breach(Some(id), format!("is refused although it is honest: {reason}"), now);
                 }
             }
-            TrackerEvent::Joined { .. } | TrackerEvent::Left { .. } => {}
+            // There is one tracker, and it logs nothing else.
+            _ => {}
         }
     }
 
