@@ -444,7 +444,7 @@ fn what_is_encrypted_is_had_by_the_machines_it_is_for_and_seen_by_nobody_else() 
     assert!(kept.len() > 4_096 && !told.is_empty());
     let is_in = |secret: &str, bytes: &[u8]| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
     let recorder = fleet.recorder.take().unwrap();
-    let (heard, said) = (recorder.to_server(), recorder.from_server());
+    let (heard, said) = (recorder.to_server(), recorder.said_by_server());
     // What may be seen is found, in what was asked and in the frames of sockets; so would the secret be.
     for (visible, way) in [
         ("\"type\":\"enlist\"", &heard),

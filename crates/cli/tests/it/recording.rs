@@ -12,7 +12,7 @@ type Stream = Arc<Mutex<Vec<u8>>>;
 pub(crate) struct Recorder {
     pub(crate) address: SocketAddr,
     to_server: Arc<Mutex<Vec<Stream>>>,
-    from_server: Arc<Mutex<Vec<Stream>>>,
+    said_by_server: Arc<Mutex<Vec<Stream>>>,
 }
 
 impl Recorder {
@@ -20,15 +20,15 @@ impl Recorder {
     pub(crate) fn start(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("the loopback has ports");
         let address = listener.local_addr().expect("it is bound");
-        let recorder = Self { address, to_server: Arc::default(), from_server: Arc::default() };
-        let (to_server, from_server) = (Arc::clone(&recorder.to_server), Arc::clone(&recorder.from_server));
+        let recorder = Self { address, to_server: Arc::default(), said_by_server: Arc::default() };
+        let (to_server, said_by_server) = (Arc::clone(&recorder.to_server), Arc::clone(&recorder.said_by_server));
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 // Without a server the client's connection closes, as it would without the proxy.
                 let Ok(upstream) = TcpStream::connect(server) else { continue };
                 let (Ok(client_end), Ok(server_end)) = (client.try_clone(), upstream.try_clone()) else { continue };
                 carry(client_end, upstream, &to_server);
-                carry(server_end, client, &from_server);
+                carry(server_end, client, &said_by_server);
             }
         });
         recorder
@@ -40,8 +40,8 @@ impl Recorder {
     }
 
     /// All that the server said so far.
-    pub(crate) fn from_server(&self) -> Vec<Vec<u8>> {
-        read(&self.from_server)
+    pub(crate) fn said_by_server(&self) -> Vec<Vec<u8>> {
+        read(&self.said_by_server)
     }
 }
 

@@ -14,7 +14,8 @@
 //!   gains four times a share at most.
 //! * *Origin*: a peer that has had everything from the start sends each packet once before it sends any a second time:
 //!   others can pass on what is out, nobody else can bring what is not. It does so in step: a stripe whose packets come
-//!   later than those of the others is late for all who are below it, at the end too.
+//!   later than those of the others is late for all who are below it, at the end too. Channels share the uplink alike,
+//!   whatever was put into them first; so while what is to go first waits for room in its channel, few others are served.
 //! * *Upload limit*: a person's limit, a token bucket of bytes.
 
 use core::time::Duration;
@@ -50,6 +51,10 @@ const FLIGHT_PACKETS_MIN: u64 = 2;
 const FLIGHTS_MAX: u32 = 4;
 /// One that ceases to pass on what an origin sent to it alone may have done so already: others tell within so long.
 const DOUBT: Duration = Duration::from_secs(2);
+/// So many far ends are served at a time while what an origin is to send first waits, as long as the uplink carries this
+/// part of what it can, in percent: who waits may have a slow downlink.
+const BESIDE_FIRST: usize = 1;
+const BESIDE_FIRST_PERCENT: u64 = 80;
 /// One far end is served up to so many times as fast as the mean, or as slow.
 const FAVOUR_MAX: u64 = 4;
 /// Who is behind or ahead by this part of the content is served twice as fast, or half as fast; more is more so.
@@ -311,9 +316,31 @@ impl Peer {
         let open = self.links.iter().filter(|(_, link)| link.is_open());
         let mut turns: Vec<(u64, LinkId)> = open.map(|(id, link)| (link.sending.served_bytes, *id)).collect();
         turns.sort_unstable();
+        let first = self.waiting_to_go_first(now);
         while !turns.is_empty() {
-            turns.retain(|(_, id)| self.send_one(*id, false, now));
+            turns.retain(|(_, id)| self.may_go_beside(*id, &first) && self.send_one(*id, false, now));
         }
+    }
+
+    /// Links on which an origin has something to send for the first time, and can't just now, if that is for lack of
+    /// uplink.
+    fn waiting_to_go_first(&mut self, now: Time) -> Vec<LinkId> {
+        let carried = self.uplink.acked.bytes_per_s(now).saturating_mul(100);
+        let is_used = carried >= self.uplink.carries_bytes_per_s(now).saturating_mul(BESIDE_FIRST_PERCENT);
+        if self.uplink.sent_once.is_none() || !is_used {
+            return Vec::new();
+        }
+        let is_up = |link: &Link| link.is_open() && !self.is_far_end_frozen(link, now);
+        let up: Vec<LinkId> = self.links.iter().filter(|(_, link)| is_up(link)).map(|(id, _)| *id).collect();
+        up.into_iter().filter(|id| self.next_first(*id, false).is_some()).collect()
+    }
+
+    /// Whether a link may be served while these wait.
+    fn may_go_beside(&self, id: LinkId, first: &[LinkId]) -> bool {
+        let is_busy = |(other, link): &(&LinkId, &Link)| {
+            **other != id && !first.contains(other) && link.is_open() && link.sending.flight_bytes() > 0
+        };
+        first.is_empty() || first.contains(&id) || self.links.iter().filter(is_busy).count() < BESIDE_FIRST
     }
 
     /// Sends what went to nobody yet, all stripes in step: a stripe that is behind holds up all who are below it. Of a row

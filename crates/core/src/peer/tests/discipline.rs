@@ -413,6 +413,41 @@ fn an_origin_keeps_the_stripes_in_step() {
     assert!(sent.values().all(|groups| *groups > 40), "{sent:?}");
 }
 
+/// Channels share the uplink alike: each that has something to carry takes from the one that waits.
+#[test]
+fn while_what_goes_first_waits_an_origin_serves_one_other_at_a_time() {
+    let mut lab = Lab::new(256, true, 64 << 20);
+    lab.give(Input::UploadLimit { bytes_per_s: Some(1_000_000) });
+    let first = lab.link(Role::Child, 0);
+    lab.subscribe(first);
+    for _ in 0..60 {
+        lab.now = lab.now + Duration::from_millis(50);
+        lab.acknowledge(first);
+    }
+    lab.take_groups();
+    let others: Vec<LinkId> = (0..4).map(|_| lab.link(Role::Lateral, 0)).collect();
+    for link in &others {
+        lab.acknowledge(*link);
+        lab.request(*link, 0, 2, Vec::new());
+    }
+    for _ in 0..10 {
+        // It takes what was sent, and no more for now.
+        lab.now = lab.now + Duration::from_millis(50);
+        let received_bytes = lab.sent_bytes[&first];
+        lab.say(first, &LinkMessage::Credit { received_bytes, limit_bytes: received_bytes + 1, clock_ms: 0 });
+    }
+    let served =
+        |groups: &[(LinkId, u32)]| groups.iter().map(|(link, _)| *link).filter(|link| *link != first).collect();
+    let of_one: std::collections::BTreeSet<LinkId> = served(&lab.take_groups());
+    assert_eq!(of_one.len(), 1, "until it has acknowledged, others wait for their turn");
+    lab.acknowledge(*of_one.first().expect("one"));
+    lab.now = lab.now + Duration::from_millis(50);
+    lab.acknowledge(first);
+    lab.pass_ms(50);
+    let of_next: std::collections::BTreeSet<LinkId> = served(&lab.take_groups());
+    assert!(!of_next.is_empty(), "and then it is");
+}
+
 #[test]
 fn what_is_in_flight_is_bounded_until_it_is_acknowledged() {
     let mut lab = Lab::new(64, true, 8 << 20);
