@@ -29,7 +29,10 @@ scenario('a page that feeds others is closed, and nobody waits for more than 3 s
   const pages = tabs.map((tab, at) => ({ name: `page ${at}`, tab }));
   await Promise.all(pages.map(({ tab }) => startPage(tab, link)));
 
-  const victim = await until('a page that feeds others', () => relayAmong(pages), { timeoutMs: 120_000 });
+  const victim = await until('a page that feeds others', () => relayAmong(pages), { timeoutMs: 120_000 }).catch(async (error) => {
+    for (const { name, tab } of pages) t.diagnostic(`${name}: ${JSON.stringify(await element(tab, stateOf))}`);
+    throw error;
+  });
   const rest = pages.filter((page) => page !== victim.page);
   const before = await Promise.all(rest.map(({ tab }) => progress(tab)));
   const closedAt = Date.now();
@@ -124,6 +127,7 @@ async function relayAmong(pages) {
 const element = (tab, read) => tab.evaluate(`(${read})(document.querySelector('pleach-download'))`);
 const progress = (tab) => element(tab, (it) => it.progress);
 const fedBy = (tab) => element(tab, (it) => it.peers.filter(({ stripesUp, upBytesPerS }) => stripesUp > 0 && upBytesPerS > 0).length);
+const stateOf = ({ state, progress, peers }) => ({ state, progress, peers });
 const inPercent = (share) => `${Math.round(share * 100)} %`;
 
 async function complete(tab) {
