@@ -222,7 +222,7 @@ impl Tracker {
         entry.pinged = false;
         let handled = if !entry.rate.take(now) {
             Err(Refused::new(Refusal::TooFast, "too many messages").retry(10_000))
-        } else if self.pass_on(connection, text) {
+        } else if text.len() <= MESSAGE_BYTES_MAX && self.pass_on(connection, text) {
             Ok(())
         } else {
             ToTracker::decode(text)

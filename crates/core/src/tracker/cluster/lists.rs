@@ -70,7 +70,7 @@ impl Lists {
         told.fold((0, 0), |(swarms, peers), told| (swarms + 1, peers + told.list.peers as usize))
     }
 
-    /// Which swarms are to be told of at this beat; `revision` tells the state of one, `None` that it is no more.
+    /// Which swarms are to be told of at this beat, those that are no more first.
     pub(super) fn take_due(&mut self, swarms: &BTreeMap<ContentId, Swarm>, now: Time) -> Vec<ContentId> {
         let after = self.cursor.map_or(Bound::Unbounded, Bound::Excluded);
         let before = self.cursor.map(|cursor| swarms.range(..=cursor)).into_iter().flatten();
