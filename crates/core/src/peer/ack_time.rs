@@ -12,10 +12,11 @@ use crate::time::Time;
 
 /// Acknowledgements that take longer than this are not waited for.
 const ACK_MAX: Duration = Duration::from_secs(1);
-/// What was quickest counts for so long, and for as long again.
-const AGE: Duration = Duration::from_secs(5);
+/// What was quickest counts for so long, and for as long again. Who always sends all that it can never sees what
+/// acknowledgements take without its own queue; what it saw before counts until lines may have changed.
+const AGE: Duration = Duration::from_secs(60);
 
-/// The least of some values lately: within the last five to ten seconds.
+/// The least of some values lately: within the last one or two minutes.
 #[derive(Clone, Copy, Debug)]
 struct Least<T> {
     now: Option<T>,

@@ -252,6 +252,9 @@ impl Peer {
         if self.is_far_end_frozen(link, now) {
             return self.idle(id);
         }
+        if self.is_link_full(link, now) {
+            return false;
+        }
         let may_answer = !self.is_flight_full(false, now) || self.is_far_behind(id);
         let next = if only_first { self.next_first(id, may_answer) } else { self.next_packet(id, may_answer) };
         let Some(packet) = next else { return !only_first && self.idle(id) };

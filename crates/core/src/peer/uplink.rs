@@ -1,8 +1,11 @@
 //! How much of this peer's uplink may be in use, and whose turn it is.
 //!
-//! * *In flight*: what was sent and not acknowledged, over all links, stays within what the uplink carries in half a
-//!   second beyond the time that acknowledgements take anyway. More would wait in the channels' buffers, where it can't be
-//!   taken back when the far end gets it elsewhere, and where a group that just came in would have to wait behind it.
+//! * *In flight*: what was sent and not acknowledged, over all links, stays within what the uplink carries in 300 ms
+//!   beyond the time that acknowledgements take anyway. More would wait in the channels' buffers, where it can't be
+//!   taken back when the far end gets it elsewhere, and where a group that just came in would have to wait behind it; and
+//!   in the line's queue, before the transport's own acknowledgements of all that comes in. On each link it stays within
+//!   twice what went there in that time lately: a channel that stands still, as one does for a second or more after a
+//!   loss, or a far end that acknowledges late would have the whole soon, and the uplink would lie idle.
 //!   What the uplink carries is the most that was acknowledged lately (a windowed maximum, as in Cardwell et al., *BBR*,
 //!   ACM Queue 2016): the mean falls whenever there is little to send, and would hold back what comes next.
 //!   (The idea of LEDBAT, RFC 6817: keep the queue that one causes short, told from a base delay that is measured anew
@@ -35,17 +38,23 @@ use crate::wire::tracker::StripeMask;
 /// each in turn, and whoever comes last waits for all before it. Large messages cost less, so fast uplinks send them.
 const MESSAGE: Duration = Duration::from_millis(20);
 /// What the uplink carries in so long, beyond the time that acknowledgements take anyway, may be in flight.
-const FLIGHT: Duration = Duration::from_millis(500);
+const FLIGHT: Duration = Duration::from_millis(300);
+/// A link may have so many times as much in flight as went there in that time: so it grows.
+const LINK_GAIN: u64 = 2;
 /// The most that was acknowledged counts for so long, if no more is.
-const BEST_AGE: Duration = Duration::from_secs(10);
+pub(super) const BEST_AGE: Duration = Duration::from_secs(10);
 /// What waits longer than this, beyond the time that acknowledgements take anyway, waits for the uplink.
 const QUEUE: Duration = Duration::from_millis(100);
 /// What the uplink carries in so long may be promised to those who ask.
 const ANSWER: Duration = Duration::from_millis(500);
-/// Packets that may be promised at least.
-const ANSWERS_MIN: usize = 4;
-/// Packets that may be in flight at least.
-const FLIGHT_PACKETS_MIN: u64 = 2;
+/// So many may be promised one packet each in any case: the answers tell what the uplink carries.
+const ANSWERS_MIN: usize = 2;
+/// Groups that may be in flight at least, over all links and on each: little enough for the slowest uplinks, whose queue
+/// acknowledgements of what comes in have to pass.
+const FLIGHT_GROUPS_MIN: u64 = 2;
+/// Groups that may be in flight over all links until so many were acknowledged that something is known of the uplink.
+const FLIGHT_GROUPS_START: u64 = 8;
+const GROUPS_START: u64 = 16;
 /// A far end that has acknowledged nothing for so many times as long as all that may be in flight takes is frozen or
 /// gone: what is on its way to it does not hold up the others.
 const FLIGHTS_MAX: u32 = 4;
@@ -135,6 +144,7 @@ impl Peer {
             sending.acked_bytes = received_bytes;
             sending.acked_at = now;
             sending.ack_time.acked(received_bytes, clock_ms, now);
+            sending.note_best(now);
             self.uplink.acked.add(acked, now);
         }
         if was_full { self.pump_all(now) } else { self.pump(id, now) }
@@ -144,40 +154,60 @@ impl Peer {
     /// of that: it has other ways, and what is pushed has not.
     pub(super) fn is_flight_full(&self, is_push: bool, now: Time) -> bool {
         let bytes_per_s = self.uplink.carries_bytes_per_s(now);
-        let packet_bytes = u64::from(self.geometry.packet_bytes());
-        let base = self.ack_time();
-        let (span, packets) = if is_push { (FLIGHT, FLIGHT_PACKETS_MIN) } else { (FLIGHT / 2, FLIGHT_PACKETS_MIN / 2) };
-        let bytes_max = carried(bytes_per_s, base + span).max(packets * packet_bytes);
+        let base = self.ack_time(now);
+        let parts = if is_push { 1 } else { 2 };
+        let bytes_max = carried(bytes_per_s, base + FLIGHT / parts).max(self.flight_min_bytes() / u64::from(parts));
         self.flight_bytes(bytes_per_s, base, now) >= bytes_max
     }
 
-    /// How long acknowledgements take when nothing of ours waits before them: the mean over the links.
-    fn ack_time(&self) -> Duration {
-        let times = self.links.values().filter(|link| link.is_open()).filter_map(|link| link.sending.ack_time.get());
-        let (sum, count) = times.fold((Duration::ZERO, 0), |(sum, count), time| (sum + time, count + 1));
-        if count == 0 { ROUND_TRIP_ASSUMED } else { sum / count }
+    /// Whether a link has as much in flight as it may have by itself.
+    pub(super) fn is_link_full(&self, link: &Link, now: Time) -> bool {
+        link.sending.flight_bytes() >= self.link_flight_max(link, now)
     }
 
-    /// What is in flight, but to far ends that are frozen.
+    fn link_flight_max(&self, link: &Link, now: Time) -> u64 {
+        let base = link.sending.ack_time.get().unwrap_or(ROUND_TRIP_ASSUMED);
+        let carried = carried(link.sending.meter.bytes_per_s(now).max(link.sending.best.0), base + FLIGHT);
+        carried.saturating_mul(LINK_GAIN).max(FLIGHT_GROUPS_MIN * u64::from(self.geometry.group_bytes()))
+    }
+
+    fn flight_min_bytes(&self) -> u64 {
+        let group_bytes = u64::from(self.geometry.group_bytes());
+        let is_known = self.uplink.acked.total_bytes() >= GROUPS_START * group_bytes;
+        group_bytes * if is_known { FLIGHT_GROUPS_MIN } else { FLIGHT_GROUPS_START }
+    }
+
+    /// How long acknowledgements take when nothing of ours waits before them: the mean over the links, each by what goes
+    /// on it, so that a few who acknowledge late make no room for more to the others.
+    fn ack_time(&self, now: Time) -> Duration {
+        let open = self.links.values().filter(|link| link.is_open());
+        let times = open.filter_map(|link| Some((link.sending.ack_time.get()?, link.sending.meter.bytes_per_s(now))));
+        let (sum, weights) = times.fold((0, 0), |(sum, weights), (time, bytes_per_s)| {
+            // One more: if nothing goes anywhere, all count the same.
+            let weight = u128::from(bytes_per_s) + 1;
+            (sum + time.as_micros() * weight, weights + weight)
+        });
+        sum.checked_div(weights).map_or(ROUND_TRIP_ASSUMED, |micros: u128| Duration::from_micros(micros as u64))
+    }
+
+    /// What is in flight, but to far ends that are frozen. What is more than a link may have counts as that: it isn't on
+    /// the uplink.
     fn flight_bytes(&self, bytes_per_s: u64, base: Duration, now: Time) -> u64 {
         let frozen_after = self.frozen_after(bytes_per_s, base);
-        let flight = |link: &Link| {
-            let sending = &link.sending;
-            if link.is_open() && !sending.is_frozen(frozen_after, now) { sending.flight_bytes() } else { 0 }
-        };
-        self.links.values().map(flight).sum()
+        let is_up = |link: &&Link| link.is_open() && !link.sending.is_frozen(frozen_after, now);
+        let flight = |link: &Link| link.sending.flight_bytes().min(self.link_flight_max(link, now));
+        self.links.values().filter(is_up).map(flight).sum()
     }
 
     /// A far end that has acknowledged nothing for so long is frozen or gone.
     fn frozen_after(&self, bytes_per_s: u64, base: Duration) -> Duration {
-        let least = FLIGHT_PACKETS_MIN * u64::from(self.geometry.packet_bytes());
-        let drains_micros = least.saturating_mul(1_000_000).checked_div(bytes_per_s).unwrap_or(0);
+        let drains_micros = self.flight_min_bytes().saturating_mul(1_000_000).checked_div(bytes_per_s).unwrap_or(0);
         (base + FLIGHT * 2).max(Duration::from_micros(drains_micros.min(5_000_000))) * FLIGHTS_MAX
     }
 
     /// Whether a far end lets what was sent to it lie: it gets no more until it acknowledges some.
     pub(super) fn is_far_end_frozen(&self, link: &Link, now: Time) -> bool {
-        let frozen_after = self.frozen_after(self.uplink.carries_bytes_per_s(now), self.ack_time());
+        let frozen_after = self.frozen_after(self.uplink.carries_bytes_per_s(now), self.ack_time(now));
         link.sending.is_frozen(frozen_after, now)
     }
 
@@ -205,14 +235,14 @@ impl Peer {
     /// How many more packets may be promised to those who ask: as many as the uplink carries in a moment, less what is
     /// promised, and none while what is pushed takes all of it.
     pub(super) fn answers_max(&self, id: LinkId, now: Time) -> usize {
+        if self.is_flight_full(true, now) && !self.is_far_behind(id) {
+            return 0;
+        }
         let promised: usize = self.links.values().map(|link| link.sending.requested.len()).sum();
+        let is_promised = self.links.get(&id).is_some_and(|link| !link.sending.requested.is_empty());
         let carried = carried(self.uplink.carries_bytes_per_s(now), ANSWER);
         let carried = (carried / u64::from(self.geometry.packet_bytes())) as usize;
-        if self.is_flight_full(true, now) && !self.is_far_behind(id) {
-            0
-        } else {
-            carried.max(ANSWERS_MIN).saturating_sub(promised)
-        }
+        carried.saturating_sub(promised).max(usize::from(!is_promised && promised < ANSWERS_MIN))
     }
 
     /// Sends on all links, in turns, until each is blocked or has nothing.
