@@ -116,7 +116,7 @@ impl Peer {
             return;
         }
         let waits = |(_, link): &(&LinkId, &Link)| {
-            !link.sending.requested.is_empty() && now - link.sending.answered_at >= PROMISE
+            link.is_open() && !link.sending.requested.is_empty() && now - link.sending.answered_at >= PROMISE
         };
         let waiting: Vec<LinkId> = self.links.iter().filter(waits).map(|(id, _)| *id).collect();
         for id in waiting.into_iter().filter(|id| !self.is_far_behind(*id)).collect::<Vec<_>>() {
