@@ -6,9 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::ack_time::AckTime;
 use super::claiming::Claim;
 use super::meeting::Found;
-use super::meter::Meter;
+use super::meter::{Best, Meter};
 use super::schedule::place_at;
-use super::uplink::BEST_AGE;
 use crate::content::{Geometry, GroupSet, KnownNodes, PacketIndex, PacketOrder, PacketSet};
 use crate::ids::PeerId;
 use crate::time::Time;
@@ -61,8 +60,8 @@ pub(super) struct Sending {
     pub(super) acked_at: Time,
     /// How long acknowledgements take at the quickest.
     pub(super) ack_time: AckTime,
-    /// The most that went in a second lately, and when.
-    pub(super) best: (u64, Time),
+    /// The most that went in a second lately.
+    pub(super) best: Best,
     /// Fair service: the link that has least of it sends next.
     pub(super) served_bytes: u64,
     /// When something that was asked for went last, or the first of what waits was asked for.
@@ -227,7 +226,7 @@ impl Sending {
             acked_bytes: 0,
             acked_at: Time::ZERO,
             ack_time: AckTime::default(),
-            best: (0, Time::ZERO),
+            best: Best::default(),
             served_bytes: 0,
             is_idle: true,
             answered_at: Time::ZERO,
@@ -243,14 +242,6 @@ impl Sending {
             known: KnownNodes::new(&geometry),
             told: 0,
             meter: Meter::default(),
-        }
-    }
-
-    /// Keeps the most that went in a second lately.
-    pub(super) fn note_best(&mut self, now: Time) {
-        let bytes_per_s = self.meter.bytes_per_s(now);
-        if bytes_per_s >= self.best.0 || now - self.best.1 > BEST_AGE {
-            self.best = (bytes_per_s, now);
         }
     }
 

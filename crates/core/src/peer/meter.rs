@@ -9,6 +9,29 @@ const BUCKET: Duration = Duration::from_millis(500);
 /// Buckets that make up 'lately': 3 s.
 const BUCKETS: usize = 6;
 
+/// The highest rate counts for so long, if none is higher.
+const BEST_AGE: Duration = Duration::from_secs(10);
+
+/// The highest rate lately (a windowed maximum): the mean falls whenever there is little to carry.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Best {
+    bytes_per_s: u64,
+    at: Option<Time>,
+}
+
+impl Best {
+    /// Takes in a rate, as high as those before or not.
+    pub(super) fn note(&mut self, bytes_per_s: u64, now: Time) {
+        if bytes_per_s >= self.bytes_per_s || self.at.is_none_or(|at| now - at > BEST_AGE) {
+            *self = Self { bytes_per_s, at: Some(now) };
+        }
+    }
+
+    pub(super) fn bytes_per_s(&self) -> u64 {
+        self.bytes_per_s
+    }
+}
+
 /// Counts bytes; knows the rate over the last three seconds.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Meter {

@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 
 use super::limit::RateLimit;
 use super::link::{Link, ROUND_TRIP_ASSUMED, WINDOW_STEPS};
-use super::meter::Meter;
+use super::meter::{Best, Meter};
 use super::schedule::step_of;
 use super::{Life, Peer};
 use crate::content::{PacketIndex, PacketSet};
@@ -41,8 +41,6 @@ const MESSAGE: Duration = Duration::from_millis(20);
 const FLIGHT: Duration = Duration::from_millis(300);
 /// A link may have so many times as much in flight as went there in that time: so it grows.
 const LINK_GAIN: u64 = 2;
-/// The most that was acknowledged counts for so long, if no more is.
-pub(super) const BEST_AGE: Duration = Duration::from_secs(10);
 /// What waits longer than this, beyond the time that acknowledgements take anyway, waits for the uplink.
 const QUEUE: Duration = Duration::from_millis(100);
 /// What the uplink carries in so long may be promised to those who ask.
@@ -76,8 +74,8 @@ pub(super) struct Uplink {
     pub(super) limit: RateLimit,
     /// Payload as far ends acknowledge it.
     pub(super) acked: Meter,
-    /// The most that was acknowledged in a second lately, and when.
-    best: (u64, Time),
+    /// The most that was acknowledged in a second lately.
+    best: Best,
     /// Service that the link which sent last had before: where a link that was idle joins in.
     served_bytes: u64,
     /// Packets that far ends have which lack some, in the mean: who has fewer is behind.
@@ -94,14 +92,7 @@ pub(super) struct Uplink {
 impl Uplink {
     /// What it carries, in bytes a second, as far as was seen lately.
     fn carries_bytes_per_s(&self, now: Time) -> u64 {
-        self.acked.bytes_per_s(now).max(self.best.0)
-    }
-
-    fn note_best(&mut self, now: Time) {
-        let bytes_per_s = self.acked.bytes_per_s(now);
-        if bytes_per_s >= self.best.0 || now - self.best.1 > BEST_AGE {
-            self.best = (bytes_per_s, now);
-        }
+        self.acked.bytes_per_s(now).max(self.best.bytes_per_s())
     }
 
     /// Groups that one message may carry.
@@ -144,7 +135,7 @@ impl Peer {
             sending.acked_bytes = received_bytes;
             sending.acked_at = now;
             sending.ack_time.acked(received_bytes, clock_ms, now);
-            sending.note_best(now);
+            sending.best.note(sending.meter.bytes_per_s(now), now);
             self.uplink.acked.add(acked, now);
         }
         if was_full { self.pump_all(now) } else { self.pump(id, now) }
@@ -167,7 +158,7 @@ impl Peer {
 
     fn link_flight_max(&self, link: &Link, now: Time) -> u64 {
         let base = link.sending.ack_time.get().unwrap_or(ROUND_TRIP_ASSUMED);
-        let carried = carried(link.sending.meter.bytes_per_s(now).max(link.sending.best.0), base + FLIGHT);
+        let carried = carried(link.sending.meter.bytes_per_s(now).max(link.sending.best.bytes_per_s()), base + FLIGHT);
         carried.saturating_mul(LINK_GAIN).max(FLIGHT_GROUPS_MIN * u64::from(self.geometry.group_bytes()))
     }
 
@@ -218,7 +209,7 @@ impl Peer {
             return;
         }
         self.uplink.looks += 1;
-        self.uplink.note_best(now);
+        self.uplink.best.note(self.uplink.acked.bytes_per_s(now), now);
         let mut waits: Vec<u64> = self.links.values().filter_map(|link| wait_micros(link, now)).collect();
         waits.sort_unstable();
         let least = waits.get(waits.len() / 4);
