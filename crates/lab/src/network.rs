@@ -101,11 +101,16 @@ impl Network {
     /// What was dropped so far.
     pub fn drops(&self) -> Result<Drops> {
         let mut drops = Drops { middle: self.middle.lost(received_frames()?), ..Drops::default() };
-        for (number, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.line.is_some()) {
-            drops.up += dropped(&["-n", &node.name, "-s", "qdisc", "show", "dev", "line"])?;
+        for (number, _) in self.nodes.iter().enumerate().filter(|(_, node)| node.line.is_some()) {
+            drops.up += self.dropped_up(number)?;
             drops.down += dropped(&["-s", "qdisc", "show", "dev", &far_end(number)])?;
         }
         Ok(drops)
+    }
+
+    /// Frames that the queue of one namespace's uplink dropped so far.
+    pub fn dropped_up(&self, node: usize) -> Result<u64> {
+        dropped(&["-n", &self.nodes[node].name, "-s", "qdisc", "show", "dev", "line"])
     }
 
     /// An interface that comes up announces its address, unless its carrier comes up late; then it is asked again.

@@ -102,6 +102,8 @@ pub struct Kind {
     pub down_mbit: f64,
     /// Payload sent, to what their uplinks carry of payload in the makespan.
     pub uplink_use: f64,
+    /// Frames that their uplinks' queues dropped.
+    pub dropped_up: u64,
     /// The first of them had everything; 0 for the source.
     pub first_s: f64,
     /// The last of them.
@@ -195,6 +197,7 @@ fn kinds(everyone: &[&Participant], outcome: &Outcome) -> Vec<Kind> {
             up_mbit: line.up_bits_per_s as f64 / MBIT,
             down_mbit: line.down_bits_per_s as f64 / MBIT,
             uplink_use: sent_bytes / could_bytes.max(1.0),
+            dropped_up: those.iter().map(|who| who.dropped_up).sum(),
             first_s: ends.first().copied().unwrap_or(0.0),
             last_s: ends.last().copied().unwrap_or(0.0),
         }
@@ -230,12 +233,12 @@ impl fmt::Display for Report {
         let Drops { up, down, middle } = self.drops;
         writeln!(f, "  frames dropped    {up} by uplinks, {down} by downlinks, {middle} in the middle")?;
         for kind in &self.kinds {
-            let Kind { kind: name, count, up_mbit, down_mbit, uplink_use, first_s, last_s } = kind;
+            let Kind { kind: name, count, up_mbit, down_mbit, uplink_use, dropped_up, first_s, last_s } = kind;
             let line = format!("{up_mbit:.1}/{down_mbit:.1} Mbit/s");
             let used = 100.0 * uplink_use;
             writeln!(
                 f,
-                "  {count:>3} {name:<8} {line:>18}: uplink {used:3.0} % used, done {first_s:.1} to {last_s:.1} s"
+                "  {count:>3} {name:<8} {line:>18}: uplink {used:3.0} % used, {dropped_up} frames dropped, done {first_s:.1} to {last_s:.1} s"
             )?;
         }
         let (busy, own, wait) = (100.0 * self.cpu_busy, 100.0 * self.cpu_own, 100.0 * self.cpu_wait);

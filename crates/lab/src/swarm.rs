@@ -84,6 +84,8 @@ pub struct Participant {
     pub finished_s: Option<f64>,
     /// Its processor time.
     pub cpu_s: f64,
+    /// Frames that its uplink's queue dropped.
+    pub dropped_up: u64,
 }
 
 /// What came of it.
@@ -258,7 +260,13 @@ impl<'a> Swarm<'a> {
         let participant = |node: usize| {
             let finished_s = self.finished[node].map(|finished| finished.as_secs_f64());
             let line = self.network.nodes()[node].line.context("all but the tracker have a line")?;
-            Ok(Participant { line, totals: self.totals[node], finished_s, cpu_s: self.processes[node].cpu_s() })
+            Ok(Participant {
+                line,
+                totals: self.totals[node],
+                finished_s,
+                cpu_s: self.processes[node].cpu_s(),
+                dropped_up: self.network.dropped_up(node)?,
+            })
         };
         let middle_cpu_s = cpu::own_s() - self.middle_cpu_before_s;
         let cpu_s = self.processes.iter().map(Process::cpu_s).sum::<f64>() + middle_cpu_s;

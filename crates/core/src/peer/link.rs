@@ -60,7 +60,9 @@ pub(super) struct Sending {
     pub(super) acked_at: Time,
     /// How long acknowledgements take at the quickest.
     pub(super) ack_time: AckTime,
-    /// The most that went in a second lately.
+    /// Payload as the far end acknowledges it.
+    pub(super) acked: Meter,
+    /// The most that was acknowledged in a second lately.
     pub(super) best: Best,
     /// Fair service: the link that has least of it sends next.
     pub(super) served_bytes: u64,
@@ -226,6 +228,7 @@ impl Sending {
             acked_bytes: 0,
             acked_at: Time::ZERO,
             ack_time: AckTime::default(),
+            acked: Meter::default(),
             best: Best::default(),
             served_bytes: 0,
             is_idle: true,

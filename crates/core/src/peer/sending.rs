@@ -109,14 +109,13 @@ impl Peer {
         self.pump(id, now);
     }
 
-    /// What was promised, and has not gone for a while since what is pushed takes all of the uplink, is taken back: whoever
-    /// waits for it asks elsewhere.
+    /// What was promised, and has not gone for a while since what is pushed takes all of the uplink or the link stands
+    /// still, is taken back: whoever waits for it asks elsewhere.
     fn take_back_promises(&mut self, now: Time) {
-        if !self.is_flight_full(false, now) {
-            return;
-        }
+        let is_full = self.is_spared(now) || self.is_flight_full(false, now);
         let waits = |(_, link): &(&LinkId, &Link)| {
-            link.is_open() && !link.sending.requested.is_empty() && now - link.sending.answered_at >= PROMISE
+            let waits_long = !link.sending.requested.is_empty() && now - link.sending.answered_at >= PROMISE;
+            link.is_open() && waits_long && (is_full || self.is_link_full(link, now))
         };
         let waiting: Vec<LinkId> = self.links.iter().filter(waits).map(|(id, _)| *id).collect();
         for id in waiting.into_iter().filter(|id| !self.is_far_behind(*id)).collect::<Vec<_>>() {

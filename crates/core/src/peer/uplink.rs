@@ -1,10 +1,11 @@
 //! How much of this peer's uplink may be in use, and whose turn it is.
 //!
 //! * *In flight*: what was sent and not acknowledged, over all links, stays within what the uplink carries in 300 ms
-//!   beyond the time that acknowledgements take anyway. More would wait in the channels' buffers, where it can't be
+//!   beyond the time that acknowledgements take anyway, or three times that while far ends' clocks tell that nothing waits
+//!   for the uplink. More would wait in the channels' buffers, where it can't be
 //!   taken back when the far end gets it elsewhere, and where a group that just came in would have to wait behind it; and
 //!   in the line's queue, before the transport's own acknowledgements of all that comes in. On each link it stays within
-//!   twice what went there in that time lately: a channel that stands still, as one does for a second or more after a
+//!   twice what was acknowledged there in that time lately: a channel that stands still, as one does for a second or more after a
 //!   loss, or a far end that acknowledges late would have the whole soon, and the uplink would lie idle.
 //!   What the uplink carries is the most that was acknowledged lately (a windowed maximum, as in Cardwell et al., *BBR*,
 //!   ACM Queue 2016): the mean falls whenever there is little to send, and would hold back what comes next.
@@ -28,6 +29,7 @@ use super::limit::RateLimit;
 use super::link::{Link, ROUND_TRIP_ASSUMED, WINDOW_STEPS};
 use super::meter::{Best, Meter};
 use super::schedule::step_of;
+use super::sending::ANNOUNCE_AFTER;
 use super::{Life, Peer};
 use crate::content::{PacketIndex, PacketSet};
 use crate::ids::{LinkId, PeerId};
@@ -41,17 +43,31 @@ const MESSAGE: Duration = Duration::from_millis(20);
 const FLIGHT: Duration = Duration::from_millis(300);
 /// A link may have so many times as much in flight as went there in that time: so it grows.
 const LINK_GAIN: u64 = 2;
+/// What is pushed may be so many times that in flight while it does not wait for the uplink: far ends acknowledge late
+/// then, and hold up nobody else.
+const FLIGHT_OVER: u64 = 3;
+/// Acknowledgements of so long tell whether it waits for the uplink.
+const FRESH: Duration = Duration::from_secs(1);
+/// An uplink for which everything waits so long, and that carries less than this part of what comes in, is needed for the
+/// transport's acknowledgements of what comes in, a twentieth of it: nobody is promised anything for a while.
+const SPARE_QUEUE: Duration = Duration::from_millis(300);
+const SPARE_PARTS: u64 = 5;
+const SPARE: Duration = Duration::from_secs(15);
+/// Acknowledgements of so long tell that: a slow uplink gets few.
+const SPARE_FRESH: Duration = Duration::from_secs(5);
 /// What waits longer than this, beyond the time that acknowledgements take anyway, waits for the uplink.
 const QUEUE: Duration = Duration::from_millis(100);
 /// What the uplink carries in so long may be promised to those who ask.
 const ANSWER: Duration = Duration::from_millis(500);
 /// So many may be promised one packet each in any case: the answers tell what the uplink carries.
 const ANSWERS_MIN: usize = 2;
-/// Groups that may be in flight at least, over all links and on each: little enough for the slowest uplinks, whose queue
+/// Groups that may be in flight at least over all links: little enough for the slowest uplinks, whose queue
 /// acknowledgements of what comes in have to pass.
-const FLIGHT_GROUPS_MIN: u64 = 2;
+const FLIGHT_GROUPS_MIN: u64 = 1;
+/// Groups that may be in flight at least on each link.
+const LINK_GROUPS_MIN: u64 = 2;
 /// Groups that may be in flight over all links until so many were acknowledged that something is known of the uplink.
-const FLIGHT_GROUPS_START: u64 = 8;
+const FLIGHT_GROUPS_START: u64 = 4;
 const GROUPS_START: u64 = 16;
 /// A far end that has acknowledged nothing for so many times as long as all that may be in flight takes is frozen or
 /// gone: what is on its way to it does not hold up the others.
@@ -80,6 +96,8 @@ pub(super) struct Uplink {
     served_bytes: u64,
     /// Packets that far ends have which lack some, in the mean: who has fewer is behind.
     held_mean: u32,
+    /// Until then it is left to acknowledgements of what comes in.
+    spared_until: Time,
     /// Looks since the tracker was told last, and those at which as much was in flight as may be.
     looks: u32,
     looks_full: u32,
@@ -107,6 +125,20 @@ fn carried(bytes_per_s: u64, span: Duration) -> u64 {
     u64::try_from(u128::from(bytes_per_s) * span.as_micros() / 1_000_000).unwrap_or(u64::MAX)
 }
 
+/// How long acknowledgements on a link take when nothing of this peer's waits before them. Where everything that went on
+/// it so far had to wait, the round trip tells, and how long a far end may wait before it acknowledges.
+fn ack_time_of(link: &Link) -> Option<Duration> {
+    let at_most = link.round_trip_min.map_or(Duration::MAX, |round_trip| round_trip + ANNOUNCE_AFTER);
+    link.sending.ack_time.get(at_most)
+}
+
+/// What goes on a link in the time that acknowledgements take there and what may be in flight beyond, as far as was seen
+/// lately.
+fn link_carries(link: &Link, now: Time) -> u64 {
+    let base = ack_time_of(link).unwrap_or(ROUND_TRIP_ASSUMED);
+    carried(link.sending.acked.bytes_per_s(now).max(link.sending.best.bytes_per_s()), base + FLIGHT)
+}
+
 /// How long what is sent on a link waits beyond what acknowledgements take anyway, by Little's law: what is in flight
 /// over the rate. One link may wait for its far end; if most do, they wait for this peer's uplink.
 fn wait_micros(link: &Link, now: Time) -> Option<u64> {
@@ -118,7 +150,7 @@ fn wait_micros(link: &Link, now: Time) -> Option<u64> {
     // Acknowledgements come in steps, so that much may have arrived.
     let step_bytes = sending.credit_limit_bytes.saturating_sub(sending.acked_bytes) / WINDOW_STEPS;
     let waiting_bytes = (sending.payload_bytes - sending.acked_bytes).saturating_sub(step_bytes);
-    let base = sending.ack_time.get().or(link.round_trip_min).unwrap_or(ROUND_TRIP_ASSUMED);
+    let base = ack_time_of(link).or(link.round_trip_min).unwrap_or(ROUND_TRIP_ASSUMED);
     Some((waiting_bytes.saturating_mul(1_000_000) / bytes_per_s).saturating_sub(base.as_micros() as u64))
 }
 
@@ -135,7 +167,8 @@ impl Peer {
             sending.acked_bytes = received_bytes;
             sending.acked_at = now;
             sending.ack_time.acked(received_bytes, clock_ms, now);
-            sending.best.note(sending.meter.bytes_per_s(now), now);
+            sending.acked.add(acked, now);
+            sending.best.note(sending.acked.bytes_per_s(now), now);
             self.uplink.acked.add(acked, now);
         }
         if was_full { self.pump_all(now) } else { self.pump(id, now) }
@@ -148,18 +181,48 @@ impl Peer {
         let base = self.ack_time(now);
         let parts = if is_push { 1 } else { 2 };
         let bytes_max = carried(bytes_per_s, base + FLIGHT / parts).max(self.flight_min_bytes() / u64::from(parts));
-        self.flight_bytes(bytes_per_s, base, now) >= bytes_max
+        let bytes = self.flight_bytes(bytes_per_s, base, now);
+        let is_over = bytes >= bytes_max.saturating_mul(FLIGHT_OVER);
+        bytes >= bytes_max && (!is_push || is_over || self.uplink_wait(FRESH, now).is_none_or(|wait| wait > QUEUE))
     }
 
-    /// Whether a link has as much in flight as it may have by itself.
+    /// How long what is sent waits for this peer's uplink, as far as acknowledgements lately tell: what it waits on every
+    /// link, since on one it may wait for its far end. A far end that lies about its clock makes a queue seem short; how
+    /// much may be in flight then is bounded all the same.
+    fn uplink_wait(&self, lately: Duration, now: Time) -> Option<Duration> {
+        let open = self.links.values().filter(|link| link.is_open());
+        open.filter_map(|link| link.sending.ack_time.waits_there(lately, now)).min()
+    }
+
+    /// Whether acknowledgements of what comes in need the uplink, so that nobody is promised anything.
+    pub(super) fn is_spared(&self, now: Time) -> bool {
+        now < self.uplink.spared_until
+    }
+
+    /// An uplink that is full and carries little beside what comes in is left to acknowledgements for a while.
+    fn look_whether_to_spare(&mut self, now: Time) {
+        let is_full = self.uplink_wait(SPARE_FRESH, now).is_some_and(|wait| wait > SPARE_QUEUE);
+        let carries = self.uplink.carries_bytes_per_s(now);
+        if is_full && carries.saturating_mul(SPARE_PARTS) < self.totals.received.bytes_per_s(now) {
+            self.uplink.spared_until = now + SPARE;
+        }
+    }
+
+    /// Whether a link has as much in flight, or about to be once it is read, as it may have by itself.
     pub(super) fn is_link_full(&self, link: &Link, now: Time) -> bool {
-        link.sending.flight_bytes() >= self.link_flight_max(link, now)
+        let awaited_bytes = link.sending.awaiting.len() as u64 * u64::from(self.geometry.packet_bytes());
+        link.sending.flight_bytes() + awaited_bytes >= self.link_flight_max(link, now)
     }
 
     fn link_flight_max(&self, link: &Link, now: Time) -> u64 {
-        let base = link.sending.ack_time.get().unwrap_or(ROUND_TRIP_ASSUMED);
-        let carried = carried(link.sending.meter.bytes_per_s(now).max(link.sending.best.bytes_per_s()), base + FLIGHT);
-        carried.saturating_mul(LINK_GAIN).max(FLIGHT_GROUPS_MIN * u64::from(self.geometry.group_bytes()))
+        let flight_min_bytes = LINK_GROUPS_MIN * u64::from(self.geometry.group_bytes());
+        link_carries(link, now).saturating_mul(LINK_GAIN).max(flight_min_bytes)
+    }
+
+    /// What of a link's flight is held to be on the uplink: as much as goes there in that time, two groups at least.
+    fn link_flight_counted(&self, link: &Link, now: Time) -> u64 {
+        let flight_min_bytes = LINK_GROUPS_MIN * u64::from(self.geometry.group_bytes());
+        link.sending.flight_bytes().min(link_carries(link, now).max(flight_min_bytes))
     }
 
     fn flight_min_bytes(&self) -> u64 {
@@ -172,7 +235,7 @@ impl Peer {
     /// on it, so that a few who acknowledge late make no room for more to the others.
     fn ack_time(&self, now: Time) -> Duration {
         let open = self.links.values().filter(|link| link.is_open());
-        let times = open.filter_map(|link| Some((link.sending.ack_time.get()?, link.sending.meter.bytes_per_s(now))));
+        let times = open.filter_map(|link| Some((ack_time_of(link)?, link.sending.meter.bytes_per_s(now))));
         let (sum, weights) = times.fold((0, 0), |(sum, weights), (time, bytes_per_s)| {
             // One more: if nothing goes anywhere, all count the same.
             let weight = u128::from(bytes_per_s) + 1;
@@ -181,13 +244,12 @@ impl Peer {
         sum.checked_div(weights).map_or(ROUND_TRIP_ASSUMED, |micros: u128| Duration::from_micros(micros as u64))
     }
 
-    /// What is in flight, but to far ends that are frozen. What is more than a link may have counts as that: it isn't on
-    /// the uplink.
+    /// What is in flight, but to far ends that are frozen, and of each link no more than usual: what is more waits for
+    /// that far end, not for the uplink.
     fn flight_bytes(&self, bytes_per_s: u64, base: Duration, now: Time) -> u64 {
         let frozen_after = self.frozen_after(bytes_per_s, base);
         let is_up = |link: &&Link| link.is_open() && !link.sending.is_frozen(frozen_after, now);
-        let flight = |link: &Link| link.sending.flight_bytes().min(self.link_flight_max(link, now));
-        self.links.values().filter(is_up).map(flight).sum()
+        self.links.values().filter(is_up).map(|link| self.link_flight_counted(link, now)).sum()
     }
 
     /// A far end that has acknowledged nothing for so long is frozen or gone.
@@ -210,6 +272,7 @@ impl Peer {
         }
         self.uplink.looks += 1;
         self.uplink.best.note(self.uplink.acked.bytes_per_s(now), now);
+        self.look_whether_to_spare(now);
         let mut waits: Vec<u64> = self.links.values().filter_map(|link| wait_micros(link, now)).collect();
         waits.sort_unstable();
         let least = waits.get(waits.len() / 4);
@@ -226,7 +289,7 @@ impl Peer {
     /// How many more packets may be promised to those who ask: as many as the uplink carries in a moment, less what is
     /// promised, and none while what is pushed takes all of it.
     pub(super) fn answers_max(&self, id: LinkId, now: Time) -> usize {
-        if self.is_flight_full(true, now) && !self.is_far_behind(id) {
+        if self.is_spared(now) || self.is_flight_full(true, now) && !self.is_far_behind(id) {
             return 0;
         }
         let promised: usize = self.links.values().map(|link| link.sending.requested.len()).sum();
