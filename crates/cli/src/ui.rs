@@ -11,6 +11,10 @@ use pleach_core::peer::{Phase, Stats};
 
 /// How often a plain line is written where there is no terminal.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(5);
+/// Columns of a bar at least and at most, of the percentage after it, and of what is said beside it as a rule.
+const BAR_COLUMNS: (u16, u16) = (8, 28);
+const PERCENT_COLUMNS: u16 = 8;
+const MESSAGE_COLUMNS: u16 = 62;
 
 /// The person at stderr, if there is one.
 #[derive(Clone, Debug)]
@@ -57,13 +61,15 @@ impl Ui {
     /// Shows something that goes from nothing to `total_bytes`.
     pub(crate) fn bar(&self, total_bytes: u64) -> Progress {
         // An empty thing is done from the start; a bar of length 0 would show nothing.
-        let style = ProgressStyle::with_template("{bar:28} {percent:>3} %  {msg}").expect("the template is constant");
+        let bar_columns = bar_columns(Term::stderr().size().1);
+        let template = format!("{{bar:{bar_columns}}} {{percent:>3}} %  {{wide_msg}}");
+        let style = ProgressStyle::with_template(&template).expect("the template is constant but for a number");
         self.progress(ProgressBar::new(total_bytes.max(1)).with_style(style), Some(total_bytes))
     }
 
     /// Shows a line that changes.
     pub(crate) fn line(&self) -> Progress {
-        let style = ProgressStyle::with_template("{msg}").expect("the template is constant");
+        let style = ProgressStyle::with_template("{wide_msg}").expect("the template is constant");
         self.progress(ProgressBar::new_spinner().with_style(style), None)
     }
 
@@ -110,6 +116,12 @@ impl Drop for Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+/// A bar leaves room for what is said beside it; on a narrow terminal that is cut off, rather than wrapped.
+fn bar_columns(terminal_columns: u16) -> u16 {
+    let (least, most) = BAR_COLUMNS;
+    terminal_columns.saturating_sub(PERCENT_COLUMNS + MESSAGE_COLUMNS).clamp(least, most)
 }
 
 /// How a download stands: `12 MiB of 256 MiB · 10 MiB/s · 24 s left · 3 peers`.
@@ -202,4 +214,18 @@ fn time_left(stats: &Stats) -> Option<String> {
 
 fn percent(done: u64, total: u64) -> u64 {
     if total == 0 { 100 } else { (u128::from(done) * 100 / u128::from(total)) as u64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_and_what_is_said_beside_it_fit_on_one_line() {
+        for columns in 78..=300 {
+            assert!(bar_columns(columns) + PERCENT_COLUMNS + MESSAGE_COLUMNS <= columns, "{columns}");
+        }
+        assert_eq!(bar_columns(20), 8, "what is said is cut off where there is no room");
+        assert_eq!(bar_columns(300), 28);
+    }
 }

@@ -39,6 +39,7 @@ pub mod contract;
 mod describing;
 mod feeding;
 mod fetching;
+mod flight;
 mod holdings;
 mod limit;
 mod link;
