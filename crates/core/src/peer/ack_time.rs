@@ -3,8 +3,8 @@
 //! The quickest one lately (as the base delay of LEDBAT, RFC 6817), and what the way back takes longer now than lately.
 //! Who receives as much as its downlink takes has a queue there, in which acknowledgements wait with everything else:
 //! what is in flight then says nothing of the uplink. The far end tells by its own clock when it sent an
-//! acknowledgement; clocks differ, but what the difference changes by is how much longer the way back takes (the one-way
-//! delays of RFC 6817, of the other direction).
+//! acknowledgement; clocks differ, but what the difference changes by is how much longer the way back takes, and
+//! the way there: what waits in this peer's own uplink is on that (the one-way delays of RFC 6817, both ways).
 
 use core::time::Duration;
 

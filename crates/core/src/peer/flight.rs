@@ -103,8 +103,9 @@ impl Peer {
     }
 
     /// How long what is sent waits for this peer's uplink, as far as acknowledgements lately tell: what it waits on every
-    /// link, since on one it may wait for its far end. A far end that lies about its clock makes a queue seem short; how
-    /// much may be in flight then is bounded all the same.
+    /// link, since on one it may wait for its far end. A far end that lies about its clock can make a queue seem short:
+    /// how much may be in flight is bounded all the same. It can make one seem long where nothing is sent to anybody else:
+    /// a peer that carries little beside what comes in then promises nothing.
     fn uplink_wait(&self, lately: Duration, now: Time) -> Option<Duration> {
         let open = self.links.values().filter(|link| link.is_open());
         open.filter_map(|link| link.sending.ack_time.waits_there(lately, now)).min()
@@ -131,14 +132,16 @@ impl Peer {
     }
 
     fn link_flight_max(&self, link: &Link, now: Time) -> u64 {
-        let flight_min_bytes = LINK_GROUPS_MIN * u64::from(self.geometry.group_bytes());
-        link_carries(link, now).saturating_mul(LINK_GAIN).max(flight_min_bytes)
+        link_carries(link, now).saturating_mul(LINK_GAIN).max(self.link_flight_min_bytes())
     }
 
     /// What of a link's flight is held to be on the uplink: as much as goes there in that time, two groups at least.
     fn link_flight_counted(&self, link: &Link, now: Time) -> u64 {
-        let flight_min_bytes = LINK_GROUPS_MIN * u64::from(self.geometry.group_bytes());
-        link.sending.flight_bytes().min(link_carries(link, now).max(flight_min_bytes))
+        link.sending.flight_bytes().min(link_carries(link, now).max(self.link_flight_min_bytes()))
+    }
+
+    fn link_flight_min_bytes(&self) -> u64 {
+        LINK_GROUPS_MIN * u64::from(self.geometry.group_bytes())
     }
 
     fn flight_min_bytes(&self) -> u64 {
