@@ -22,7 +22,7 @@ fn examples(marker: &str) -> Vec<&'static str> {
 #[test]
 fn messages_to_the_tracker() {
     let examples = examples("to-tracker");
-    assert_eq!(examples.len(), 12);
+    assert_eq!(examples.len(), 13);
     for example in examples {
         let message = ToTracker::decode(example).unwrap_or_else(|error| panic!("{example}: {error}"));
         assert_ne!(message, ToTracker::Unknown, "{example}");
@@ -100,7 +100,7 @@ fn messages_from_the_tracker() {
 fn messages_on_a_link() {
     let geometry = Geometry::new(3_000_001).unwrap();
     let examples = examples("link");
-    assert_eq!(examples.len(), 12);
+    assert_eq!(examples.len(), 14);
     for example in examples {
         let bytes: Bytes =
             (0..example.len() / 2).map(|i| u8::from_str_radix(&example[2 * i..2 * i + 2], 16).unwrap()).collect();

@@ -112,6 +112,13 @@ impl Arrangement {
         of_either!(self, planner => planner.note_received(from, by, bytes_per_s, waited, now));
     }
 
+    /// A receiver tells how fast a peer's probe came. The ordered presets go by what is sent.
+    pub fn note_probed(&mut self, peer: PeerId, bytes_per_s: u64, is_least: bool, now: Time) {
+        if let Self::Forest(planner) = self {
+            planner.note_probed(peer, bytes_per_s, is_least, now);
+        }
+    }
+
     /// What a peer was seen to send, by those who received it.
     pub fn seen(&self, peer: PeerId) -> Option<Seen> {
         of_either!(self, planner => planner.seen(peer))

@@ -17,6 +17,7 @@ mod parting;
 mod picturing;
 mod placing;
 mod prior;
+mod probes;
 mod standing_by;
 mod web;
 
@@ -137,6 +138,10 @@ pub struct Planner {
     supply: Vec<u32>,
     /// Of all members.
     priors: Priors,
+    /// The most that a probe counts for, in bytes a second.
+    probe_max_bytes_per_s: u64,
+    /// Members that were probed for the first time since the last epoch.
+    newly_probed: usize,
     epoch_at: Option<Time>,
     telling: Telling,
     standing_by: StandingBy,
@@ -161,6 +166,8 @@ impl Planner {
             lonely: BTreeSet::new(),
             supply: vec![0; usize::from(config.stripes)],
             priors: Priors::default(),
+            probe_max_bytes_per_s: u64::MAX,
+            newly_probed: 0,
             epoch_at: None,
             telling: Telling::default(),
             standing_by: StandingBy::default(),

@@ -26,7 +26,6 @@
 //! All in the schedule's order (`schedule`). Packets that lie side by side are asked for in one range.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
 
 use super::Peer;
 use super::fetching::RANGE_PACKETS_MAX;
@@ -146,7 +145,7 @@ struct View {
     /// By stripe: how many packets more may be fetched for others.
     room: [u16; STRIPES_MAX as usize],
     feeders: [Feeder; STRIPES_MAX as usize],
-    asked: BTreeMap<PacketIndex, bool>,
+    asked: PacketSet,
 }
 
 impl Peer {
@@ -200,7 +199,7 @@ impl Peer {
         if urgent.is_none() && self.is_claimed(packet, now) {
             return false;
         }
-        if view.asked.get(&packet).copied().unwrap_or(false) {
+        if view.asked.contains(packet) {
             return false;
         }
         if view.is_grace {

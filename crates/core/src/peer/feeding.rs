@@ -4,7 +4,7 @@
 //! is open: make before break ([000] claim 14).
 
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{Life, Peer};
 use crate::content::PacketSet;
@@ -90,8 +90,8 @@ impl Peer {
     /// A tracker tells all edges after its welcome. What an earlier one told, or this one before the socket broke, counts
     /// only where there is a link.
     pub(super) fn forget_neighbours(&mut self) {
-        let linked: BTreeSet<PeerId> =
-            self.links.values().filter(|link| link.found.is_none()).map(|link| link.peer).collect();
+        let planned = self.links.values().filter(|link| link.found.is_none());
+        let linked: Vec<PeerId> = planned.map(|link| link.peer).collect();
         self.feeding.planned.retain(|peer, _| linked.contains(peer));
         self.standby.retain(|peer| linked.contains(&peer));
     }

@@ -20,6 +20,11 @@ impl RateLimit {
         Self { bytes_per_s, tokens_bytes: 0, filled_at: now }
     }
 
+    /// Whether there is a limit.
+    pub(super) fn is_limited(&self) -> bool {
+        self.bytes_per_s.is_some()
+    }
+
     /// Whether nothing may pass at all.
     pub(super) fn is_off(&self) -> bool {
         self.bytes_per_s == Some(0)

@@ -7,6 +7,7 @@ use super::ack_time::AckTime;
 use super::claiming::Claim;
 use super::meeting::Found;
 use super::meter::{Best, Meter};
+use super::probing::Train;
 use super::schedule::place_at;
 use crate::content::{Geometry, GroupSet, KnownNodes, PacketIndex, PacketOrder, PacketSet};
 use crate::ids::PeerId;
@@ -170,6 +171,8 @@ pub(super) struct Link {
     pub(super) said_goodbye: bool,
     /// What it says that it is fetching from web servers.
     pub(super) claim: Claim,
+    /// What it probes its uplink with.
+    pub(super) train: Train,
     pub(super) sending: Sending,
     pub(super) receiving: Receiving,
 }
@@ -200,6 +203,7 @@ impl Link {
             close_by: None,
             said_goodbye: false,
             claim: Claim::default(),
+            train: Train::default(),
             sending: Sending::new(geometry),
             receiving: Receiving::new(geometry, window_bytes_max, now),
         }

@@ -188,6 +188,7 @@ impl Peer {
             self.tell_fetches_to(id);
         }
         self.ping(id, now);
+        self.probe(id, now);
         self.resubscribe(now);
         self.pull(now);
         if is_found { self.found_opened(peer) } else { self.close_found(peer) }
@@ -221,6 +222,10 @@ impl Peer {
             LinkMessage::Word(word) => self.far_says(id, word),
             LinkMessage::Fetching { packets } => self.far_fetches(id, &packets, now),
             LinkMessage::Lookup(message) => self.far_looks_up(Way::Link(id), message, now),
+            LinkMessage::Probe { train, left, padding } => self.far_probes(id, train, left, &padding, now),
+            LinkMessage::Probed { train, bytes_per_s, is_least } => {
+                self.far_probed(id, train, bytes_per_s, is_least, now)
+            }
             LinkMessage::Hello { .. } | LinkMessage::Unknown => {}
         }
     }

@@ -47,6 +47,7 @@ mod linking;
 mod looking;
 mod meeting;
 mod meter;
+mod probing;
 mod pulling;
 mod receiving;
 mod schedule;
@@ -87,6 +88,7 @@ use holdings::Holdings;
 use link::Link;
 use looking::Looking;
 use meter::Meter;
+use probing::Probing;
 use pulling::Pulling;
 use schedule::Schedule;
 use session::Session;
@@ -148,6 +150,7 @@ pub struct Peer {
     fetching: Fetching,
     told_fetches: Told,
     uplink: Uplink,
+    probing: Probing,
     totals: Totals,
     payload_at: Option<Time>,
 }
@@ -193,6 +196,7 @@ impl Peer {
             fetching: Fetching::new(&config, geometry, now),
             told_fetches: Told::default(),
             uplink: Uplink::default(),
+            probing: Probing::default(),
             totals: Totals::default(),
             payload_at: None,
             config,
@@ -234,6 +238,7 @@ impl Peer {
             match reason {
                 Reason::Tracker => self.tracker_timeout(now),
                 Reason::Status => self.tell_status(now),
+                Reason::Probed => self.tell_probed(),
                 Reason::Announce => self.announce_all(now),
                 Reason::Maintain => self.maintain(now),
                 Reason::Pull => self.pull(now),
@@ -384,6 +389,7 @@ impl Peer {
         self.look_over_requests(now);
         self.look_at_uplink(now);
         self.look_at_doubts(now);
+        self.look_at_probe(now);
         for link in self.links.values_mut() {
             link.receiving.look();
         }

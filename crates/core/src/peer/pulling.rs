@@ -63,7 +63,9 @@ const OUTSTANDING_MAX: usize = 128;
 const LOOK_AHEAD: usize = 96;
 /// How many packets beyond the first missing one are looked at.
 const HORIZON: u32 = 8_192;
-/// No answer is late before this.
+/// At the end, what should have been there and of which nothing came for so long is asked for elsewhere as well.
+const LATE: Duration = Duration::from_millis(250);
+/// No answer is overdue before this.
 const OVERDUE_MIN: Duration = Duration::from_millis(2_000);
 /// An answer is expected within so long of a link that has not brought anything yet.
 const EXPECTED_FIRST: Duration = Duration::from_millis(2_000);
@@ -274,7 +276,7 @@ impl Peer {
                 is_left = true;
                 continue;
             }
-            if asked.get(&packet).copied().unwrap_or(false) {
+            if asked.contains(packet) {
                 continue;
             }
             let mut comes_in = Duration::MAX;
@@ -343,17 +345,17 @@ impl Peer {
         bytes_per_s * 2 < *most
     }
 
-    /// Packets that are asked for, and whether an answer is still to be waited for.
-    pub(super) fn asked_elsewhere(&self, now: Time) -> BTreeMap<PacketIndex, bool> {
-        let mut asked: BTreeMap<PacketIndex, (usize, bool)> = BTreeMap::new();
-        for link in self.links.values() {
-            for (packet, request) in &link.receiving.outstanding {
-                let (count, waits) = asked.entry(*packet).or_default();
-                *count += 1;
-                *waits |= request.overdue > now;
+    /// Packets whose answer is to be waited for, or that enough are asked for.
+    pub(super) fn asked_elsewhere(&self, now: Time) -> PacketSet {
+        let (mut waited, mut counts) = (PacketSet::new(self.geometry), BTreeMap::new());
+        for (packet, request) in self.links.values().flat_map(|link| &link.receiving.outstanding) {
+            let count: &mut usize = counts.entry(*packet).or_default();
+            *count += 1;
+            if request.overdue > now || *count >= ASKED_MAX {
+                waited.insert(*packet);
             }
         }
-        asked.into_iter().map(|(packet, (count, waits))| (packet, waits || count >= ASKED_MAX)).collect()
+        waited
     }
 
     /// The live feeders by stripe, with what they bring.
@@ -425,8 +427,10 @@ impl Peer {
             }
         }
         let is_slow = |(packet, (count, expected)): &(PacketIndex, (usize, Time))| {
+            let came_at = self.holdings.came_in_part_at(*packet);
+            let is_late = *expected < now && came_at.is_none_or(|at| now - at >= LATE);
             *count < ASKED_MAX
-                && *expected > now + takes * 2
+                && (is_late || *expected > now + takes * 2)
                 && link.has.contains(*packet)
                 && !link.receiving.outstanding.contains_key(packet)
         };
@@ -477,7 +481,6 @@ impl Peer {
     /// on its way. So a stripe changes its feeder at a packet that both know ([000] claims 14 and 15).
     pub(super) fn decline_coming(&mut self, id: LinkId, stripes: StripeMask, before: &[LinkId]) {
         let of_stripes = |packet: &PacketIndex| stripes.contains(self.stripe_of(*packet));
-        // What the new feeder itself was asked for it shall bring.
         let others = self.links.iter().filter(|(other, _)| **other != id);
         let asked = others.flat_map(|(_, link)| link.receiving.outstanding.keys().copied());
         let fetched = self.fetched_packets().into_iter().filter_map(|index| self.packet(index));
@@ -492,6 +495,9 @@ impl Peer {
         coming.sort_unstable();
         coming.dedup();
         let Some(link) = self.links.get_mut(&id) else { return };
+        // What the new feeder itself was asked for it shall bring.
+        let asked = &link.receiving.outstanding;
+        coming.retain(|index| self.geometry.packet(*index).is_some_and(|packet| !asked.contains_key(&packet)));
         for packet in coming.iter().filter_map(|index| self.geometry.packet(*index)) {
             link.receiving.declined.insert(packet);
         }

@@ -10,6 +10,7 @@ mod hostile;
 mod lab;
 mod looking;
 mod origin;
+mod probing;
 mod recovery;
 mod schedule;
 mod standing_by;

@@ -11,6 +11,8 @@ pub enum Reason {
     Tracker,
     /// Tell the tracker how this peer fares.
     Status,
+    /// Tell the tracker how fast probes came.
+    Probed,
     /// Tell neighbours what is held since they were told last.
     Announce,
     /// Look over the links: pings, dead ends, stalled feeders, overdue requests.

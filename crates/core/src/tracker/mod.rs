@@ -278,6 +278,7 @@ impl Tracker {
                 }
             }
             ToTracker::Status(status) => swarm.status(peer, &status, now),
+            ToTracker::Probed { received } => swarm.probed(peer, &received, now),
             ToTracker::Lost { peer: other, was_open } => {
                 let loss = if was_open { Loss::Broken } else { Loss::Unreached };
                 let is_neighbour = swarm.lost(peer, other, loss, now);

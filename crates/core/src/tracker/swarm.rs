@@ -12,7 +12,7 @@ use crate::forest::{Arrangement, Loss, Named, Neighbour, Newcomer, PlannerConfig
 use crate::ids::{ConnectionId, ContentId, PeerId};
 use crate::time::Time;
 use crate::wire::cluster::{LIST_BANNED_MAX, LIST_NODES_MAX, NodeList};
-use crate::wire::tracker::{Edge, FromTracker, Join, LinkReport, PLAN_EDGES_MAX, Role, Status};
+use crate::wire::tracker::{Edge, FromTracker, Join, LinkReport, PLAN_EDGES_MAX, Received, Role, Status};
 
 /// Banned peers remembered; at the bound the smallest id is forgotten, which a liar can only win by chance.
 const BANNED_MAX: usize = 1_024;
@@ -211,6 +211,16 @@ impl Swarm {
             self.revision += u64::from(!member.complete);
             member.complete = true;
             self.planner.set_complete(peer, now);
+        }
+    }
+
+    /// A peer tells what uplinks of others carry.
+    pub(super) fn probed(&mut self, by: PeerId, received: &[Received], now: Time) {
+        // Only neighbours can have probed each other.
+        for probed in received.iter().filter(|probed| probed.peer != by) {
+            if self.planner.may_signal(by, probed.peer) {
+                self.planner.note_probed(probed.peer, probed.bytes_per_s, !probed.waited, now);
+            }
         }
     }
 

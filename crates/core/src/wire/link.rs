@@ -38,6 +38,9 @@ pub struct Partial {
     pub groups: u8,
 }
 
+/// Most padding of one probe, in bytes.
+pub const PADDING_BYTES_MAX: usize = 4096;
+
 /// Consecutive packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run {
@@ -145,6 +148,24 @@ pub enum LinkMessage {
     },
     /// Something about who has which package, be it this link's content or another.
     Lookup(LookupMessage),
+    /// One of several messages that were sent back to back, to see how fast they come.
+    Probe {
+        /// Of which train.
+        train: u8,
+        /// How many of it follow.
+        left: u8,
+        /// Of no meaning; at most [`PADDING_BYTES_MAX`].
+        padding: Bytes,
+    },
+    /// The second half of the train came this fast.
+    Probed {
+        /// Which.
+        train: u8,
+        /// Padding, bytes a second.
+        bytes_per_s: u64,
+        /// Whether so much else came at the same time that more may be possible.
+        is_least: bool,
+    },
     /// A message of a later protocol; ignored.
     Unknown,
 }
@@ -187,6 +208,8 @@ mod kind {
     pub(super) const ORDER: u8 = 12;
     pub(super) const WORD: u8 = 13;
     pub(super) const FETCHING: u8 = 14;
+    pub(super) const PROBE: u8 = 19;
+    pub(super) const PROBED: u8 = 20;
 }
 
 /// Bytes that a data message adds to its payload.
@@ -257,6 +280,20 @@ impl LinkMessage {
                 put_text(&mut out, &word.word);
             }
             Self::Fetching { packets } => put_kind_and_runs(&mut out, kind::FETCHING, packets),
+            Self::Probe { train, left, padding } => {
+                debug_assert!(padding.len() <= PADDING_BYTES_MAX);
+                out.put_u8(kind::PROBE);
+                out.put_u8(*train);
+                out.put_u8(*left);
+                out.put_u16_le(padding.len() as u16);
+                out.put_slice(padding);
+            }
+            Self::Probed { train, bytes_per_s, is_least } => {
+                out.put_u8(kind::PROBED);
+                out.put_u8(*train);
+                out.put_u64_le(*bytes_per_s);
+                out.put_u8(u8::from(*is_least));
+            }
             Self::Unknown => out.put_u8(0),
         }
         out.freeze()
@@ -292,6 +329,15 @@ impl LinkMessage {
             kind::ORDER => decode_order(&mut input)?,
             kind::WORD => decode_word(&mut input)?,
             kind::FETCHING => Self::Fetching { packets: get_runs(&mut input, geometry)? },
+            kind::PROBE => decode_probe(&mut input)?,
+            kind::PROBED => Self::Probed {
+                train: get_u8(&mut input)?,
+                bytes_per_s: get_u64(&mut input)?,
+                is_least: match get_u8(&mut input)? {
+                    flag @ (0 | 1) => flag == 1,
+                    _ => return Err(DecodeError::Limit("flag")),
+                },
+            },
             kind if cfg!(feature = "lookup") && lookup::KINDS.contains(&kind) => {
                 return LookupMessage::decode(message).map(Self::Lookup);
             }
@@ -311,6 +357,7 @@ impl LinkMessage {
             Self::Data(data) => data_overhead_bytes(data.proof.len()) + data.payload.len(),
             Self::Order(order) => 87 + order.order.len(),
             Self::Word(word) => 23 + word.word.len(),
+            Self::Probe { padding, .. } => 5 + padding.len(),
             _ => 17,
         }
     }
@@ -399,6 +446,18 @@ fn decode_word(input: &mut Bytes) -> Result<LinkMessage, DecodeError> {
     let serial = get_u32(input)?;
     let tag = WordTag::from_bytes(get_array(input)?);
     Ok(LinkMessage::Word(Word { serial, word: get_text(input)?, tag }))
+}
+
+fn decode_probe(input: &mut Bytes) -> Result<LinkMessage, DecodeError> {
+    let (train, left) = (get_u8(input)?, get_u8(input)?);
+    let bytes = usize::from(get_u16(input)?);
+    if bytes > PADDING_BYTES_MAX {
+        return Err(DecodeError::Limit("padding"));
+    }
+    if input.remaining() < bytes {
+        return Err(DecodeError::Short);
+    }
+    Ok(LinkMessage::Probe { train, left, padding: input.split_to(bytes) })
 }
 
 pub(super) fn put_text(out: &mut BytesMut, text: &str) {

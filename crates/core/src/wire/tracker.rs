@@ -192,6 +192,12 @@ pub enum ToTracker {
     },
     /// How I fare.
     Status(Status),
+    /// These probed their uplinks with me.
+    Probed {
+        /// How fast probes came, at most [`STATUS_RECEIVED_MAX`]. `waited`: nothing else came at the same time, so that this is
+        /// what the uplink carries; else it carries that at least.
+        received: Vec<Received>,
+    },
     /// That peer could not be reached, or its link broke.
     Lost {
         /// Which.
@@ -339,6 +345,7 @@ impl ToTracker {
             Self::Join(join) if join.packets_held > join.packets_total => Err(DecodeError::Limit("packets_held")),
             Self::Signal { signal, .. } => check_signal(signal).map(|()| message),
             Self::Carried { word, .. } => check_carried(&word.word).map(|()| message),
+            Self::Probed { received } if received.len() > STATUS_RECEIVED_MAX => Err(DecodeError::Limit("received")),
             Self::Status(status) if status.received.len() > STATUS_RECEIVED_MAX => Err(DecodeError::Limit("received")),
             _ => Ok(message),
         }

@@ -257,11 +257,12 @@ impl Network {
     /// What a message takes on the lines: in a coarse run its payload stands for more than it has.
     fn wire_bytes(&self, message: &Bytes) -> usize {
         let bytes_per_byte = self.content.bytes_per_byte() as usize;
-        // Shorter ones can't hold a group, and are most.
-        if bytes_per_byte == 1 || message.len() < self.content.geometry().group_bytes() as usize {
+        // Shorter ones can hold neither a group nor padding, and are most.
+        if bytes_per_byte == 1 || message.len() < self.content.geometry().group_bytes() as usize / 8 {
             return message.len();
         }
         match LinkMessage::decode(message, &self.content.geometry()) {
+            Ok(LinkMessage::Probe { padding, .. }) => message.len() + padding.len() * (bytes_per_byte - 1),
             Ok(LinkMessage::Data(data)) => message.len() + data.payload.len() * (bytes_per_byte - 1),
             _ => message.len(),
         }

@@ -34,8 +34,10 @@ const LEAF_PERCENT: u64 = 20;
 const JUDGED_MIN: usize = 8;
 /// More slots than this are spread over several stripes.
 const HOME_SLOTS: u16 = 16;
-/// Slots change when they are off by more than a quarter: a small change is not worth moving somebody.
-const HYSTERESIS_PERCENT: u64 = 25;
+/// Slots change when they are off by more than a tenth; who has so many or more neither gains nor loses a single one. A
+/// small change is not worth moving somebody.
+const HYSTERESIS_PERCENT: u64 = 10;
+const SINGLE_STEPS_BELOW: u64 = 8;
 
 /// What one receiver told of a sender.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +71,8 @@ pub(in crate::forest) struct Measured {
     claimed_bytes_per_s: u64,
     /// Whether something was told since the last epoch.
     is_new: bool,
+    /// What its uplink carried when it probed it, in bytes a second.
+    pub(super) probed_bytes_per_s: Option<u64>,
     /// Bytes a second that it can send; 0: not known.
     pub(super) bytes_per_s: u64,
     /// Whether its uplink was ever seen at its limit.
@@ -111,7 +115,12 @@ impl Measured {
         let is_heard = self.since.is_some_and(|since| now - since >= HEARD);
         let is_little =
             u128::from(self.claimed_bytes_per_s) * 100 < u128::from(origin_bytes_per_s) * u128::from(LEAF_PERCENT);
-        is_heard && !self.is_earned && self.is_limited && is_little
+        is_heard && !self.is_earned && self.probed_bytes_per_s.is_none() && self.is_limited && is_little
+    }
+
+    /// Whether its probe was faster than what it was seen to send, or about as fast: then that needs no trial.
+    fn is_probe_ahead(&self) -> bool {
+        self.probed_bytes_per_s.is_some_and(|probed| self.bytes_per_s <= probed.saturating_add(probed / 4))
     }
 
     /// What it was seen to send at its limit, in bytes a second; before that `par`, or what it was seen to send if that
@@ -185,12 +194,13 @@ pub(in crate::forest) fn settle_all<'a>(all: impl Iterator<Item = (&'a mut Measu
 
 impl Member {
     /// See [`Planner::worth`].
-    fn worth(&self, par: u64, priors: Priors) -> u64 {
+    fn worth(&self, par: u64, priors: Priors, probe_max: u64) -> u64 {
         let measured = &self.measured;
-        match () {
-            () if self.offered == 0 => 0,
-            () if measured.is_earned && !measured.has_more => measured.bytes_per_s,
-            () => measured.bytes_per_s.max(priors.par(self.prior, par)),
+        match measured.probed_bytes_per_s {
+            _ if self.offered == 0 => 0,
+            _ if measured.is_earned && !measured.has_more => measured.bytes_per_s,
+            Some(probed) => measured.bytes_per_s.max(probed.min(probe_max)),
+            None => measured.bytes_per_s.max(priors.par(self.prior, par)),
         }
     }
 
@@ -265,19 +275,23 @@ impl Planner {
     }
 
     /// What a peer's uplink is taken to carry, in bytes a second: what was seen at its limit; else that much at least,
-    /// and as much as an origin until the contrary is seen.
+    /// and as much as its probe or, without one, as an origin until the contrary is seen.
     pub(super) fn worth(&self, peer: PeerId, par: u64) -> u64 {
-        self.members.get(&peer).map_or(0, |member| member.worth(par, self.priors))
+        self.members.get(&peer).map_or(0, |member| member.worth(par, self.priors, self.probe_max_bytes_per_s))
     }
 
     /// Takes in what was told. Returns what a peer of which nothing is known is taken for, and the mean of all: what
     /// everyone can get if all uplinks work. 0: nothing was measured.
     pub(super) fn settle_measures(&mut self, now: Time) -> (u64, u64) {
+        self.settle_probes();
         let all = self.members.values_mut().map(|member| (&mut member.measured, member.is_origin));
         let (origin, par) = settle_all(all, now);
-        let sum: u128 = self.members.values().map(|member| u128::from(member.worth(par, self.priors))).sum();
+        let worth = |member: &Member| u128::from(member.worth(par, self.priors, self.probe_max_bytes_per_s));
+        let sum: u128 = self.members.values().map(worth).sum();
         let mean = sum.checked_div(self.members.len() as u128).and_then(|mean| u64::try_from(mean).ok()).unwrap_or(0);
-        (par, if origin > 0 { mean.min(origin) } else { mean })
+        // Nobody gets more than an origin sends; what it can do is not known before it was seen at its limit.
+        let is_known = self.members.values().any(|member| member.is_origin && member.measured.is_earned);
+        (par, if is_known { mean.min(origin) } else { mean })
     }
 
     /// Gives each measured peer as many children as it can feed.
@@ -289,7 +303,8 @@ impl Planner {
         for peer in self.members.keys().copied().collect::<Vec<_>>() {
             let Some(slots) = self.slots_worth(peer, mean, &mut lacking) else { continue };
             let before = u64::from(self.members[&peer].slots);
-            let is_near = slots.abs_diff(before) * 100 <= before * HYSTERESIS_PERCENT;
+            let off_by = slots.abs_diff(before);
+            let is_near = off_by * 100 <= before * HYSTERESIS_PERCENT || off_by == 1 && before >= SINGLE_STEPS_BELOW;
             let measured = &mut self.members.get_mut(&peer).expect("it is a member").measured;
             let is_settled = slots <= before && measured.judged_at.is_some_and(|at| now - at < SETTLE);
             if slots != before && !is_settled && !(is_near && slots > 0) {
@@ -308,9 +323,11 @@ impl Planner {
         wanted.saturating_sub(given).max(self.orphans.len() as u64)
     }
 
+    /// How many children a peer should have; `None`: as many as it has.
     fn slots_worth(&self, peer: PeerId, mean: u64, lacking: &mut u64) -> Option<u64> {
         let member = &self.members[&peer];
-        if member.measured.has_more && member.children >= member.slots && !member.is_origin {
+        let measured = &member.measured;
+        if measured.has_more && member.children >= member.slots && !member.is_origin && !measured.is_probe_ahead() {
             // It feeds all it is given and has more: it is tried with twice as many, if anybody needs them.
             let slots = u64::from(member.slots);
             return (*lacking > 0).then(|| {
@@ -318,21 +335,21 @@ impl Planner {
                 (slots * 2).min(u64::from(member.offered))
             });
         }
-        if !member.measured.is_earned && !member.is_origin && !member.measured.has_disclaimed {
+        let rate = match measured.probed_bytes_per_s {
+            Some(_) if !member.is_origin => self.worth(peer, 0),
+            _ if measured.is_earned && !measured.has_more => measured.bytes_per_s,
             // Until it is seen, what is known of other days counts.
-            return member.prior.map(|_| u64::from(self.slots_at_first(peer)));
-        }
-        if !member.measured.is_earned || member.measured.has_more {
-            return None;
-        }
-        let (rate, stripes) = (member.measured.bytes_per_s, u64::from(self.config.stripes));
+            _ if measured.is_earned || member.is_origin || measured.has_disclaimed => return None,
+            _ => return member.prior.map(|_| u64::from(self.slots_at_first(peer))),
+        };
+        let stripes = u64::from(self.config.stripes);
         let slots = if member.is_origin {
             // An origin sends everything once before it sends anything twice.
             (rate / mean).max(1) * stripes
-        } else if rate * 100 < mean * LEAF_PERCENT && self.len() >= JUDGED_MIN {
+        } else if u128::from(rate) * 100 < u128::from(mean) * u128::from(LEAF_PERCENT) && self.len() >= JUDGED_MIN {
             u64::from(member.complete)
         } else {
-            (rate * stripes + mean / 2) / mean
+            (rate.saturating_mul(stripes).saturating_add(mean / 2)) / mean
         };
         Some(slots.min(u64::from(member.offered)))
     }

@@ -4,6 +4,7 @@ mod measured;
 mod parting;
 mod picture;
 mod prior;
+mod probes;
 mod web;
 
 use core::time::Duration;

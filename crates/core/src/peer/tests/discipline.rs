@@ -1,9 +1,9 @@
 //! Who is asked, refused, declined and sent what.
 
-use super::lab::{Lab, PACKET_BYTES, cancelled, refused, requested};
+use super::lab::{ALL, Lab, PACKET_BYTES, cancelled, refused, requested};
 use super::*;
 use crate::wire::link::{Partial, Run};
-use crate::wire::tracker::{Role, ToTracker};
+use crate::wire::tracker::{Edge, FromTracker, Role, ToTracker};
 
 #[test]
 fn who_asks_for_more_than_goes_out_soon_is_refused_the_rest_at_once() {
@@ -171,6 +171,41 @@ fn what_was_left_to_a_feeder_before_and_does_not_come_is_asked_for_at_once() {
     let asked =
         said.iter().filter(|(on, _)| *on == other || *on == feeder).filter_map(|(_, message)| requested(message));
     assert!(asked.flatten().any(|run| left.iter().any(|packet| run.contains(*packet))), "{said:?}");
+}
+
+#[test]
+fn what_a_new_feeder_was_asked_for_is_not_declined_there() {
+    let mut lab = Lab::new(4, false, 8 << 20);
+    let feeder = lab.link(Role::Parent, 4);
+    let other = lab.link(Role::Lateral, 4);
+    // Both are there, and bring nothing.
+    for packet in 0..4 {
+        lab.pass_ms(1_000);
+        for link in [feeder, other] {
+            lab.say(link, &LinkMessage::Have { packets: vec![Run { first: packet, count: 1 }] });
+        }
+    }
+    let asked: Vec<u32> = lab.peer.links[&other].receiving.outstanding.keys().map(|packet| packet.get()).collect();
+    assert!(!asked.is_empty());
+    lab.take_said();
+    let to_feed = Edge::new(lab.peer.links[&other].peer, Role::Parent, ALL, true);
+    lab.give(Input::TrackerMessage(FromTracker::Plan { open: vec![to_feed], close: Vec::new() }.encode()));
+    assert!(lab.said.iter().any(|(link, message)| *link == other && matches!(message, LinkMessage::Subscribe { .. })));
+    let declined = lab.take_packets(other, cancelled);
+    assert!(!declined.is_empty(), "what the one before may have on its way");
+    assert!(asked.iter().all(|packet| !declined.contains(packet)), "{asked:?} were asked for, {declined:?} declined");
+}
+
+#[test]
+fn at_the_end_what_is_late_is_asked_for_elsewhere_as_well() {
+    let mut lab = Lab::new(1, false, 8 << 20);
+    let one = lab.link(Role::Lateral, 1);
+    assert_eq!(lab.take_packets(one, requested), [0]);
+    let other = lab.link(Role::Lateral, 1);
+    lab.pass_ms(1_500);
+    assert!(lab.take_packets(other, requested).is_empty(), "it may come yet");
+    lab.pass_ms(1_500);
+    assert_eq!(lab.take_packets(other, requested), [0]);
 }
 
 #[test]

@@ -70,6 +70,13 @@ fn message() -> impl Strategy<Value = LinkMessage> {
         any::<u32>().prop_map(|nonce| LinkMessage::Ping { nonce }),
         any::<u32>().prop_map(|nonce| LinkMessage::Pong { nonce }),
         Just(LinkMessage::Goodbye),
+        (any::<u8>(), any::<u8>(), prop::collection::vec(any::<u8>(), 0..60))
+            .prop_map(|(train, left, padding)| { LinkMessage::Probe { train, left, padding: Bytes::from(padding) } }),
+        (any::<u8>(), any::<u64>(), any::<bool>()).prop_map(|(train, bytes_per_s, is_least)| LinkMessage::Probed {
+            train,
+            bytes_per_s,
+            is_least
+        }),
         (any::<[u8; 16]>(), any::<u32>(), ".{0,60}", any::<[u8; 64]>()).prop_map(|(to, serial, order, signature)| {
             let (to, signature) = (PeerId::from_bytes(to), Signature::from_bytes(signature));
             LinkMessage::Order(Order { to, serial, order, signature })

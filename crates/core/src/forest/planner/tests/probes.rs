@@ -1,0 +1,85 @@
+//! What uplinks carry by their probes.
+
+use super::*;
+
+fn slots(life: &Life, number: u8) -> u16 {
+    life.planner.members[&peer(number)].slots
+}
+
+/// An origin and nine more, each of which was probed.
+fn probed(rates: [u64; 9]) -> Life {
+    let mut life = Life::new();
+    for number in 0..10 {
+        life.join(number, 64, number == 0);
+    }
+    for (number, rate) in (1..).zip(rates) {
+        life.planner.note_probed(peer(number), rate, false, life.now);
+    }
+    life
+}
+
+const MIXED: [u64; 9] = [100, 100, 100, 100, 1_000, 1_000, 1_000, 5_000, 5_000];
+
+#[test]
+fn children_are_given_as_probes_tell_before_anything_flows() {
+    let mut life = probed(MIXED);
+    life.epochs(3);
+    let all: Vec<u16> = (1..10).map(|number| slots(&life, number)).collect();
+    // A mean of 1,340 with the origin, of which nothing is known; four stripes.
+    assert_eq!(all, [0, 0, 0, 0, 3, 3, 3, 15, 15]);
+    assert!((1..10).all(|number| life.has_all_parents(number)));
+}
+
+#[test]
+fn the_forest_is_put_in_order_as_soon_as_many_are_known() {
+    let life = probed(MIXED);
+    let soon = life.now + Duration::from_millis(250);
+    assert!(life.planner.next_retry().is_some_and(|at| at <= soon));
+    let mut life = Life::new();
+    for number in 0..60 {
+        life.join(number, 64, number == 0);
+    }
+    life.epochs(5);
+    let before = life.planner.next_retry();
+    life.planner.note_probed(peer(1), 1_000, false, life.now);
+    life.planner.note_probed(peer(2), 1_000, false, life.now);
+    assert_eq!(life.planner.next_retry(), before, "two of sixty wait for their turn");
+    life.planner.note_probed(peer(3), 1_000, false, life.now);
+    assert!(life.planner.next_retry() < before);
+}
+
+#[test]
+fn the_best_of_several_counts_and_a_lower_bound_only_above_another_figure() {
+    let mut life = probed(MIXED);
+    life.planner.note_probed(peer(9), 10, false, life.now);
+    life.planner.note_probed(peer(1), 2_000, true, life.now);
+    life.join(10, 64, false);
+    life.planner.note_probed(peer(10), 10, true, life.now);
+    let of = |number| life.planner.members[&peer(number)].measured.probed_bytes_per_s;
+    assert_eq!((of(9), of(1), of(10)), (Some(5_000), Some(2_000), None));
+}
+
+#[test]
+fn what_is_seen_takes_the_place_of_a_probe() {
+    let mut life = probed(MIXED);
+    life.epochs(4);
+    let before = slots(&life, 9);
+    for _ in 0..6 {
+        for receiver in 1..5 {
+            life.planner.note_received(peer(9), peer(receiver), 100, true, life.now);
+            life.planner.note_received(peer(5), peer(receiver), 1_500, false, life.now);
+        }
+        life.epochs(1);
+    }
+    assert!(slots(&life, 9) < before / 4, "{before} children, and then {}", slots(&life, 9));
+    assert!(slots(&life, 5) > 8, "it sends six times what its probe told, and has {}", slots(&life, 5));
+}
+
+#[test]
+fn who_is_made_out_to_be_a_giant_makes_little_of_the_others() {
+    let mut life = probed([1_000, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000, u64::MAX]);
+    life.epochs(3);
+    let (giant, others) = (slots(&life, 9), slots(&life, 1));
+    assert!(others >= 2, "{others} children where all alike would have four");
+    assert!(giant <= 4 * 8, "{giant}");
+}
