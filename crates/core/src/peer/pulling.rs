@@ -7,8 +7,9 @@
 //! * A packet is worth asking for when its stripe has no live feeder; or when it has been about for a while, and the
 //!   feeder lacks it or has so much to push before it that it would come late. What only those have who have everything,
 //!   and nothing after it has come, is not about: it was perhaps not sent to anybody yet, and comes in its turn.
-//! * It is asked for at one neighbour, which refuses if it is busy: only idle uplinks are stolen from. When it begins to
-//!   come, it is declined at the feeder, which then passes it over. What a feeder has begun to send is left to it.
+//! * It is asked for at one neighbour, which refuses if it is busy: only idle uplinks are stolen from. At the same time it is
+//!   declined at the feeder, which then passes it over; a feeder that refuses what it is asked for pushes it in its turn. What a
+//!   feeder has begun to send is left to it, and taken back elsewhere.
 //! * It is asked only of a neighbour that would bring it four times as soon as the feeder, as far as can be told: else
 //!   both bring it.
 //! * Each neighbour is asked for as much as it brings in a moment and a round trip: the fast get much, the slow little,
@@ -452,6 +453,7 @@ impl Peer {
             link.receiving.outstanding.insert(*packet, asked);
             self.pulling.askable.remove(*packet);
         }
+        self.decline_asked(id, &packets);
         let indices: Vec<u32> = packets.iter().map(|packet| packet.get()).collect();
         for packets in runs_of(&indices).chunks(RUNS_MAX) {
             let partial = self.held_in_part(packets);
@@ -466,7 +468,27 @@ impl Peer {
         partial.filter(|partial| partial.groups != 0).take(PARTIAL_MAX).collect()
     }
 
-    /// A packet that was asked for has begun to come: its feeder need not push it.
+    /// Packets are asked for: their feeders need not push them. If the answer is no, they are asked for elsewhere, or again
+    /// at the feeder, which pushes what it refuses.
+    fn decline_asked(&mut self, asked: LinkId, packets: &[PacketIndex]) {
+        let mut by_feeder: BTreeMap<LinkId, Vec<u32>> = BTreeMap::new();
+        for packet in packets {
+            let feeder = self.feeding.feeder(self.stripe_of(*packet)).filter(|feeder| *feeder != asked);
+            let Some(link) = feeder.and_then(|feeder| self.links.get_mut(&feeder)).filter(|link| link.is_open()) else {
+                continue;
+            };
+            if link.receiving.declined.insert(*packet) {
+                by_feeder.entry(feeder.expect("its link was just seen")).or_default().push(packet.get());
+            }
+        }
+        for (feeder, packets) in by_feeder {
+            for packets in runs_of(&packets).chunks(RUNS_MAX) {
+                self.tell_link(feeder, &LinkMessage::Cancel { packets: packets.to_vec() });
+            }
+        }
+    }
+
+    /// A packet has begun to come, or is there: its feeder need not push it.
     pub(super) fn decline(&mut self, from: Option<LinkId>, packet: PacketIndex) {
         let feeder = self.feeding.feeder(self.stripe_of(packet));
         let Some(id) = feeder.filter(|id| Some(*id) != from) else { return };
@@ -538,25 +560,30 @@ impl Peer {
     pub(super) fn end_requests(&mut self, packet: PacketIndex, from: Option<LinkId>) {
         self.pulling.askable.remove(packet);
         self.pulling.front = self.pulling.front.max(self.schedule.order().place_of(packet));
-        let mut others = Vec::new();
-        for (id, link) in &mut self.links {
-            if link.receiving.outstanding.remove(&packet).is_some() && Some(*id) != from {
-                others.push(*id);
-            }
+        if let Some(link) = from.and_then(|id| self.links.get_mut(&id)) {
+            link.receiving.outstanding.remove(&packet);
         }
-        for id in others {
+        self.take_back_requests(packet, from);
+    }
+
+    /// Somebody brings a packet: others who were asked for it need not.
+    pub(super) fn take_back_requests(&mut self, packet: PacketIndex, from: Option<LinkId>) {
+        let others = self.links.iter_mut().filter(|(id, _)| Some(**id) != from);
+        let asked = others.filter_map(|(id, link)| link.receiving.outstanding.remove(&packet).map(|_| *id));
+        for id in asked.collect::<Vec<_>>() {
             let packets = vec![Run { first: packet.get(), count: 1 }];
             self.tell_link(id, &LinkMessage::Cancel { packets });
         }
     }
 
-    /// The far end will not bring these.
+    /// The far end will not bring these; if it feeds their stripe it pushes them in their turn.
     pub(super) fn far_refuses(&mut self, id: LinkId, packets: &[Run], now: Time) {
         let busy_ms = BUSY_MS / 2 + self.rng.random_range(0..=BUSY_MS / 2);
         let Some(link) = self.links.get_mut(&id) else { return };
         let is_refused = |packet: &PacketIndex| packets.iter().any(|run| run.contains(packet.get()));
         for packet in link.receiving.outstanding.keys().copied().filter(is_refused).collect::<Vec<_>>() {
             link.receiving.outstanding.remove(&packet);
+            link.receiving.declined.remove(packet);
             link.receiving.rests_until = now + Duration::from_millis(busy_ms);
         }
         self.pulling.forget_plan();

@@ -86,6 +86,7 @@ impl Peer {
     /// counters.
     pub(super) fn keep(&mut self, from: Option<LinkId>, first: GroupIndex, payload: &Bytes, now: Time) {
         let packet = self.geometry.packet_of(first);
+        let is_begun = self.holdings.groups_of(packet) != 0;
         let (write, offset_bytes, completed) = self.holdings.insert(first, payload, from, now);
         self.outputs.push_back(Output::Write { write, offset_bytes, bytes: payload.clone() });
         self.totals.received.add(payload.len() as u64, now);
@@ -97,6 +98,9 @@ impl Peer {
         let link = from.and_then(|id| self.links.get(&id));
         if completed || link.is_some_and(|link| link.receiving.outstanding.contains_key(&packet)) {
             self.decline(from, packet);
+        }
+        if !is_begun && from.is_some() && from == self.feeding.feeder(self.stripe_of(packet)) {
+            self.take_back_requests(packet, from);
         }
         if completed {
             if let Some(id) = from {

@@ -84,7 +84,7 @@ impl Peer {
         self.note_held(id, partial);
         self.look_at_far_ends();
         let mut room = self.answers_max(id, now);
-        let mut refused = Vec::new();
+        let mut refused: Vec<u32> = Vec::new();
         for packet in packets.iter().flat_map(|run| run.first..run.first + run.count) {
             let held = self.packet(packet).filter(|packet| self.holdings.has_packet(*packet));
             let Some(link) = self.links.get_mut(&id) else { return };
@@ -103,10 +103,28 @@ impl Peer {
                 _ => return self.drop_link(id, "it asks for too much", now),
             }
         }
-        for packets in runs_of(&refused).chunks(RUNS_MAX) {
+        self.refuse(id, &refused);
+        self.pump(id, now);
+    }
+
+    /// Tells that packets, ascending, are not sent as they were asked for. What is pushed on that link goes in its turn.
+    fn refuse(&mut self, id: LinkId, ascending: &[u32]) {
+        let order = self.schedule.order();
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let sending = &mut link.sending;
+        for packet in ascending.iter().filter_map(|index| self.geometry.packet(*index)) {
+            let place = order.place_of(packet);
+            if sending.wants_pushed(place) {
+                sending.declined.remove(packet);
+                let step = step_of(place, sending.from, order.places());
+                if step < sending.cursor && self.holdings.groups_of(packet) != 0 {
+                    sending.fresh.insert(step);
+                }
+            }
+        }
+        for packets in runs_of(ascending).chunks(RUNS_MAX) {
             self.tell_link(id, &LinkMessage::Refuse { packets: packets.to_vec() });
         }
-        self.pump(id, now);
     }
 
     /// What was promised, and has not gone for a while since what is pushed takes all of the uplink or the link stands
@@ -127,9 +145,7 @@ impl Peer {
             sending.answered_at = now;
             let mut left: Vec<u32> = left.into_iter().map(PacketIndex::get).collect();
             left.sort_unstable();
-            for packets in runs_of(&left).chunks(RUNS_MAX) {
-                self.tell_link(id, &LinkMessage::Refuse { packets: packets.to_vec() });
-            }
+            self.refuse(id, &left);
         }
     }
 

@@ -98,25 +98,70 @@ fn what_is_held_in_part_is_told_when_the_rest_is_asked_for() {
 }
 
 #[test]
-fn a_feeder_is_told_not_to_push_what_has_begun_to_come_from_elsewhere() {
+fn a_feeder_is_told_not_to_push_what_another_is_asked_for() {
     let mut lab = Lab::new(16, false, 8 << 20);
     let feeder = lab.link(Role::Parent, 16);
     let other = lab.link(Role::Lateral, 16);
     lab.pass_ms(4_500);
     let said = lab.take_said();
-    let asked: Vec<u32> = said
-        .iter()
-        .filter(|(link, _)| *link == other)
-        .filter_map(|(_, message)| requested(message))
-        .flatten()
-        .map(|run| run.first)
-        .collect();
+    let packets_of = |on: LinkId, of: fn(&LinkMessage) -> Option<&Vec<Run>>| -> Vec<u32> {
+        let said = said.iter().filter(|(link, _)| *link == on).filter_map(|(_, message)| of(message)).flatten();
+        said.flat_map(|run| run.first..run.first + run.count).collect()
+    };
+    let asked = packets_of(other, requested);
     assert!(!asked.is_empty(), "the feeder brings nothing");
-    assert!(said.iter().all(|(link, message)| *link != feeder || cancelled(message).is_none()), "not before it comes");
+    assert_eq!(packets_of(feeder, cancelled), asked);
     lab.bring(other, asked[0] * 4, 1);
-    assert_eq!(lab.take_packets(feeder, cancelled), [asked[0]]);
-    lab.bring(other, asked[0] * 4 + 1, 1);
     assert!(lab.take_packets(feeder, cancelled).is_empty(), "it is told once");
+}
+
+#[test]
+fn what_a_feeder_begins_with_is_taken_back_elsewhere() {
+    let mut lab = Lab::new(16, false, 8 << 20);
+    let feeder = lab.link(Role::Parent, 16);
+    let other = lab.link(Role::Lateral, 16);
+    lab.pass_ms(4_500);
+    let asked = lab.take_packets(other, requested);
+    // What was on its way when it was told not to push it.
+    lab.bring(feeder, asked[0] * 4, 1);
+    assert_eq!(lab.take_packets(other, cancelled), [asked[0]]);
+}
+
+#[test]
+fn a_feeder_pushes_in_its_turn_what_it_refuses() {
+    let mut lab = Lab::new(6, true, 8 << 20);
+    let child = lab.link(Role::Child, 0);
+    lab.subscribe(child);
+    lab.say(child, &LinkMessage::Cancel { packets: vec![Run { first: 2, count: 3 }] });
+    for _ in 0..12 {
+        lab.acknowledge(child);
+    }
+    lab.take_said();
+    lab.give(Input::UploadLimit { bytes_per_s: Some(0) });
+    lab.request(child, 3, 1, Vec::new());
+    assert_eq!(lab.take_packets(child, refused), [3]);
+    lab.give(Input::UploadLimit { bytes_per_s: None });
+    for _ in 0..4 {
+        lab.acknowledge(child);
+    }
+    let groups: Vec<u32> = lab.take_groups().into_iter().map(|(_, group)| group).collect();
+    assert_eq!(groups, [12, 13, 14, 15], "and nothing else that was declined");
+}
+
+#[test]
+fn what_a_feeder_refuses_is_left_to_it() {
+    let mut lab = Lab::new(1, false, 8 << 20);
+    let feeder = lab.link(Role::Parent, 1);
+    let other = lab.link(Role::Lateral, 1);
+    lab.pass_ms(4_500);
+    let packets = vec![Run { first: 0, count: 1 }];
+    let declined = |lab: &Lab| lab.peer.links[&feeder].receiving.declined.count();
+    assert_eq!((lab.take_packets(other, requested), declined(&lab)), (vec![0], 1));
+    lab.say(other, &LinkMessage::Refuse { packets: packets.clone() });
+    lab.pass_ms(400);
+    assert_eq!(lab.take_packets(feeder, requested), [0], "nobody else is left");
+    lab.say(feeder, &LinkMessage::Refuse { packets });
+    assert_eq!(declined(&lab), 0);
 }
 
 #[test]
