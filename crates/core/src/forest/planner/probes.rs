@@ -2,8 +2,6 @@
 //!
 //! The receiver of a probe tells, as of all that a peer is worth. It counts until the peer is seen at its limit, or to send more.
 
-use core::time::Duration;
-
 use super::Planner;
 use crate::ids::PeerId;
 use crate::time::Time;
@@ -11,9 +9,9 @@ use crate::time::Time;
 /// A probe counts for so many times the median of all at most: who makes a friend out to be a giant makes little of the
 /// others.
 const MEDIANS_MAX: u64 = 8;
-/// Where one in so many was probed lately, the forest is put in order soon.
+/// Where one in so many was probed lately, the forest is put in order soon: after this part of an epoch.
 const NEWS_PARTS: usize = 20;
-const NEWS_AFTER: Duration = Duration::from_millis(250);
+const NEWS_EPOCHS: u32 = 4;
 
 impl Planner {
     /// A receiver tells how fast a peer's probe came, and whether it may carry more than that since other things came at the
@@ -28,7 +26,7 @@ impl Planner {
         measured.probed_bytes_per_s = Some(bytes_per_s);
         self.newly_probed += usize::from(before.is_none());
         if self.newly_probed * NEWS_PARTS >= self.members.len() {
-            self.epoch_at = self.epoch_at.map(|at| at.min(now + NEWS_AFTER));
+            self.epoch_at = self.epoch_at.map(|at| at.min(now + self.config.epoch / NEWS_EPOCHS));
         }
     }
 
