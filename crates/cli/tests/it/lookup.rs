@@ -14,11 +14,12 @@ use super::nodes::{config, describe, download, hear, soon};
 
 const SIZE: usize = 24 << 20;
 
-/// A tracker that arranges peers in a line, as far as their slots allow: each knows its feeder and its child alone.
+/// A tracker that arranges peers in a line, as far as their slots allow, and never in another order: each knows its feeder
+/// and its child alone.
 fn line_of_peers() -> (tempfile::TempDir, Server) {
     let directory = tempfile::tempdir().unwrap();
     let settings = directory.path().join("tracker.toml");
-    fs::write(&settings, "stripes = 1\nlaterals = 0\n").unwrap();
+    fs::write(&settings, "stripes = 1\nlaterals = 0\nepoch_ms = 600000\n").unwrap();
     let tracker = Server::start(&["tracker", "--listen", "127.0.0.1:0", "--config", path(&settings)]);
     (directory, tracker)
 }

@@ -134,7 +134,7 @@ fn how_fast_a_train_came_is_told_its_sender_and_the_tracker() {
     let peer = lab.peer.links[&link].peer;
     assert_eq!(lab.take_told(), [Received { peer, bytes_per_s: expected, waited: true }]);
     assert_eq!(lab.probe(link, 32, 1), [(PADDING_BYTES as u64 * 1_000, false)]);
-    assert_eq!(lab.probe(link, 8, 0), [(PADDING_BYTES as u64 * 4_000, false)], "all at once: a millisecond");
+    assert_eq!(lab.probe(link, 8, 0), [(PADDING_BYTES as u64 * 4 * 200, false)], "all at once: 5 ms");
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn where_much_else_comes_an_uplink_may_carry_more() {
     lab.pass_ms(50);
     let least: Vec<bool> = lab.take_told().into_iter().map(|probed| !probed.waited).collect();
     assert_eq!(least, [true, true], "each had half of the downlink, for all that is known");
-    // Ten times as much has come at a time: the downlink is not what was narrow.
+    // Five times as much has come at a time: the downlink is not what was narrow.
     lab.probe(one, 8, 1);
     lab.take_told();
     for left in (0..8).rev() {
