@@ -7,6 +7,8 @@
 //! * `parting`: pairs that can't connect, or no longer
 //! * `picturing`: what is shown to people
 //! * `prior`: what was seen of a peer on other days
+//! * `probes`: what uplinks carried before there was anything to pass on
+//! * `relieving`: sources that give children to each other
 //! * `standing_by`: who feeds a peer if its parent fails
 //! * `web`: the place of web servers that have the content
 
@@ -18,6 +20,7 @@ mod picturing;
 mod placing;
 mod prior;
 mod probes;
+mod relieving;
 mod standing_by;
 mod web;
 

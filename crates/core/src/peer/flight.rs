@@ -18,6 +18,7 @@ use core::time::Duration;
 use super::Peer;
 use super::link::{Link, ROUND_TRIP_ASSUMED, WINDOW_STEPS};
 use super::sending::ANNOUNCE_AFTER;
+use super::timers::Reason;
 use crate::ids::LinkId;
 use crate::time::Time;
 
@@ -196,7 +197,9 @@ impl Peer {
         waits.sort_unstable();
         let least = waits.get(waits.len() / 4);
         let waits = least.is_some_and(|micros| u128::from(*micros) > QUEUE.as_micros());
-        self.uplink.looks_full += u32::from(waits || self.is_flight_full(true, now));
+        // A limit that a person set is one as well.
+        let is_held_back = self.timers.is_set(Reason::Upload);
+        self.uplink.looks_full += u32::from(waits || is_held_back || self.is_flight_full(true, now));
     }
 
     /// Whether the uplink was at its limit most of the time since this was asked last.

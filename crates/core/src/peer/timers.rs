@@ -49,6 +49,11 @@ impl Timers {
         self.0.entry(reason).and_modify(|set| *set = at.min(*set)).or_insert(at);
     }
 
+    /// Whether a deadline is set.
+    pub(super) fn is_set(&self, reason: Reason) -> bool {
+        self.0.contains_key(&reason)
+    }
+
     /// Takes a deadline away.
     pub(super) fn clear(&mut self, reason: Reason) {
         self.0.remove(&reason);

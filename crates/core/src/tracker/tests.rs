@@ -532,6 +532,38 @@ fn what_came_from_a_peer_is_believed_of_its_neighbours_only() {
 }
 
 #[test]
+fn how_fast_a_probe_came_is_believed_of_neighbours_only() {
+    let mut desk = Desk::new(TrackerConfig { laterals: 0, silence_ms_max: 100_000, ..TrackerConfig::default() });
+    let mut map = Map::default();
+    for number in 1..=24 {
+        desk.connect(u64::from(number));
+        let ToTracker::Join(join) = join(number, if number == 1 { 10 } else { 0 }) else { unreachable!() };
+        desk.say(u64::from(number), &ToTracker::Join(Join { slots: 64, ..join }));
+    }
+    desk.pass_s(4);
+    map.follow(&mut desk);
+    let slow = (2..=24).find(|socket| map.children(*socket) >= 4).expect("nearly all feed");
+    for is_by_neighbours in [false, true] {
+        for (socket, edges) in map.0.clone() {
+            let rates = edges.keys().filter(|peer| **peer != id(slow as u8)).map(|peer| (*peer, 1_000_000));
+            let tells = socket != slow && edges.contains_key(&id(slow as u8)) == is_by_neighbours;
+            let rates = rates.chain(tells.then_some((id(slow as u8), 1_000)));
+            let received = rates.map(|(peer, bytes_per_s)| Received { peer, bytes_per_s, waited: true }).collect();
+            desk.say(socket, &ToTracker::Probed { received });
+        }
+        for _ in 0..6 {
+            desk.pass_s(1);
+            map.follow(&mut desk);
+        }
+        assert_eq!(map.children(slow) == 0, is_by_neighbours, "{} children", map.children(slow));
+    }
+    let received = vec![Received { peer: id(2), bytes_per_s: 1, waited: true }; STATUS_RECEIVED_MAX + 1];
+    desk.take(0);
+    desk.say(1, &ToTracker::Probed { received });
+    assert_eq!(desk.take(1).refusal(), Some(Refusal::BadMessage));
+}
+
+#[test]
 fn a_status_with_too_many_reports_is_refused() {
     let mut desk = Desk::new(TrackerConfig::default());
     desk.join(1, 10);

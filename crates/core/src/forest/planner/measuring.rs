@@ -11,6 +11,7 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::probes::medians;
 use super::{Member, Planner, Priors};
 use crate::ids::PeerId;
 use crate::time::Time;
@@ -286,8 +287,10 @@ impl Planner {
         self.settle_probes();
         let all = self.members.values_mut().map(|member| (&mut member.measured, member.is_origin));
         let (origin, par) = settle_all(all, now);
-        let worth = |member: &Member| u128::from(member.worth(par, self.priors, self.probe_max_bytes_per_s));
-        let sum: u128 = self.members.values().map(worth).sum();
+        let worth = |member: &Member| member.worth(par, self.priors, self.probe_max_bytes_per_s);
+        let most = medians(self.members.values().map(worth).filter(|worth| *worth > 0).collect());
+        let counts = |member: &Member| worth(member).min(if member.is_origin { u64::MAX } else { most });
+        let sum: u128 = self.members.values().map(|member| u128::from(counts(member))).sum();
         let mean = sum.checked_div(self.members.len() as u128).and_then(|mean| u64::try_from(mean).ok()).unwrap_or(0);
         // Nobody gets more than an origin sends; what it can do is not known before it was seen at its limit.
         let is_known = self.members.values().any(|member| member.is_origin && member.measured.is_earned);

@@ -32,6 +32,7 @@ impl Planner {
         self.settle_disclaimers(now);
         self.settle_slots(mean, now);
         let moves = (self.len() / PEERS_A_MOVE).max(MOVES_MIN);
+        self.relieve_roots(par, moves * usize::from(self.config.stripes), now);
         for stripe in 0..self.config.stripes {
             self.order_stripe(stripe, par, moves, now);
         }

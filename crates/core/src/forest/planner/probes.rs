@@ -6,8 +6,8 @@ use super::Planner;
 use crate::ids::PeerId;
 use crate::time::Time;
 
-/// A probe counts for so many times the median of all at most: who makes a friend out to be a giant makes little of the
-/// others.
+/// A probe, and what a peer adds to the mean of all, counts for so many times the median at most: who makes a friend out to
+/// be a giant makes little of the others.
 const MEDIANS_MAX: u64 = 8;
 /// Where one in so many was probed lately, the forest is put in order soon: after this part of an epoch.
 const NEWS_PARTS: usize = 20;
@@ -33,11 +33,16 @@ impl Planner {
     /// Finds out the most that a probe counts for.
     pub(super) fn settle_probes(&mut self) {
         self.newly_probed = 0;
-        let mut all: Vec<u64> = self.members.values().filter_map(|member| member.measured.probed_bytes_per_s).collect();
-        let middle = all.len() / 2;
-        self.probe_max_bytes_per_s = match all.is_empty() {
-            true => u64::MAX,
-            false => all.select_nth_unstable(middle).1.saturating_mul(MEDIANS_MAX),
-        };
+        let all = self.members.values().filter_map(|member| member.measured.probed_bytes_per_s);
+        self.probe_max_bytes_per_s = medians(all.collect());
+    }
+}
+
+/// The most that one of `rates` counts for.
+pub(super) fn medians(mut rates: Vec<u64>) -> u64 {
+    let middle = rates.len() / 2;
+    match rates.is_empty() {
+        true => u64::MAX,
+        false => rates.select_nth_unstable(middle).1.saturating_mul(MEDIANS_MAX),
     }
 }

@@ -5,6 +5,7 @@ mod parting;
 mod picture;
 mod prior;
 mod probes;
+mod relieving;
 mod web;
 
 use core::time::Duration;

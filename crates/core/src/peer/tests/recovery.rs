@@ -148,3 +148,24 @@ fn a_tight_upload_limit_is_shared_by_all_children() {
     let [one, other] = children.map(|child| world.nodes[child].peer.stats(world.now).have_bytes);
     assert!(one.min(other) * 2 > one.max(other), "{one} and {other} bytes");
 }
+
+#[test]
+fn a_seeder_that_comes_late_is_used_where_the_first_is_slow() {
+    for receivers in [1, 3] {
+        let mut world = World::new(8_000_000);
+        let whole = || Start::Complete(world.tree.clone());
+        let (early, late) = (whole(), whole());
+        let slow = world.add(early, 64);
+        world.give(slow, Input::UploadLimit { bytes_per_s: Some(60_000) });
+        let receivers: Vec<usize> = (0..receivers).map(|_| world.add(Start::Empty, 0)).collect();
+        world.run_s(6);
+        world.add(late, 64);
+        // From the first alone, this would take more than two minutes.
+        world.run_s(30);
+        assert!(
+            receivers.iter().all(|one| world.has_all(*one)),
+            "{:?}",
+            world.nodes[receivers[0]].peer.stats(world.now)
+        );
+    }
+}

@@ -83,3 +83,14 @@ fn who_is_made_out_to_be_a_giant_makes_little_of_the_others() {
     assert!(others >= 2, "{others} children where all alike would have four");
     assert!(giant <= 4 * 8, "{giant}");
 }
+
+#[test]
+fn who_is_said_to_send_more_than_anybody_can_makes_leaves_of_nobody() {
+    let mut life = probed([1_000; 9]);
+    life.planner.note_probed(peer(0), 2_000, false, life.now);
+    for _ in 0..6 {
+        life.planner.note_received(peer(9), peer(8), u64::MAX, false, life.now);
+        life.epochs(1);
+    }
+    assert!((1..9).all(|number| slots(&life, number) >= 2), "{}", slots(&life, 1));
+}
