@@ -3,13 +3,13 @@
 //
 // Progress is noted where it happens: in a page when a verified piece goes to its store's worker, of a native peer when
 // verified bytes are in its partial file. Beside each gap stands for how long the page's own clock stood still, to tell a
-// machine that was busy with something else from a transfer that waited: where it did so for a second, it is tried once more.
+// machine that was busy with something else from a transfer that waited.
 
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import path from 'node:path';
 
-import { StoodStill, pleachBinary, scenario, seed, sha256, startTracker, until } from './harness/index.mjs';
+import { pleachBinary, scenario, seed, sha256, startTracker, until } from './harness/index.mjs';
 
 const MIB = 1 << 20;
 const PAGES = 8;
@@ -17,8 +17,6 @@ const SIZE = 12 * MIB;
 const LOOK_MS = 50;
 /** What the issue asks for. */
 const GAP_MS_MAX = 3_000;
-/** Where a clock stood still for so long, a gap says nothing. */
-const STOOD_MS_MAX = 1_000;
 
 scenario('a page that feeds others is closed, and nobody waits for more than 3 s', { timeoutMs: 400_000 }, async (lab, t) => {
   const file = await lab.sample('closing.bin', SIZE);
@@ -60,9 +58,6 @@ scenario('a page that feeds others is closed, and nobody waits for more than 3 s
   for (const { tab } of rest) assert.equal(await saved(tab, lab), digest);
   for (const { out } of natives) assert.equal(await sha256(out), digest);
   const late = gaps.filter(([, { gapMs }]) => gapMs > GAP_MS_MAX);
-  if (late.length > 0 && late.every(([, { stoodMs }]) => stoodMs > STOOD_MS_MAX)) {
-    throw new StoodStill(`clocks stood still: ${JSON.stringify(late)}`);
-  }
   assert.deepEqual(late, [], 'nobody waits for longer');
 });
 

@@ -31,37 +31,21 @@ export { seed, share, startTracker } from './pleach.mjs';
 export { secondShown, writeVideo } from './video.mjs';
 export { until } from './wait.mjs';
 
-/** The machine was busy with something else, so what was measured says nothing: the scenario is tried once more. */
-export class StoodStill extends Error {}
-
-/** So often is a scenario tried; if the machine stands still each time, it fails. */
-const TRIES_MAX = 3;
-
 /** A test with a lab; it fails when it takes longer than `timeoutMs`. */
 export function scenario(name, ...rest) {
   const [{ timeoutMs = 60_000, ...options }, body] = rest.length === 1 ? [{}, rest[0]] : rest;
   return test(name, options, async (t) => {
-    for (let tries = 1; await stoodStill(name, timeoutMs, body, t, tries === TRIES_MAX); tries += 1);
-  });
-}
-
-/** Runs a scenario. Whether it is to be tried once more; never so the last time. */
-async function stoodStill(name, timeoutMs, body, t, isLast) {
-  const lab = new Lab(name);
-  try {
-    await within(timeoutMs, 'the scenario', body(lab, t));
-    return false;
-  } catch (error) {
-    if (error instanceof StoodStill && !isLast) {
-      t.diagnostic(`once more: ${error.message}`);
-      return true;
+    const lab = new Lab(name);
+    try {
+      await within(timeoutMs, 'the scenario', body(lab, t));
+    } catch (error) {
+      const folder = await lab.saveArtifacts();
+      t.diagnostic(`logs and pictures are in ${folder}`);
+      throw error;
+    } finally {
+      await lab.close();
     }
-    const folder = await lab.saveArtifacts();
-    t.diagnostic(`logs and pictures are in ${folder}`);
-    throw error;
-  } finally {
-    await lab.close();
-  }
+  });
 }
 
 /** Runs what is no test, such as a benchmark, with a lab. */
