@@ -508,8 +508,8 @@ impl Map {
     }
 }
 
-#[test]
-fn what_came_from_a_peer_is_believed_of_its_neighbours_only() {
+/// A source, 23 others, and the socket of one that feeds some of them.
+fn with_one_that_feeds() -> (Desk, Map, u64) {
     let mut desk = Desk::new(TrackerConfig { laterals: 0, silence_ms_max: 100_000, ..TrackerConfig::default() });
     let mut map = Map::default();
     for number in 1..=24 {
@@ -519,7 +519,13 @@ fn what_came_from_a_peer_is_believed_of_its_neighbours_only() {
     }
     desk.pass_s(4);
     map.follow(&mut desk);
-    let slow = (2..=24).find(|socket| map.children(*socket) >= 4).expect("nearly all feed");
+    let feeds = (2..=24).find(|socket| map.children(*socket) >= 4).expect("nearly all feed");
+    (desk, map, feeds)
+}
+
+#[test]
+fn what_came_from_a_peer_is_believed_of_its_neighbours_only() {
+    let (mut desk, mut map, slow) = with_one_that_feeds();
     let slow_id = id(slow as u8);
     for _ in 0..12 {
         map.tell(&mut desk, slow_id, |is_neighbour| !is_neighbour);
@@ -533,16 +539,7 @@ fn what_came_from_a_peer_is_believed_of_its_neighbours_only() {
 
 #[test]
 fn how_fast_a_probe_came_is_believed_of_neighbours_only() {
-    let mut desk = Desk::new(TrackerConfig { laterals: 0, silence_ms_max: 100_000, ..TrackerConfig::default() });
-    let mut map = Map::default();
-    for number in 1..=24 {
-        desk.connect(u64::from(number));
-        let ToTracker::Join(join) = join(number, if number == 1 { 10 } else { 0 }) else { unreachable!() };
-        desk.say(u64::from(number), &ToTracker::Join(Join { slots: 64, ..join }));
-    }
-    desk.pass_s(4);
-    map.follow(&mut desk);
-    let slow = (2..=24).find(|socket| map.children(*socket) >= 4).expect("nearly all feed");
+    let (mut desk, mut map, slow) = with_one_that_feeds();
     for is_by_neighbours in [false, true] {
         for (socket, edges) in map.0.clone() {
             let rates = edges.keys().filter(|peer| **peer != id(slow as u8)).map(|peer| (*peer, 1_000_000));

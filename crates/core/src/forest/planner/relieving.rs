@@ -18,27 +18,29 @@ impl Planner {
         if self.complete.len() < 2 {
             return;
         }
+        let spare = self.spare.iter().map(|(_, other)| *other).filter(|other| self.complete.contains(other));
+        let spare: Vec<PeerId> = spare.take(SPARE_TRIED).collect();
         for root in self.complete.iter().copied().collect::<Vec<_>>() {
-            while moves > 0 && self.relieve(root, par, now) {
+            while moves > 0 && self.relieve(root, &spare, par, now) {
                 moves -= 1;
             }
         }
     }
 
-    /// Moves one child of a root to another that would serve it faster; false if there is none.
-    fn relieve(&mut self, root: PeerId, par: u64, now: Time) -> bool {
+    /// Moves one child of a root to one of those with children to spare that would serve it faster; false if there is none.
+    fn relieve(&mut self, root: PeerId, spare: &[PeerId], par: u64, now: Time) -> bool {
         let member = &self.members[&root];
-        if member.children == 0 || !member.measured.seen().is_some_and(|seen| seen.is_limit) {
+        // Also who sends nothing at all.
+        if member.children == 0 || !member.measured.is_earned || member.measured.has_more {
             return false;
         }
         let share_of = |peer: PeerId, children: u16| u128::from(self.worth(peer, par)) / u128::from(children.max(1));
         let share = share_of(root, member.children);
-        let others = self.spare.iter().map(|(_, other)| *other).filter(|other| self.complete.contains(other));
-        let faster = others.take(SPARE_TRIED).filter_map(|other| {
-            let far = &self.members[&other];
-            let share_there = share_of(other, far.children + 1);
+        let faster = spare.iter().filter(|other| **other != root).filter_map(|other| {
+            let far = &self.members[other];
+            let share_there = share_of(*other, far.children + 1);
             let is_faster = share_there > 0 && share_there * 100 >= share * u128::from(FASTER_PERCENT);
-            (other != root && far.present && is_faster).then_some((share_there, other))
+            (far.present && far.slots > far.children && is_faster).then_some((share_there, *other))
         });
         let Some((_, other)) = faster.max() else { return false };
         let Some((stripe, child)) = self.child_for(root, other, now) else { return false };

@@ -44,6 +44,13 @@ fn a_source_that_comes_late_relieves_one_that_is_at_its_limit() {
 }
 
 #[test]
+fn who_says_that_it_has_everything_and_sends_nothing_does_not_keep_children() {
+    let mut life = with_a_late_source();
+    receive(&mut life, [60_000, 0], true, 8);
+    assert_eq!(children(&life), [STRIPES, 0]);
+}
+
+#[test]
 fn a_source_that_has_more_to_give_keeps_its_children() {
     let mut life = with_a_late_source();
     receive(&mut life, [60_000, 0], false, 5);
