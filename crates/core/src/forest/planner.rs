@@ -1,6 +1,7 @@
 //! All stripes of one swarm, the laterals, and which edges a change opens and closes.
 //!
 //! * `placing`: where a peer goes in a stripe
+//! * `lacking`: slots beyond what peers are worth, so that everybody has a place
 //! * `laterals`: who is linked beside the trees, and more of it for those who are behind
 //! * `measuring`: what a peer is worth, as others tell it, and how many children that makes
 //! * `ordering`: the epoch's moves: fast peers up, slow ones down
@@ -12,6 +13,7 @@
 //! * `standing_by`: who feeds a peer if its parent fails
 //! * `web`: the place of web servers that have the content
 
+mod lacking;
 mod laterals;
 pub(super) mod measuring;
 mod ordering;
@@ -143,6 +145,8 @@ pub struct Planner {
     priors: Priors,
     /// The most that a probe counts for, in bytes a second.
     probe_max_bytes_per_s: u64,
+    /// The middle one of all probes, in bytes a second; 0: there is none.
+    probe_median_bytes_per_s: u64,
     /// Members that were probed for the first time since the last epoch.
     newly_probed: usize,
     epoch_at: Option<Time>,
@@ -170,6 +174,7 @@ impl Planner {
             supply: vec![0; usize::from(config.stripes)],
             priors: Priors::default(),
             probe_max_bytes_per_s: u64::MAX,
+            probe_median_bytes_per_s: 0,
             newly_probed: 0,
             epoch_at: None,
             telling: Telling::default(),

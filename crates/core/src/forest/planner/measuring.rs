@@ -39,6 +39,8 @@ const HOME_SLOTS: u16 = 16;
 /// small change is not worth moving somebody.
 const HYSTERESIS_PERCENT: u64 = 10;
 const SINGLE_STEPS_BELOW: u64 = 8;
+/// Who was probed only loses slots when they are off by more than a quarter: what else comes makes probes slower, never faster.
+const DOUBTED_PERCENT: u64 = 25;
 
 /// What one receiver told of a sender.
 #[derive(Clone, Copy, Debug)]
@@ -205,6 +207,11 @@ impl Member {
         }
     }
 
+    /// Whether it feeds all that it is given and has more.
+    pub(super) fn is_to_be_tried(&self) -> bool {
+        self.measured.has_more && self.children >= self.slots && !self.measured.is_probe_ahead()
+    }
+
     /// How many children it is given in each stripe of its home.
     pub(super) fn supply(&self, stripes: u8) -> impl Iterator<Item = (u8, u32)> + use<> {
         let home = self.home;
@@ -287,6 +294,8 @@ impl Planner {
         self.settle_probes();
         let all = self.members.values_mut().map(|member| (&mut member.measured, member.is_origin));
         let (origin, par) = settle_all(all, now);
+        // Before anything was passed on, probes are all there is: who was not probed counts as those who were.
+        let par = if par == 0 { self.probe_median_bytes_per_s } else { par };
         let worth = |member: &Member| member.worth(par, self.priors, self.probe_max_bytes_per_s);
         let most = medians(self.members.values().map(worth).filter(|worth| *worth > 0).collect());
         let counts = |member: &Member| worth(member).min(if member.is_origin { u64::MAX } else { most });
@@ -302,41 +311,30 @@ impl Planner {
         if mean == 0 {
             return;
         }
-        let mut lacking = self.lacking_slots();
         for peer in self.members.keys().copied().collect::<Vec<_>>() {
-            let Some(slots) = self.slots_worth(peer, mean, &mut lacking) else { continue };
+            let Some(slots) = self.slots_worth(peer, mean) else { continue };
             let before = u64::from(self.members[&peer].slots);
             let off_by = slots.abs_diff(before);
-            let is_near = off_by * 100 <= before * HYSTERESIS_PERCENT || off_by == 1 && before >= SINGLE_STEPS_BELOW;
             let measured = &mut self.members.get_mut(&peer).expect("it is a member").measured;
+            let is_doubted = slots < before && !measured.is_earned;
+            let percent = if is_doubted { DOUBTED_PERCENT } else { HYSTERESIS_PERCENT };
+            let is_near = off_by * 100 <= before * percent || off_by == 1 && before >= SINGLE_STEPS_BELOW;
             let is_settled = slots <= before && measured.judged_at.is_some_and(|at| now - at < SETTLE);
             if slots != before && !is_settled && !(is_near && slots > 0) {
                 measured.judged_at = Some(now);
                 self.set_slots(peer, slots as u16, now);
             }
         }
-    }
-
-    /// Slots that must be added so that everybody has a place in each stripe. More would do harm where all are alike:
-    /// who is tried with too many children holds up all below it, until that is seen.
-    fn lacking_slots(&self) -> u64 {
-        let takers = self.members.len() - self.complete.len();
-        let wanted = takers as u64 * u64::from(self.config.stripes);
-        let given: u64 = self.members.values().map(|member| u64::from(member.slots)).sum();
-        wanted.saturating_sub(given).max(self.orphans.len() as u64)
+        self.give_lacking_slots(mean, now);
     }
 
     /// How many children a peer should have; `None`: as many as it has.
-    fn slots_worth(&self, peer: PeerId, mean: u64, lacking: &mut u64) -> Option<u64> {
+    fn slots_worth(&self, peer: PeerId, mean: u64) -> Option<u64> {
         let member = &self.members[&peer];
         let measured = &member.measured;
-        if measured.has_more && member.children >= member.slots && !member.is_origin && !measured.is_probe_ahead() {
-            // It feeds all it is given and has more: it is tried with twice as many, if anybody needs them.
-            let slots = u64::from(member.slots);
-            return (*lacking > 0).then(|| {
-                *lacking = lacking.saturating_sub(slots);
-                (slots * 2).min(u64::from(member.offered))
-            });
+        if member.is_to_be_tried() && !member.is_origin {
+            // It may be given more, of what is lacking.
+            return None;
         }
         let rate = match measured.probed_bytes_per_s {
             Some(_) if !member.is_origin => self.worth(peer, 0),

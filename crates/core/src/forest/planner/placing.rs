@@ -165,11 +165,19 @@ impl Planner {
     fn movable_child(&self, parent: PeerId, stripe: u8, now: Time) -> Option<(u8, PeerId, PeerId)> {
         let others = (0..self.config.stripes).filter(|other| *other != stripe);
         let children = others.flat_map(|other| self.tree(other).children(parent).map(move |child| (other, child)));
-        let mut spares = children.take(CHILDREN_TRIED).filter_map(|(other, child)| {
+        // With who has children, or is to have some, all below it would move, most likely down.
+        let leaves = children.take(CHILDREN_TRIED).filter(|(other, child)| self.is_leaf_in(*other, *child));
+        let mut spares = leaves.filter_map(|(other, child)| {
             let spare = self.find_spare(other, child, now).filter(|spare| *spare != parent)?;
             Some((other, child, spare))
         });
         spares.next()
+    }
+
+    /// Whether nobody is below a peer in a stripe, nor is to be.
+    fn is_leaf_in(&self, stripe: u8, peer: PeerId) -> bool {
+        let is_at_home = self.members.get(&peer).is_some_and(|member| member.slots > 0 && member.home.contains(stripe));
+        !is_at_home && self.tree(stripe).child_count(peer) == 0
     }
 
     /// Puts a peer below another, which is at home in the stripe from now on.

@@ -34,15 +34,18 @@ impl Planner {
     pub(super) fn settle_probes(&mut self) {
         self.newly_probed = 0;
         let all = self.members.values().filter_map(|member| member.measured.probed_bytes_per_s);
-        self.probe_max_bytes_per_s = medians(all.collect());
+        let median = median(all.collect());
+        self.probe_median_bytes_per_s = median.unwrap_or(0);
+        self.probe_max_bytes_per_s = median.map_or(u64::MAX, |median| median.saturating_mul(MEDIANS_MAX));
     }
 }
 
 /// The most that one of `rates` counts for.
-pub(super) fn medians(mut rates: Vec<u64>) -> u64 {
+pub(super) fn medians(rates: Vec<u64>) -> u64 {
+    median(rates).map_or(u64::MAX, |median| median.saturating_mul(MEDIANS_MAX))
+}
+
+fn median(mut rates: Vec<u64>) -> Option<u64> {
     let middle = rates.len() / 2;
-    match rates.is_empty() {
-        true => u64::MAX,
-        false => rates.select_nth_unstable(middle).1.saturating_mul(MEDIANS_MAX),
-    }
+    (!rates.is_empty()).then(|| *rates.select_nth_unstable(middle).1)
 }
