@@ -95,6 +95,10 @@ pub(crate) struct AgentArgs {
     /// Port 0 is any free one.
     #[arg(long, env = "PLEACH_LISTEN", value_name = "ADDRESS|none", default_value = "0.0.0.0:0")]
     pub(crate) listen: ListenAt,
+    /// The address and port at which other machines reach it, if they are not those of --listen: behind a forwarded port, or
+    /// in a container [default: that from which it reaches the tracker, unless --listen says one].
+    #[arg(long, env = "PLEACH_REACHED_AT", value_name = "ADDRESS")]
+    pub(crate) reached_at: Option<SocketAddr>,
     /// Where it keeps its key and what it knows [default: .pleach-agent in DIR].
     #[arg(long, env = "PLEACH_STATE", value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,

@@ -13,6 +13,7 @@
 //! `docs/format.md` tells the format, and what it hides and does not.
 //!
 //! * [`Key`]: 32 secret bytes, random or made of a password.
+//! * [`machine_keys`]: the key for machines of a fleet, each alone.
 //! * [`Index`]: the files, and which segments they are made of.
 //! * [`Packing`]: an opened index with its key: encodes and decodes segments.
 //! * [`Unpacker`]: packed bytes in, the files' bytes out, in order.
@@ -30,6 +31,7 @@ mod codec;
 mod error;
 mod index;
 mod key;
+pub mod machine_keys;
 #[cfg(feature = "native")]
 mod packer;
 #[cfg(any(feature = "native", feature = "pure"))]

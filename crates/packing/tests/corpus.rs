@@ -39,3 +39,8 @@ fn packed_index() {
 fn packed_segment() {
     replay("packed_segment", targets::packed_segment);
 }
+
+#[test]
+fn machine_keys() {
+    replay("machine_keys", targets::machine_keys);
+}

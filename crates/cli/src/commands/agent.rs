@@ -49,6 +49,7 @@ pub(crate) async fn run(args: AgentArgs, ui: &Ui, mut interrupt: Interrupt) -> R
         into: args.into,
         state,
         listen: args.listen.0,
+        reached_at: args.reached_at,
         replace: args.replace,
         patience: if args.timeout.is_zero() { FOR_EVER } else { args.timeout },
         linger: args.linger,

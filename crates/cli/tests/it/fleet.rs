@@ -12,10 +12,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::common::{Running, Server, eventually, expect_exit, finish, path, pleach, sample, text, wait_for_part};
-use super::recording::Recorder;
+use super::recording::{Recorder, is_in};
 
 /// A tracker with a fleet, and a folder for all that belongs to it.
-struct Fleet {
+pub(super) struct Fleet {
     folder: TempDir,
     tracker: Option<Server>,
     address: String,
@@ -26,18 +26,18 @@ struct Fleet {
 }
 
 impl Fleet {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         Self::start_with(&[])
     }
 
-    fn start_with(more: &'static [&'static str]) -> Self {
+    pub(super) fn start_with(more: &'static [&'static str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut fleet = Self { folder, tracker: None, address: "127.0.0.1:0".into(), recorder: None, more };
         fleet.start_tracker();
         fleet
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -59,7 +59,7 @@ impl Fleet {
         tracker.process.signal(Signal::KILL);
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         match &self.recorder {
             Some(recorder) => format!("http://{}", recorder.address),
             None => format!("http://{}", self.address),
@@ -87,7 +87,7 @@ impl Fleet {
     }
 
     /// A machine that is enlisted, on the loopback.
-    fn agent(&self, name: &str, more: &[&str]) -> Server {
+    pub(super) fn agent(&self, name: &str, more: &[&str]) -> Server {
         let more =
             if more.contains(&"--listen") { more.to_vec() } else { [&["--listen", "127.0.0.1:0"], more].concat() };
         let agent = Server::of(self.agent_command(name, &more));
@@ -95,22 +95,22 @@ impl Fleet {
         agent
     }
 
-    fn file(&self, len: usize) -> PathBuf {
+    pub(super) fn file(&self, len: usize) -> PathBuf {
         let file = self.path("film.bin");
         fs::write(&file, sample(len)).unwrap();
         file
     }
 
-    fn deliver_command(&self, args: &[&str]) -> Command {
+    pub(super) fn deliver_command(&self, args: &[&str]) -> Command {
         pleach(&self.args(&[&["deliver"], args].concat(), &self.mine()))
     }
 
     /// Delivers to the group, to the end.
-    fn deliver(&self, file: &Path, more: &[&str]) -> Output {
+    pub(super) fn deliver(&self, file: &Path, more: &[&str]) -> Output {
         finish(self.deliver_command(&[&[path(file), "--group", "office"], more].concat()))
     }
 
-    fn report(&self) -> Value {
+    pub(super) fn report(&self) -> Value {
         let output = finish(pleach(&self.args(&["report", "--json"], &self.mine())));
         assert!(output.status.success(), "{}", text(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
@@ -120,7 +120,7 @@ impl Fleet {
         self.path(name).join("film.bin")
     }
 
-    fn assert_has(&self, name: &str, len: usize) {
+    pub(super) fn assert_has(&self, name: &str, len: usize) {
         assert!(fs::read(self.delivered(name)).unwrap() == sample(len), "{name} has another file");
     }
 
@@ -130,7 +130,7 @@ impl Fleet {
     }
 }
 
-fn insist(code: i32, output: &Output) -> String {
+pub(super) fn insist(code: i32, output: &Output) -> String {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{said}");
     said
@@ -204,6 +204,42 @@ fn one_that_is_killed_in_the_middle_goes_on_when_it_is_started_again() {
     let _again = fleet.agent("three", &[]);
     insist(0, &deliver.output());
     ["one", "two", "three"].iter().for_each(|name| fleet.assert_has(name, LEN));
+}
+
+/// It is told and has no description, has nothing but that, is in the middle, has all, and gives it to others.
+#[test]
+fn one_that_is_killed_in_every_phase_gets_it_and_gives_it() {
+    const LEN: usize = 5_000_000;
+    let fleet = Fleet::start();
+    // What a new process says first may be of the delivery.
+    let start = || Server::of(fleet.agent_command("one", &["--listen", "127.0.0.1:0"]));
+    let mut killed = start();
+    let file = fleet.file(LEN);
+    let limited = [path(&file), "--group", "office", "--upload-limit", "1MB"];
+    let deliver = Running::spawn(fleet.deliver_command(&limited));
+    let state = fleet.path("one").join(".pleach-agent");
+    let wait_for_kept = |what: &str| {
+        eventually("it is kept", || {
+            fs::read_dir(&state).ok()?.flatten().find(|entry| entry.path().extension().is_some_and(|kind| kind == what))
+        });
+    };
+    let phases: [&dyn Fn(); 4] = [
+        &|| wait_for_kept("json"),
+        &|| wait_for_kept("pleach"),
+        &|| wait_for_part(&fleet.delivered("one"), 1_000_000),
+        &|| fleet.wait_until_has("one", LEN),
+    ];
+    for wait_for_phase in phases {
+        wait_for_phase();
+        drop(killed);
+        killed = start();
+    }
+    insist(0, &deliver.output());
+    drop(killed);
+    let _again = start();
+    let _second = fleet.agent("two", &[]);
+    fleet.wait_until_has("two", LEN);
+    fleet.assert_has("one", LEN);
 }
 
 #[test]
@@ -442,7 +478,6 @@ fn what_is_encrypted_is_had_by_the_machines_it_is_for_and_seen_by_nobody_else() 
     fleet.kill_tracker();
     let kept = ["token.ledger", "token.ledger-wal"].map(|name| fs::read(fleet.path(name)).unwrap_or_default()).concat();
     assert!(kept.len() > 4_096 && !told.is_empty());
-    let is_in = |secret: &str, bytes: &[u8]| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
     let recorder = fleet.recorder.take().unwrap();
     let (heard, said) = (recorder.to_server(), recorder.said_by_server());
     // What may be seen is found, in what was asked and in the frames of sockets; so would the secret be.

@@ -6,6 +6,8 @@ mod disk;
 mod failures;
 mod fleet;
 mod fleet_lines;
+#[cfg(unix)]
+mod fleet_swarm;
 mod folders;
 mod help;
 #[cfg(unix)]

@@ -3,8 +3,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +11,7 @@ use pleach_core::content::{HashTree, Link, Manifest, TreeBuilder, WebPlaces};
 use pleach_core::ids::TrackerId;
 use pleach_core::peer::{Event, Output, Start};
 use pleach_core::tracker::home_of;
+use pleach_core::wire::link::LinkMessage;
 use pleach_native::link::LinkConfig;
 use pleach_native::node::{Events, Node, NodeConfig, NodeHandle, OutputFilter, TrackerUrls};
 use pleach_native::store::{Download, DownloadConfig, SourceFiles, Store};
@@ -21,6 +21,9 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::common::{SOON, file_of, sample};
+
+/// Bytes of a group.
+const GROUP_BYTES: usize = 16_384;
 
 /// Row C2 ([002]): several trackers share and maintain node lists. Two peers at different trackers of one process find each
 /// other; the tracker that runs their swarm stops in the middle, and another goes on.
@@ -228,24 +231,55 @@ async fn a_liar_is_dropped_and_the_file_arrives_from_another() {
     }
 }
 
-/// Counts the bytes of long messages, and turns one bit of the one of this number.
-fn counting(sent_bytes: &Arc<AtomicUsize>, bad: Option<usize>) -> OutputFilter {
-    let (sent_bytes, mut number) = (Arc::clone(sent_bytes), 0);
-    Box::new(move |output| match output {
-        Output::SendLink { link, message } if message.len() > 8 * 1024 => {
-            sent_bytes.fetch_add(message.len(), Ordering::Relaxed);
+/// Groups that a node sent, in order, and how many of them went before the message that it spoilt.
+#[derive(Default)]
+pub(super) struct Sent {
+    groups: Vec<u32>,
+    good: Option<usize>,
+}
+
+impl Sent {
+    /// Notes what goes out, and turns a bit of the message of this number.
+    pub(super) fn noting(sent: &Arc<Mutex<Self>>, manifest: &Manifest, bad: Option<usize>) -> OutputFilter {
+        let (sent, geometry, mut number) = (Arc::clone(sent), manifest.geometry(), 0);
+        Box::new(move |output| {
+            let Output::SendLink { link, message } = output else { return Some(output) };
+            let Ok(LinkMessage::Data(data)) = LinkMessage::decode(&message, &geometry) else {
+                return Some(Output::SendLink { link, message });
+            };
             number += 1;
+            let mut sent = sent.lock().unwrap();
             let mut bytes = message.to_vec();
-            let middle = bytes.len() / 2;
-            bytes[middle] ^= u8::from(bad == Some(number));
-            Some(Output::SendLink { link, message: Bytes::from(bytes) })
-        }
-        other => Some(other),
-    })
+            if bad == Some(number) {
+                sent.good = Some(sent.groups.len());
+                *bytes.last_mut().unwrap() ^= 1;
+            }
+            sent.groups.extend(data.first.get()..data.first.get() + u32::from(data.count));
+            Some(Output::SendLink { link, message: bytes.into() })
+        })
+    }
+
+    /// One receiver had `bad`, which lied once, and then `next`: nothing comes again that was verified, and no more in vain
+    /// than may have been on its way.
+    pub(super) fn assert_only_what_failed(
+        bad: &Mutex<Self>,
+        next: &Mutex<Self>,
+        len_bytes: usize,
+        in_flight_bytes: usize,
+    ) {
+        let (bad, next) = (bad.lock().unwrap(), next.lock().unwrap());
+        let (verified, lost) = bad.groups.split_at(bad.good.expect("it lied"));
+        let again: Vec<&u32> = next.groups.iter().filter(|group| verified.contains(group)).collect();
+        assert!(again.is_empty(), "verified and sent again: {again:?}");
+        let groups = len_bytes.div_ceil(GROUP_BYTES);
+        assert_eq!(verified.len() + next.groups.len(), groups, "each of the others comes once");
+        let lost_bytes = lost.len() * GROUP_BYTES;
+        assert!(lost_bytes <= in_flight_bytes, "{lost_bytes} bytes in vain");
+    }
 }
 
 /// Row B4 ([001]): packets are checked one by one. What is sent again for one bad message is that one, and what was on its way
-/// behind it on the same link; what came before it stays.
+/// behind it on the same link; of what came before it, nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn for_one_bad_packet_no_more_is_sent_again_than_was_on_its_way() {
     const LEN: usize = 6_000_000;
@@ -255,26 +289,27 @@ async fn for_one_bad_packet_no_more_is_sent_again_than_was_on_its_way() {
     let (directory, file) = file_of("source", LEN);
     let (manifest, tree) = describe(&file);
     let tracker = Tracker::start(&manifest).await;
-    let sent_bytes = Arc::new(AtomicUsize::new(0));
-    let seeder = |bad| {
+    let seeder = |sent, bad| {
         let store = Store::Source(SourceFiles::open([file.clone()]).unwrap());
         let config = config(&tracker.base, &manifest, Start::Complete(tree.clone()), store);
-        let output_filter = Some(counting(&sent_bytes, bad));
+        let output_filter = Some(Sent::noting(sent, &manifest, bad));
         Node::start(NodeConfig { output_filter, upload_bytes_per_s: Some(RATE), ..config }).unwrap()
     };
-    let (once, _) = seeder(Some(60));
+    let (sent_once, sent_then) = (Arc::default(), Arc::default());
+    let (once, _) = seeder(&sent_once, Some(60));
     let out = directory.path().join("out");
     let (getter, mut events) = node(&tracker, &manifest, Start::Empty, download(&manifest, out.clone()), None);
     hear(&mut events, |event| matches!(event, Event::PeerLied { .. })).await;
-    let kept_bytes = getter.stats().borrow().have_bytes;
-    assert!(kept_bytes > 0, "what was verified stays");
-    let (honest, _) = seeder(None);
+    assert!(getter.stats().borrow().have_bytes > 0, "what was verified stays");
+    soon(once.stop()).await.unwrap();
+    let (honest, _) = seeder(&sent_then, None);
     hear(&mut events, |event| *event == Event::Complete).await;
     assert!(std::fs::read(&out).unwrap() == sample(LEN), "the bytes are the same");
-    let sent = sent_bytes.load(Ordering::Relaxed);
-    // Headers and hashes are less than a hundredth.
-    assert!(sent < LEN + LEN / 100 + IN_FLIGHT, "{sent} bytes were sent, {kept_bytes} were kept");
-    for node in [getter, once, honest] {
+    Sent::assert_only_what_failed(&sent_once, &sent_then, LEN, IN_FLIGHT);
+    let stats = getter.stats().borrow().clone();
+    assert_eq!(stats.received_bytes, LEN as u64);
+    assert!(stats.wasted_bytes <= 65_536, "the bad message: {} bytes", stats.wasted_bytes);
+    for node in [getter, honest] {
         soon(node.stop()).await.unwrap();
     }
 }

@@ -45,6 +45,11 @@ impl Recorder {
     }
 }
 
+/// Whether a text is in what passed.
+pub(crate) fn is_in(text: &str, bytes: &[u8]) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
 fn read(streams: &Mutex<Vec<Stream>>) -> Vec<Vec<u8>> {
     let streams = streams.lock().expect("nobody panics with it");
     streams.iter().map(|stream| unmask(&stream.lock().expect("nobody panics with it"))).collect()

@@ -235,6 +235,11 @@ fn more_than_was_asked_for_is_not_read() {
 }
 
 #[test]
+fn a_server_that_sends_less_than_it_was_asked_for_is_of_no_use() {
+    get_without("other bytes than it was asked for", LEN, |_| Answer::Less);
+}
+
+#[test]
 fn of_three_servers_one_dies_one_lies_and_the_third_brings_the_rest() {
     let len = 24 << 20;
     let steady = Site::new(len, &[], well);

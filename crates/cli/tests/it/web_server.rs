@@ -30,6 +30,8 @@ pub(crate) enum Answer {
     Drip(usize),
     /// The range, and its second half again.
     More,
+    /// The first half of the range, and says so.
+    Less,
     /// A status and a header line.
     Status(u16, &'static str),
 }
@@ -142,6 +144,10 @@ impl Shared {
                 socket.write_all(b"HTTP/1.1 206 Partial Content\r\nconnection: close\r\n\r\n")?;
                 socket.write_all(&file[range.clone()])?;
                 socket.write_all(&file[range.start + range.len() / 2..range.end])
+            }
+            Answer::Less => {
+                let range = range.unwrap_or(0..file.len());
+                self.send(&mut socket, file, Some(range.start..range.start + range.len() / 2), usize::MAX, true)
             }
             Answer::Status(status, field) => {
                 let head = format!("HTTP/1.1 {status} X\r\n{field}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");

@@ -1,6 +1,6 @@
 #![no_main]
 
-#[allow(dead_code, reason = "one of two targets")]
+#[allow(dead_code, reason = "one of three targets")]
 #[path = "../src/packed.rs"]
 mod packed;
 

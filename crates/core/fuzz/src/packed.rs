@@ -1,9 +1,12 @@
 //! What must hold of packed content whatever bytes come. Apart from the other targets, because the engine knows nothing
 //! of this; `tests/corpus.rs` of the packing crate replays it.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pleach_core::content::{ByteRange, FileEntry, Listing, Manifest, ManifestBuilder, PACKED_PATH, Packed};
 use pleach_core::ids::ContentId;
-use pleach_packing::{Codec, Index, Packing, Run, SEGMENT_BYTES_MAX};
+use pleach_packing::{Codec, Index, Key, Packing, Run, SEGMENT_BYTES_MAX, machine_keys};
+use serde_json::{Map, Value, json};
 
 /// `data` is an index.
 pub fn packed_index(data: &[u8]) {
@@ -38,6 +41,30 @@ pub fn packed_segment(data: &[u8]) {
     if let Ok(plain) = packing.decode_segment(0, data.to_vec()) {
         assert_eq!(plain.len(), LEN_BYTES as usize);
     }
+}
+
+/// `data` is what a description has in the place of keys for machines, as JSON; and the key sealed to one machine, as bytes.
+pub fn machine_keys(data: &[u8]) {
+    if let Ok(keys) = serde_json::from_slice(data) {
+        open(keys);
+    }
+    open(json!({ MACHINE: URL_SAFE_NO_PAD.encode(data) }));
+}
+
+/// The machine whose seed is 32 times 1.
+const MACHINE: &str = "8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c";
+
+/// Only who sealed a key can have made one that opens, so that it is this one: the corpus has it.
+fn open(keys: Value) {
+    let manifest = ManifestBuilder::new(ContentId::from_bytes([7; 32])).file("a", 5, None).build().expect("it is good");
+    let mut fields: Map<String, Value> = serde_json::from_slice(manifest.as_bytes()).expect("it is JSON");
+    fields.insert("keys".to_owned(), keys);
+    let Ok(manifest) = Manifest::parse(&serde_json::to_vec(&fields).expect("it was JSON")) else { return };
+    match machine_keys::key_for(&manifest, &[1; 32]) {
+        Ok(key) => assert!(key == Key::from_bytes([5; 32])),
+        Err(reason) => assert!(!reason.is_empty()),
+    }
+    assert!(machine_keys::key_for(&manifest, &[2; 32]).is_err(), "it is another machine's");
 }
 
 /// `None` where no index may say that of it.

@@ -173,7 +173,7 @@ impl Peer {
         if !is_other && (!is_elsewhere || mask.is_empty()) {
             return;
         }
-        let was_feeding = !link.receiving.subscribed.is_empty();
+        let (was_feeding, new) = (!link.receiving.subscribed.is_empty(), mask.without(link.receiving.subscribed));
         link.receiving.from = from;
         if is_other {
             link.receiving.subscribed = mask;
@@ -185,6 +185,7 @@ impl Peer {
         if !was_feeding && !mask.is_empty() {
             self.announce_common(id);
         }
+        self.tell_begun(id, new);
         self.tell_link(id, &LinkMessage::Subscribe { stripes, mask: mask.0, from });
         if is_other && !mask.is_empty() && !self.holdings.has_all_groups() {
             let others = (0..stripes).filter(|stripe| mask.contains(*stripe));

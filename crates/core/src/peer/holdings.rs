@@ -92,6 +92,11 @@ impl Holdings {
         self.in_part.get(&packet).copied()
     }
 
+    /// Packets that are here in part.
+    pub(super) fn in_part(&self) -> impl Iterator<Item = PacketIndex> {
+        self.in_part.keys().copied()
+    }
+
     pub(super) fn has_all_groups(&self) -> bool {
         self.log.len() as u64 == u64::from(self.geometry.packets())
     }

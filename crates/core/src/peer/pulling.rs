@@ -463,9 +463,21 @@ impl Peer {
 
     fn held_in_part(&self, packets: &[Run]) -> Vec<Partial> {
         let indices = packets.iter().flat_map(|run| run.first..run.first + run.count);
-        let packets = indices.filter_map(|index| self.packet(index));
+        self.parts_of(indices.filter_map(|index| self.packet(index)))
+    }
+
+    fn parts_of(&self, packets: impl Iterator<Item = PacketIndex>) -> Vec<Partial> {
         let partial = packets.map(|packet| Partial { packet: packet.get(), groups: self.holdings.groups_of(packet) });
         partial.filter(|partial| partial.groups != 0).take(PARTIAL_MAX).collect()
+    }
+
+    /// Tells who is to feed these stripes what is held of their packets that another began with, so that it pushes the rest
+    /// only: a request for nothing, since a push was not asked for. Of more than [`PARTIAL_MAX`] packets some groups come again.
+    pub(super) fn tell_begun(&mut self, id: LinkId, stripes: StripeMask) {
+        let partial = self.parts_of(self.holdings.in_part().filter(|packet| stripes.contains(self.stripe_of(*packet))));
+        if !partial.is_empty() {
+            self.tell_link(id, &LinkMessage::Request { packets: Vec::new(), partial });
+        }
     }
 
     /// Packets are asked for: their feeders need not push them. If the answer is no, they are asked for elsewhere, or again

@@ -46,8 +46,12 @@ struct Node {
     events: Vec<Event>,
     linked: Vec<usize>,
     alive: bool,
+    /// Groups that came over links, in order, whatever became of them.
+    came: Vec<u32>,
     /// Flips a bit in every data message that it sends.
     lies: bool,
+    /// Flips a bit in the data message before which it sends so many more, and in no other.
+    lies_after: Option<u32>,
     /// Its socket can't be opened.
     deaf: bool,
     /// What it gets and gives; engines of several packages may be in one process.
@@ -171,7 +175,9 @@ impl World {
             events: Vec::new(),
             linked: Vec::new(),
             alive: true,
+            came: Vec::new(),
             lies: false,
+            lies_after: None,
             deaf: false,
             content: Rc::new(self.content.clone()),
             process: number,
@@ -372,14 +378,27 @@ impl World {
             self.looked_up.push((node, message.clone()));
         }
         let mut message = message;
-        if self.nodes[node].lies && message[0] == 8 {
-            let mut bytes = message.to_vec();
-            let last = bytes.len() - 1;
-            bytes[last] ^= 1;
-            message = bytes.into();
+        if let Ok(LinkMessage::Data(data)) = LinkMessage::decode(&message, &self.tree.geometry()) {
+            let groups = data.first.get()..data.first.get() + u32::from(data.count);
+            self.nodes[far].came.extend(groups);
+            message = self.bend(node, message);
         }
         self.give(far, Input::LinkMessage { link: far_link, message });
         self.give(node, Input::LinkRoom { link, room_bytes: ROOM_BYTES });
+    }
+
+    /// A data message as it leaves a node that may lie.
+    fn bend(&mut self, node: usize, message: Bytes) -> Bytes {
+        let node = &mut self.nodes[node];
+        let is_bad = node.lies || node.lies_after == Some(0);
+        node.lies_after = node.lies_after.and_then(|more| more.checked_sub(1));
+        if !is_bad {
+            return message;
+        }
+        let mut bytes = message.to_vec();
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        bytes.into()
     }
 
     fn close(&mut self, node: usize, link: LinkId) {

@@ -20,6 +20,8 @@ pub struct ServiceConfig {
     pub state: PathBuf,
     /// Where it takes requests of other agents; `None`: nowhere.
     pub listen: Option<SocketAddr>,
+    /// Where others reach that, if it is not there: behind a forwarded port.
+    pub reached_at: Option<SocketAddr>,
     /// Whether a delivery may replace what has its name.
     pub replace: bool,
     /// A delivery of which nothing came for so long has failed.

@@ -66,6 +66,7 @@ struct Driver {
     generation: u64,
     socket_events: mpsc::Sender<(u64, TrackerEvent)>,
     listening: Option<SocketAddr>,
+    reached_at: Option<SocketAddr>,
     answers: BTreeMap<TicketId, oneshot::Sender<PostAnswer>>,
     tickets: u64,
     post_ends: mpsc::Sender<(PostId, bool)>,
@@ -155,6 +156,7 @@ impl Driver {
             generation: 0,
             socket_events,
             listening,
+            reached_at: config.reached_at,
             answers: BTreeMap::new(),
             tickets: 0,
             post_ends: post_end_sender,
@@ -217,6 +219,9 @@ impl Driver {
     /// Where others reach this machine: by the address from which it reaches the tracker, unless another was said.
     async fn address(&self) -> Option<SocketAddr> {
         let listening = self.listening?;
+        if let Some(address) = self.reached_at {
+            return Some(address);
+        }
         if !listening.ip().is_unspecified() {
             return Some(listening);
         }

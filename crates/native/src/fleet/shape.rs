@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use pleach_core::content::{HashTree, Listing, Manifest, Packed, TreeBuilder};
-use pleach_packing::Packing;
+use pleach_packing::{Packing, machine_keys};
 
-use super::sealed;
 use crate::store::SourceFiles;
 
 /// Packed bytes that are read at once.
@@ -24,7 +23,7 @@ impl Shape {
             None => None,
             Some(Packed::Clear(_)) => Some(Packing::open(manifest, None).map_err(|error| error.to_string())?),
             Some(Packed::Sealed { password: None, .. }) => {
-                let key = sealed::key_in(manifest, seed)?;
+                let key = machine_keys::key_for(manifest, seed)?;
                 Some(Packing::open(manifest, Some(&key)).map_err(|error| error.to_string())?)
             }
             Some(_) => return Err("it asks for a password, and there is nobody to ask".to_owned()),

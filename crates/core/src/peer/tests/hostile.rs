@@ -58,6 +58,36 @@ fn the_same_data_twice_on_one_link_closes_it() {
     assert!(outputs.iter().any(|output| matches!(output, Output::CloseLink { .. })));
 }
 
+/// Row B4 ([001]): packets are checked one by one, and only what failed is sent again. Whichever message is bad, its groups
+/// come again, from another, and no group that was verified does.
+#[test]
+fn after_a_bad_group_nothing_that_was_verified_comes_again() {
+    for bad in 0..24 {
+        let mut world = World::new(6 * 65_536);
+        let seeder = world.seeder();
+        world.nodes[seeder].lies_after = Some(bad);
+        // So slow that each group goes by itself, and what is bad lies anywhere in its packet.
+        world.give(seeder, Input::UploadLimit { bytes_per_s: Some(100_000) });
+        let peer = world.add(Start::Empty, 4);
+        world.run_s(10);
+        assert!(!world.has_all(peer));
+        let have_bytes = world.nodes[peer].peer.stats(world.now).have_bytes;
+        let came = world.nodes[peer].came.len();
+        let failed = *world.nodes[peer].came.last().expect("it was bad");
+        assert_eq!(have_bytes, u64::from(bad) * 16_384, "what came before is kept, and nothing after it");
+        assert_eq!(came as u32, bad + 1);
+
+        let honest = world.seeder();
+        world.give(honest, Input::UploadLimit { bytes_per_s: Some(100_000) });
+        world.run_s(20);
+        assert!(world.has_all(peer));
+        let mut groups = world.nodes[peer].came.clone();
+        let again: Vec<u32> = groups.split_off(came).into_iter().filter(|group| groups.contains(group)).collect();
+        assert_eq!(again, [failed], "message {bad} was bad");
+        assert_eq!(world.nodes[peer].peer.stats(world.now).wasted_bytes, 16_384);
+    }
+}
+
 /// A hostile sender gives single groups; the relay's cache is too small to keep them.
 #[test]
 fn a_part_that_left_the_cache_waits_until_its_packet_is_whole() {
