@@ -10,6 +10,7 @@
 //! * `prior`: what was seen of a peer on other days
 //! * `probes`: what uplinks carried before there was anything to pass on
 //! * `relieving`: sources that give children to each other
+//! * `sparing`: uplinks that carry so little that nobody is to ask them for anything
 //! * `standing_by`: who feeds a peer if its parent fails
 //! * `web`: the place of web servers that have the content
 
@@ -23,6 +24,7 @@ mod placing;
 mod prior;
 mod probes;
 mod relieving;
+mod sparing;
 mod standing_by;
 mod web;
 
@@ -101,6 +103,7 @@ struct Member {
     /// Neighbours, with the number of edges to each.
     links: BTreeMap<PeerId, u8>,
     measured: Measured,
+    sparing: sparing::Sparing,
     complete: bool,
     /// Whether it had everything when it joined: what it has, others may not have.
     is_origin: bool,
@@ -236,6 +239,7 @@ impl Planner {
             children: 0,
             links: BTreeMap::new(),
             measured: Measured::default(),
+            sparing: sparing::Sparing::default(),
             complete,
             is_origin: complete,
             giving: web::Giving::default(),
@@ -389,7 +393,9 @@ impl Planner {
     /// What `other` is to `peer` by the plan.
     pub fn neighbour(&self, peer: PeerId, other: PeerId) -> Option<Neighbour> {
         let lateral = self.members.get(&peer).is_some_and(|member| member.laterals.contains(&other));
-        let mut neighbour = Neighbour { parent: StripeMask::NONE, child: StripeMask::NONE, lateral };
+        let is_spared = |peer: PeerId| self.members.get(&peer).is_some_and(|member| member.sparing.is_spared);
+        let (spared, spares_me) = (is_spared(other), is_spared(peer));
+        let mut neighbour = Neighbour { lateral, spared, spares_me, ..Neighbour::default() };
         for stripe in 0..self.config.stripes {
             let tree = self.tree(stripe);
             if tree.parent(peer) == Some(other) {

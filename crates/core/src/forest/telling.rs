@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::ids::PeerId;
 use crate::wire::tracker::StripeMask;
 
-/// What a peer is to another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a peer is to another; nothing by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Neighbour {
     /// Stripes in which the other is my parent.
     pub parent: StripeMask,
@@ -18,12 +18,22 @@ pub struct Neighbour {
     pub child: StripeMask,
     /// Whether the two are laterals.
     pub lateral: bool,
+    /// Whether the other's uplink is to be spared.
+    pub spared: bool,
+    /// Whether mine is.
+    pub spares_me: bool,
 }
 
 impl Neighbour {
     /// The same edge seen from its other end.
     pub fn reversed(self) -> Self {
-        Self { parent: self.child, child: self.parent, lateral: self.lateral }
+        Self {
+            parent: self.child,
+            child: self.parent,
+            lateral: self.lateral,
+            spared: self.spares_me,
+            spares_me: self.spared,
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! is open: make before break ([000] claim 14).
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Life, Peer};
 use crate::content::PacketSet;
@@ -26,13 +26,15 @@ pub(super) struct Feeding {
     pub(super) stripes: u8,
     /// The stripes each planned neighbour is to feed me; empty for children and laterals.
     planned: BTreeMap<PeerId, StripeMask>,
+    /// Planned neighbours whose uplinks are to be spared.
+    spared: BTreeSet<PeerId>,
     /// By stripe: the link that feeds it.
     feeders: [Option<LinkId>; STRIPES_MAX as usize],
 }
 
 impl Default for Feeding {
     fn default() -> Self {
-        Self { stripes: 1, planned: BTreeMap::new(), feeders: [None; STRIPES_MAX as usize] }
+        Self { stripes: 1, planned: BTreeMap::new(), spared: BTreeSet::new(), feeders: [None; STRIPES_MAX as usize] }
     }
 }
 
@@ -47,6 +49,11 @@ impl Feeding {
     /// Whether the tracker told us to meet this peer.
     pub(super) fn is_neighbour(&self, peer: PeerId) -> bool {
         self.planned.contains_key(&peer)
+    }
+
+    /// Whether a neighbour is asked only for what nobody else about has.
+    pub(super) fn is_spared(&self, peer: PeerId) -> bool {
+        self.spared.contains(&peer)
     }
 
     /// The stripe of the packet at a place.
@@ -76,12 +83,17 @@ impl Feeding {
     }
 
     /// Takes in what a plan says of one neighbour: all its edges. Each stripe has one parent.
-    fn plan(&mut self, peer: PeerId, parent_of: StripeMask) {
+    fn plan(&mut self, peer: PeerId, parent_of: StripeMask, is_spared: bool) {
         for mask in self.planned.values_mut() {
             *mask = mask.without(parent_of);
         }
         if self.planned.len() < NEIGHBOURS_MAX || self.planned.contains_key(&peer) {
             self.planned.insert(peer, parent_of);
+            if is_spared {
+                self.spared.insert(peer);
+            } else {
+                self.spared.remove(&peer);
+            }
         }
     }
 }
@@ -93,6 +105,7 @@ impl Peer {
         let planned = self.links.values().filter(|link| link.found.is_none());
         let linked: Vec<PeerId> = planned.map(|link| link.peer).collect();
         self.feeding.planned.retain(|peer, _| linked.contains(peer));
+        self.feeding.spared.retain(|peer| linked.contains(peer));
         self.standby.retain(|peer| linked.contains(&peer));
     }
 
@@ -106,7 +119,7 @@ impl Peer {
             }
             let parents = edges.iter().filter(|edge| edge.role == Role::Parent);
             let parent_of = parents.fold(StripeMask::NONE, |mask, edge| mask.union(edge.stripes));
-            self.feeding.plan(peer, parent_of);
+            self.feeding.plan(peer, parent_of, edges.iter().any(|edge| edge.spared));
             if self.feeding.is_neighbour(peer) {
                 self.standby.plan(peer, edges);
             }
@@ -118,6 +131,7 @@ impl Peer {
         }
         for peer in close {
             self.feeding.planned.remove(peer);
+            self.feeding.spared.remove(peer);
             self.standby.forget(*peer);
             if let Some(link) = self.link_to(*peer).and_then(|id| self.links.get_mut(&id)) {
                 link.close_by.get_or_insert(now + CLOSE_MAX);

@@ -23,7 +23,7 @@ use crate::ids::LinkId;
 use crate::time::Time;
 
 /// What the uplink carries in so long, beyond the time that acknowledgements take anyway, may be in flight.
-const FLIGHT: Duration = Duration::from_millis(300);
+const FLIGHT: Duration = Duration::from_millis(120);
 /// A link may have so many times as much in flight as went there in that time: so it grows.
 const LINK_GAIN: u64 = 2;
 /// What is pushed may be so many times that in flight while it does not wait for the uplink: far ends acknowledge late
@@ -58,7 +58,7 @@ const FLIGHTS_MAX: u32 = 4;
 
 /// Bytes that a rate brings in so long.
 fn carried(bytes_per_s: u64, span: Duration) -> u64 {
-    u64::try_from(u128::from(bytes_per_s) * span.as_micros() / 1_000_000).unwrap_or(u64::MAX)
+    bytes_per_s.saturating_mul(span.as_micros() as u64) / 1_000_000
 }
 
 /// How long acknowledgements on a link take when nothing of this peer's waits before them. Where everything that went on
@@ -71,8 +71,10 @@ fn ack_time_of(link: &Link) -> Option<Duration> {
 /// What goes on a link in the time that acknowledgements take there and what may be in flight beyond, as far as was seen
 /// lately.
 fn link_carries(link: &Link, now: Time) -> u64 {
-    let base = ack_time_of(link).unwrap_or(ROUND_TRIP_ASSUMED);
-    carried(link.sending.acked.bytes_per_s(now).max(link.sending.best.bytes_per_s()), base + FLIGHT)
+    link.sending.carries.get(now, || {
+        let base = ack_time_of(link).unwrap_or(ROUND_TRIP_ASSUMED);
+        carried(link.sending.acked.bytes_per_s(now).max(link.sending.best.bytes_per_s()), base + FLIGHT)
+    })
 }
 
 /// How long what is sent on a link waits beyond what acknowledgements take anyway, by Little's law: what is in flight
@@ -154,6 +156,10 @@ impl Peer {
     /// How long acknowledgements take when nothing of ours waits before them: the mean over the links, each by what goes
     /// on it, so that a few who acknowledge late make no room for more to the others.
     fn ack_time(&self, now: Time) -> Duration {
+        self.uplink.ack_time.get(now, || self.find_ack_time(now))
+    }
+
+    fn find_ack_time(&self, now: Time) -> Duration {
         let open = self.links.values().filter(|link| link.is_open());
         let times = open.filter_map(|link| Some((ack_time_of(link)?, link.sending.meter.bytes_per_s(now))));
         let (sum, weights) = times.fold((0, 0), |(sum, weights), (time, bytes_per_s)| {

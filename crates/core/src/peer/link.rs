@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::ack_time::AckTime;
 use super::claiming::Claim;
 use super::meeting::Found;
-use super::meter::{Best, Meter};
+use super::meter::{Best, Lately, Meter};
 use super::probing::Train;
 use super::schedule::place_at;
 use crate::content::{Geometry, GroupSet, KnownNodes, PacketIndex, PacketOrder, PacketSet};
@@ -65,6 +65,8 @@ pub(super) struct Sending {
     pub(super) acked: Meter,
     /// The most that was acknowledged in a second lately.
     pub(super) best: Best,
+    /// What goes there in the time that may be in flight.
+    pub(super) carries: Lately<u64>,
     /// Fair service: the link that has least of it sends next.
     pub(super) served_bytes: u64,
     /// When something that was asked for went last, or the first of what waits was asked for.
@@ -234,6 +236,7 @@ impl Sending {
             ack_time: AckTime::default(),
             acked: Meter::default(),
             best: Best::default(),
+            carries: Lately::default(),
             served_bytes: 0,
             is_idle: true,
             answered_at: Time::ZERO,

@@ -1,5 +1,6 @@
 //! How many bytes, and how fast lately.
 
+use core::cell::Cell;
 use core::time::Duration;
 
 use crate::time::Time;
@@ -9,6 +10,8 @@ const BUCKET: Duration = Duration::from_millis(500);
 /// Buckets that make up 'lately': 3 s.
 const BUCKETS: usize = 6;
 
+/// How old a value of [`Lately`] may be.
+const LATELY: Duration = Duration::from_millis(20);
 /// The highest rate counts for so long, if none is higher.
 const BEST_AGE: Duration = Duration::from_secs(10);
 
@@ -29,6 +32,30 @@ impl Best {
 
     pub(super) fn bytes_per_s(&self) -> u64 {
         self.bytes_per_s
+    }
+}
+
+/// A value that is costly to find out and changes slowly: found out anew when it is older than 20 ms. Time comes from
+/// outside, so the same inputs still give the same outputs.
+#[derive(Debug)]
+pub(super) struct Lately<T: Copy>(Cell<Option<(Time, T)>>);
+
+impl<T: Copy> Default for Lately<T> {
+    fn default() -> Self {
+        Self(Cell::new(None))
+    }
+}
+
+impl<T: Copy> Lately<T> {
+    pub(super) fn get(&self, now: Time, find_out: impl FnOnce() -> T) -> T {
+        match self.0.get() {
+            Some((at, value)) if now - at < LATELY => value,
+            _ => {
+                let value = find_out();
+                self.0.set(Some((now, value)));
+                value
+            }
+        }
     }
 }
 
@@ -64,13 +91,15 @@ impl Meter {
 
     /// Bytes a second, over the last three seconds or since the first byte if that is shorter.
     pub(super) fn bytes_per_s(&self, now: Time) -> u64 {
-        let mut turned = self.clone();
-        turned.turn_to(now);
         let Some(since) = self.since else { return 0 };
+        let number = now.as_micros() / BUCKET.as_micros() as u64;
+        // Buckets from the oldest that still counts to the newest.
+        let counted = (BUCKETS as u64).saturating_sub(number.saturating_sub(self.newest)).min(self.newest + 1);
+        let bytes: u64 = (0..counted).map(|back| self.buckets[((self.newest - back) % BUCKETS as u64) as usize]).sum();
         let window = BUCKET * BUCKETS as u32;
         let span = (now - since).clamp(BUCKET, window);
-        let bytes: u64 = turned.buckets.iter().sum();
-        (u128::from(bytes) * 1_000_000 / span.as_micros()) as u64
+        // A window's bytes times a million fit: nothing carries terabytes in three seconds.
+        bytes.saturating_mul(1_000_000) / span.as_micros() as u64
     }
 
     /// Empties the buckets that have gone by.

@@ -384,9 +384,11 @@ impl Peer {
     /// the first of the most urgent priority.
     fn pick(&self, id: LinkId, room: usize, now: Time) -> Vec<PacketIndex> {
         let Some(link) = self.links.get(&id) else { return Vec::new() };
+        let is_spared = self.feeding.is_spared(link.peer);
         let may_ask = |packet: &PacketIndex| {
             let is_open = self.pulling.askable.contains(*packet) && link.has.contains(*packet);
-            is_open && !link.receiving.outstanding.contains_key(packet)
+            let is_had_elsewhere = || is_spared && self.is_had_elsewhere(*packet);
+            is_open && !is_had_elsewhere() && !link.receiving.outstanding.contains_key(packet)
         };
         let (urgent, others) = self.pulling.askable_in_order.split_at(self.pulling.urgent);
         // What its feeder would push too late it may be asked for all the same: then it goes before the rest.
@@ -410,6 +412,13 @@ impl Peer {
         picks
     }
 
+    /// Whether a neighbour that need not be spared has a packet.
+    fn is_had_elsewhere(&self, packet: PacketIndex) -> bool {
+        self.links
+            .values()
+            .any(|link| link.is_open() && link.has.contains(packet) && !self.feeding.is_spared(link.peer))
+    }
+
     /// The stripe of a packet.
     pub(super) fn stripe_of(&self, packet: PacketIndex) -> u8 {
         self.feeding.stripe_of(self.schedule.order().place_of(packet))
@@ -417,7 +426,9 @@ impl Peer {
 
     /// At the end: what this neighbour would bring much sooner than the one that was asked for it.
     fn pick_slow(&self, id: LinkId, room: usize, now: Time) -> Vec<PacketIndex> {
-        let Some(link) = self.links.get(&id) else { return Vec::new() };
+        let Some(link) = self.links.get(&id).filter(|link| !self.feeding.is_spared(link.peer)) else {
+            return Vec::new();
+        };
         let takes = expected_in(link, link.receiving.outstanding.len() + 1, self.geometry.packet_bytes(), now);
         let mut slow: BTreeMap<PacketIndex, (usize, Time)> = BTreeMap::new();
         for other in self.links.values() {

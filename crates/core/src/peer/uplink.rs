@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use super::limit::RateLimit;
 use super::link::Link;
-use super::meter::{Best, Meter};
+use super::meter::{Best, Lately, Meter};
 use super::schedule::step_of;
 use super::{Life, Peer};
 use crate::content::{PacketIndex, PacketSet};
@@ -46,6 +46,8 @@ pub(super) struct Uplink {
     pub(super) acked: Meter,
     /// The most that was acknowledged in a second lately.
     pub(super) best: Best,
+    /// How long acknowledgements take.
+    pub(super) ack_time: Lately<Duration>,
     /// Service that the link which sent last had before: where a link that was idle joins in.
     served_bytes: u64,
     /// Packets that far ends have which lack some, in the mean: who has fewer is behind.

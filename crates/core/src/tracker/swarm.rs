@@ -371,6 +371,7 @@ fn edges(peer: PeerId, other: PeerId, neighbour: Neighbour, standing: Standing) 
         edges.push(Edge::new(other, Role::Lateral, neighbour.parent, dial));
     }
     (edges[0].standby, edges[0].backs) = (standing.by_other, standing.by_me);
+    edges[0].spared = neighbour.spared;
     edges
 }
 

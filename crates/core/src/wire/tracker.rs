@@ -98,12 +98,16 @@ pub struct Edge {
     /// Stripes for which I stand by for the far end.
     #[serde(default, skip_serializing_if = "StripeMask::is_none")]
     pub backs: StripeMask,
+    /// Whether the far end's uplink is to be *spared*: it carries so little that what it sends is not worth what its own
+    /// downloads lose by it. It is asked only for what nobody else about has.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub spared: bool,
 }
 
 impl Edge {
-    /// An edge on which nobody stands by.
+    /// An edge on which nobody stands by, to a far end that may be asked for anything.
     pub const fn new(peer: PeerId, role: Role, stripes: StripeMask, dial: bool) -> Self {
-        Self { peer, role, stripes, dial, standby: StripeMask::NONE, backs: StripeMask::NONE }
+        Self { peer, role, stripes, dial, standby: StripeMask::NONE, backs: StripeMask::NONE, spared: false }
     }
 }
 

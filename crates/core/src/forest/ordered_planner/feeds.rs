@@ -68,7 +68,8 @@ impl Feeds {
             let fed = (0..self.stripes).filter(|stripe| self.parent(*stripe, child) == Some(parent));
             fed.fold(StripeMask::NONE, |mask, stripe| mask.union(StripeMask::one(stripe)))
         };
-        let neighbour = Neighbour { parent: stripes_of(peer, other), child: stripes_of(other, peer), lateral: false };
+        let neighbour =
+            Neighbour { parent: stripes_of(peer, other), child: stripes_of(other, peer), ..Neighbour::default() };
         (!neighbour.parent.is_empty() || !neighbour.child.is_empty()).then_some(neighbour)
     }
 

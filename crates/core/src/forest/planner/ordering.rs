@@ -31,6 +31,7 @@ impl Planner {
         let (par, mean) = self.settle_measures(now);
         self.settle_disclaimers(now);
         self.settle_slots(mean, now);
+        self.settle_sparing(now);
         let moves = (self.len() / PEERS_A_MOVE).max(MOVES_MIN);
         self.relieve_roots(par, moves * usize::from(self.config.stripes), now);
         for stripe in 0..self.config.stripes {

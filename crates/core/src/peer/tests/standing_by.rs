@@ -125,6 +125,8 @@ fn who_feeds_two_at_its_limit_keeps_a_stranger_to_the_plan_waiting() {
     world.nodes[seeder].peer.far_subscribes(link, STRIPES, 0, 0, now);
     world.nodes[seeder].peer.links.get_mut(&link).unwrap().sending.payload_bytes += 10_000_000;
     world.nodes[seeder].peer.links.get_mut(&link).unwrap().sending.best.note(10_000_000, now);
+    // What goes on a link is found out anew by then.
+    let now = now + Duration::from_millis(20);
     world.nodes[seeder].peer.links.get_mut(&link).unwrap().sending.acked_at = now;
     world.nodes[seeder].peer.far_subscribes(link, STRIPES, 3, 0, now);
     assert_eq!(subscribed(&world), StripeMask::NONE, "there is no room, and nobody said so");
