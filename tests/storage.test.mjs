@@ -24,11 +24,19 @@ scenario('a store gives back what was written, now and after a reload', options,
       await store.flush();
       const read = await store.read(4 * MIB + 5, 1000);
       const tail = await store.read(sizeBytes - 3, 100);
-      return { hadRecord: record !== undefined, right: equal(read, pattern(4 * MIB + 5, 1000)), tailBytes: tail.length };
+      const room = new Uint8Array(2000);
+      const into = await store.readInto(4 * MIB + 5, room.subarray(500, 1500));
+      return {
+        hadRecord: record !== undefined,
+        right: equal(read, pattern(4 * MIB + 5, 1000)) && equal(into, read),
+        tailBytes: tail.length,
+        given: [room.length, into.byteOffset, into.buffer.byteLength],
+        intoTailBytes: (await store.readInto(sizeBytes - 3, new Uint8Array(into.buffer))).length,
+      };
     },
     { content: ID, sizeBytes },
   );
-  assert.deepEqual(first, { hadRecord: false, right: true, tailBytes: 3 });
+  assert.deepEqual(first, { hadRecord: false, right: true, tailBytes: 3, given: [0, 500, 2000], intoTailBytes: 3 });
 
   // No close: the page goes as pages do.
   await page.reload();
@@ -155,7 +163,7 @@ scenario('the file is saved byte for byte, and can still be read for others', op
   assert.equal(sha256(saved), sha256(pattern(0, sizeBytes)));
 
   const after = await page.evaluate(async () => {
-    const right = equal(await kept.read(3 * MIB, 100), pattern(3 * MIB, 100));
+    const right = [await kept.read(3 * MIB, 100), await kept.readInto(3 * MIB, new Uint8Array(100))].every((bytes) => equal(bytes, pattern(3 * MIB, 100)));
     const written = await kept.write(0, new Uint8Array(1)).catch(({ code }) => code);
     kept.appendRecord(Uint8Array.of(1));
     await kept.flush();

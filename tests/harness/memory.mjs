@@ -3,6 +3,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 
 const LOOK_MS = 200;
 const MIB = 1 << 20;
@@ -32,6 +33,34 @@ export function watchMemory(profileFolder) {
     stop() {
       clearInterval(timer);
       look();
+      return most;
+    },
+  };
+}
+
+/** The same of the page's own buffers (`ArrayBuffer`), those included that nobody needs and that are not collected yet. */
+export async function watchBuffers(page) {
+  const devTools = await page.context().newCDPSession(page);
+  let most = 0;
+  const look = async () => {
+    const { backingStorageSize } = await devTools.send('Runtime.getHeapUsage');
+    most = Math.max(most, backingStorageSize / MIB);
+  };
+  await look();
+  let isOver = false;
+  const looking = (async () => {
+    while (!isOver) {
+      await setTimeout(LOOK_MS);
+      await look();
+    }
+  })();
+  // It ends with the page; who stops it is told.
+  looking.catch(() => undefined);
+  return {
+    async stop() {
+      isOver = true;
+      await looking;
+      await devTools.detach();
       return most;
     },
   };

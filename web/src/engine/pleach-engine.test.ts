@@ -56,6 +56,7 @@ function fakeStore(change: Partial<ContentStore> = {}): ContentStore {
     failure: undefined,
     write: async () => {},
     read: async () => new Uint8Array(),
+    readInto: async (_, room) => room.subarray(0, 0),
     appendRecord: () => {},
     noteHeld: vi.fn(),
     file: async () => new Blob(['12345']),
@@ -416,7 +417,12 @@ describe('packed content', () => {
 
   it('is opened with the key of the link, and its files are told and read', async () => {
     const openPacked = vi.fn(async () => packed);
-    store = fakeStore({ read: async (offset, length) => new TextEncoder().encode('<abc>').subarray(offset, offset + length) });
+    store = fakeStore({
+      readInto: async (offset, room) => {
+        room.set(new TextEncoder().encode('<abc>').subarray(offset, offset + room.length));
+        return room;
+      },
+    });
     const fetched: string[] = [];
     const fetch = async (input: RequestInfo | URL): Promise<Response> => (fetched.push(String(input)), new Response(new Uint8Array([1])));
     const engine = open({ loadModule: load('key'), openPacked, fetch }, `${LINK}&k1.SECRET`);

@@ -353,6 +353,7 @@ export class PleachEngine implements EnginePort {
     const reader = new ContentReader({
       sizeBytes: store.sizeBytes,
       read: (offset, length) => store.read(offset, length),
+      readInto: (offset, room) => store.readInto(offset, room),
       heldUntil: (start) => this.#peer?.heldUntil(start) ?? start,
       want: (wants) => this.#peer?.want(wants),
     });

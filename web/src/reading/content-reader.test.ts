@@ -21,6 +21,11 @@ beforeEach(() => {
       reads.push([offset, length]);
       return new Uint8Array(length).map((_, at) => (offset + at) % 251);
     },
+    readInto: async (offset, room) => {
+      reads.push([offset, room.length]);
+      const gone = structuredClone(room, { transfer: [room.buffer] });
+      return gone.map((_, at) => (offset + at) % 251);
+    },
     heldUntil: (start) => Math.max(start, kept),
     want: (wanted) => (wants = wanted),
   });
@@ -56,6 +61,18 @@ describe('a read', () => {
     await stream.read();
     await new Promise((resolve) => setTimeout(resolve));
     expect(reads).toEqual([[0, KIB_256], [KIB_256, KIB_256]]);
+    await stream.cancel();
+  });
+
+  it('fills the room that its reader has, and asks for it only when there are bytes', async () => {
+    const room = vi.fn(() => new Uint8Array(2 * KIB_256));
+    const stream = reader.read(0, SIZE, { room }).getReader();
+    const first = stream.read();
+    expect(await isSettled(first)).toBe(false);
+    expect(room).not.toHaveBeenCalled();
+    reader.note(0, 3 * KIB_256);
+    for (const length of [2 * KIB_256, KIB_256]) expect((await (length === KIB_256 ? stream.read() : first)).value).toHaveLength(length);
+    expect(reads).toEqual([[0, 2 * KIB_256], [2 * KIB_256, KIB_256]]);
     await stream.cancel();
   });
 
@@ -96,7 +113,7 @@ describe('a read', () => {
   });
 
   it('fails if the store gives less than it has', async () => {
-    const broken = new ContentReader({ sizeBytes: 9, read: async () => new Uint8Array(1), heldUntil: () => 9, want: () => {} });
+    const broken = new ContentReader({ sizeBytes: 9, read: async () => new Uint8Array(1), readInto: async () => new Uint8Array(1), heldUntil: () => 9, want: () => {} });
     await expect(all(broken.read(0, 9))).rejects.toThrow(/instead of 9/);
   });
 });

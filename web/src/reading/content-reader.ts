@@ -22,6 +22,8 @@ export interface ReadOptions {
   readonly playing?: boolean | undefined;
   /** A piece is used up before the next is asked for: it need not be a copy. */
   readonly isLent?: boolean | undefined;
+  /** Gives the place where the next piece goes, no longer than that. Its buffer is given away, and comes with the piece. */
+  readonly room?: (() => Uint8Array<ArrayBuffer>) | undefined;
   /** Asked each time that wants are told. Default: all at once. */
   readonly bytesPerS?: (() => number | null) | undefined;
 }
@@ -30,6 +32,8 @@ export interface ReaderParts {
   readonly sizeBytes: number;
   /** Bytes that are there; see `ContentStore.read`. */
   readonly read: (offset: number, length: number) => Promise<Uint8Array>;
+  /** The same; see `ContentStore.readInto`. */
+  readonly readInto: (offset: number, room: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
   /** See `PleachPeer.heldUntil`. */
   readonly heldUntil: (start: number) => number;
   /** See `PleachPeer.want`. */
@@ -38,7 +42,7 @@ export interface ReaderParts {
 
 /** As many as the engine takes. Readers beyond are served, but do not say what they want. */
 export const WANTS_MAX = 16;
-/** How much is read at once. */
+/** How much is read at once, where the reader gives no room of its own. */
 const PIECE_BYTES = 256 * 1024;
 /** After so much was read, the engine is told where the reader is now. */
 const TELL_BYTES = 4 * 1024 * 1024;
@@ -146,12 +150,18 @@ export class ContentReader {
     signal?.throwIfAborted();
     if (reader.at >= reader.end) return null;
     const there = await this.#waitFor(reader);
-    const length = Math.min(there, reader.end, reader.at + PIECE_BYTES) - reader.at;
-    const bytes = await this.#parts.read(reader.at, length);
+    const bytes = await this.#piece(reader, Math.min(there, reader.end) - reader.at);
     signal?.throwIfAborted();
-    if (bytes.length !== length) throw new Error(`the store gave ${bytes.length} bytes instead of ${length}`);
-    reader.at += length;
+    reader.at += bytes.length;
     if (reader.at - reader.toldAt >= TELL_BYTES) this.tell();
+    return bytes;
+  }
+
+  async #piece({ at, options }: Reader, bytesMax: number): Promise<Uint8Array> {
+    const room = options.room?.();
+    const length = Math.min(bytesMax, room?.length ?? PIECE_BYTES);
+    const bytes = await (room ? this.#parts.readInto(at, room.subarray(0, length)) : this.#parts.read(at, length));
+    if (bytes.length !== length) throw new Error(`the store gave ${bytes.length} bytes instead of ${length}`);
     return bytes;
   }
 

@@ -47,13 +47,22 @@ class FakePacked implements PackedContent {
   close() {}
 }
 
+const UNUSED = (): never => {
+  throw new Error('each read makes a buffer');
+};
+
 /** A content of which everything is there, or what is noted. */
-function open({ there = true, bytes = PACKED_BYTES, step = 1_000 } = {}) {
+function open({ there = true, bytes = PACKED_BYTES } = {}) {
   const wants: string[] = [];
   const paces: (number | null)[] = [];
   const content = new ContentReader({
     sizeBytes: bytes.length,
-    read: async (offset, length) => bytes.slice(offset, offset + Math.min(length, step)),
+    read: UNUSED,
+    readInto: async (offset, room) => {
+      const own = structuredClone(room, { transfer: [room.buffer] });
+      own.set(bytes.subarray(offset, offset + own.length));
+      return own;
+    },
     heldUntil: (start) => start,
     want: (told) => {
       wants.push(told.map(({ start, end }) => `${start}-${end}`).join());
@@ -92,6 +101,17 @@ describe('reads of packed content', () => {
     content.note(0, 12);
     expect(await read).toEqual([8, 9, 10, 11]);
     expect(wants.at(-1)).toBe('');
+  });
+
+  it('put a segment together that comes in parts', async () => {
+    const { reader, content, wants } = open({ there: false });
+    const read = bytesOf(reader.read(0, 20));
+    await expect.poll(() => wants.at(-1)).toBe('0-24');
+    for (let end = 5; end <= 25; end += 5) {
+      content.note(end - 5, end);
+      await expect.poll(() => content.until(0)).toBe(end);
+    }
+    expect(await read).toEqual([...PLAIN.slice(0, 20)]);
   });
 
   it('decode a segment once for those who read beside each other', async () => {
@@ -137,8 +157,8 @@ describe('reads of packed content', () => {
       },
       close: () => {},
     };
-    const read = async (offset: number, length: number): Promise<Uint8Array> => new Uint8Array(length).fill(1 + Math.floor(offset / segmentBytes));
-    const content = new ContentReader({ sizeBytes, read, heldUntil: () => sizeBytes, want: () => {} });
+    const readInto = async (offset: number, room: Uint8Array): Promise<Uint8Array> => room.fill(1 + Math.floor(offset / segmentBytes));
+    const content = new ContentReader({ sizeBytes, read: UNUSED, readInto, heldUntil: () => sizeBytes, want: () => {} });
     content.note(0, sizeBytes);
     const reader = new PackedReader(content, packed);
     const slow = reader.read(0, sizeBytes, { isLent: true }).getReader();

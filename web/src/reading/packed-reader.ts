@@ -6,7 +6,7 @@
  * ```
  *
  * What is not there is wanted by the read below, of the whole stretch at once, so seeking and saving have the order that
- * they have with plain content. A read holds one segment, 4 MiB at most, encoded and then decoded in the same buffer; the
+ * they have with plain content. A read holds one segment, 4 MiB at most, which is read, decoded and kept in one buffer; the
  * last decoded ones are kept, since a player asks for many small stretches beside each other. The buffer of one that goes
  * is used again: browsers are slow to collect what was passed between threads, and let 64 MiB and more of it gather.
  */
@@ -145,12 +145,12 @@ class Below {
   readonly #buffer: (bytes: number) => ArrayBuffer;
   #reader: ReadableStreamDefaultReader<Uint8Array> | null = null;
   #at = -1;
-  /** What came beyond the last stretch. */
-  #rest: Uint8Array = new Uint8Array();
+  /** Where the next piece goes. */
+  #room = new Uint8Array();
 
   constructor(content: Pick<ContentReader, 'read'>, options: ReadOptions, buffer: (bytes: number) => ArrayBuffer) {
     this.#content = content;
-    this.#options = options;
+    this.#options = { ...options, room: () => this.#room };
     this.#buffer = buffer;
   }
 
@@ -161,26 +161,22 @@ class Below {
       this.#reader = this.#content.read(start, await end(), this.#options).getReader();
       this.#at = start;
     }
-    const bytes = new Uint8Array(this.#buffer(roomBytes), 0, length);
+    let buffer = this.#buffer(roomBytes);
     for (let filled = 0; filled < length; ) {
-      if (this.#rest.length === 0) {
-        const { done, value } = await this.#reader.read();
-        if (done) throw new Error('the content ended before a segment was whole');
-        this.#rest = value;
-      }
-      const piece = this.#rest.subarray(0, length - filled);
-      bytes.set(piece, filled);
-      filled += piece.length;
-      this.#rest = this.#rest.subarray(piece.length);
+      this.#room = new Uint8Array(buffer, filled, length - filled);
+      const { done, value } = await this.#reader.read();
+      if (done) throw new Error('the content ended before a segment was whole');
+      buffer = value.buffer as ArrayBuffer;
+      filled += value.length;
     }
     this.#at += length;
-    return bytes;
+    return new Uint8Array(buffer, 0, length);
   }
 
   async close(): Promise<void> {
     const reader = this.#reader;
     this.#reader = null;
-    this.#rest = new Uint8Array();
+    this.#room = new Uint8Array();
     // It may have failed already, which its reader was told.
     await reader?.cancel().catch(() => undefined);
   }

@@ -24,6 +24,9 @@ describe('MemoryStore', () => {
 
     const at = 4 * MIB - 100;
     expect(await store.read(at, 300)).toEqual(pattern(at, 300));
+    const room = new Uint8Array(400);
+    expect(await store.readInto(at, room.subarray(50, 350))).toEqual(pattern(at, 300));
+    expect(room.subarray(50, 350)).toEqual(pattern(at, 300));
 
     const whole = new Uint8Array(await (await store.file()).arrayBuffer());
     expect(Buffer.compare(whole, pattern(0, size))).toBe(0);
@@ -43,6 +46,8 @@ describe('MemoryStore', () => {
     const store = await opened(10);
     expect(await store.read(6, 10)).toHaveLength(4);
     expect(await store.read(20, 10)).toHaveLength(0);
+    expect(await store.readInto(6, new Uint8Array(10))).toHaveLength(4);
+    expect(await store.readInto(20, new Uint8Array(10))).toHaveLength(0);
   });
 
   it('refuses writes beyond its end', async () => {

@@ -47,10 +47,13 @@ export class MemoryStore implements ContentStore {
     }
   }
 
-  async read(offset: number, length: number): Promise<Uint8Array> {
+  read(offset: number, length: number): Promise<Uint8Array> {
+    return this.readInto(offset, new Uint8Array(Math.max(0, Math.min(length, this.sizeBytes - offset))));
+  }
+
+  async readInto(offset: number, room: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
     this.#assertOpen();
-    const end = Math.min(offset + length, this.sizeBytes);
-    const bytes = new Uint8Array(Math.max(0, end - offset));
+    const bytes = room.subarray(0, Math.max(0, this.sizeBytes - offset));
     for (let done = 0; done < bytes.length; ) {
       const index = Math.floor((offset + done) / PART_BYTES);
       const at = (offset + done) % PART_BYTES;

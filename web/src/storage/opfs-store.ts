@@ -93,6 +93,11 @@ export class OpfsStore implements ContentStore {
     return this.#noting(this.#readAhead.read(offset, length));
   }
 
+  /** Not read ahead, since it is as much as its reader wants. */
+  readInto(offset: number, room: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#noting(this.#ask({ do: 'readInto', offset, bytes: room }));
+  }
+
   appendRecord(bytes: Uint8Array): void {
     if (!this.#isClosed) this.#post({ number: 0, request: { do: 'appendRecord', bytes: new Uint8Array(bytes) } });
   }

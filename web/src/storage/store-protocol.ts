@@ -11,6 +11,8 @@ export type StoreRequest =
   /** The buffer of `bytes` is transferred, and comes back to be used again. */
   | { readonly do: 'write'; readonly offset: number; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly do: 'read'; readonly offset: number; readonly length: number }
+  /** The buffer of `bytes` is transferred, and comes back with what was read. */
+  | { readonly do: 'readInto'; readonly offset: number; readonly bytes: Uint8Array<ArrayBuffer> }
   /** Not answered: what is lost of the record is fetched again. */
   | { readonly do: 'appendRecord'; readonly bytes: Uint8Array<ArrayBuffer> }
   /** So many bytes are there, whatever was written. Not answered. */
@@ -36,6 +38,7 @@ export interface StoreAnswers {
   open: Uint8Array<ArrayBuffer>;
   write: ArrayBuffer;
   read: Uint8Array<ArrayBuffer>;
+  readInto: Uint8Array<ArrayBuffer>;
   appendRecord: undefined;
   noteHeld: undefined;
   flush: undefined;

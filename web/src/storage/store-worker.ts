@@ -92,6 +92,8 @@ async function handle(request: StoreRequest): Promise<StoreAnswers[keyof StoreAn
       return request.bytes.buffer;
     case 'read':
       return read(current(), request.offset, request.length);
+    case 'readInto':
+      return readInto(current(), request.offset, request.bytes);
     case 'appendRecord':
       return appendRecord(current(), request.bytes);
     case 'noteHeld':
@@ -300,6 +302,14 @@ async function read({ data, sealed }: Opened, offset: number, length: number): P
   const bytes = new Uint8Array(length);
   const got = data?.read(bytes, { at: offset }) ?? 0;
   return got === length ? bytes : bytes.slice(0, got);
+}
+
+async function readInto(store: Opened, offset: number, room: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  if (store.sealed === undefined) return room.subarray(0, store.data?.read(room, { at: offset }) ?? 0);
+  // A file gives its bytes in buffers of its own only.
+  const bytes = await read(store, offset, room.length);
+  room.set(bytes);
+  return room.subarray(0, bytes.length);
 }
 
 function flush({ data, record }: Opened): undefined {

@@ -29,6 +29,8 @@ export interface ContentStore {
   write(offset: number, bytes: Uint8Array): Promise<void>;
   /** Fewer bytes where the store ends. They may be part of a larger buffer. */
   read(offset: number, length: number): Promise<Uint8Array>;
+  /** The same, into a buffer that is given away and comes back with the bytes: who reads much leaves no garbage. */
+  readInto(offset: number, room: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>>;
   appendRecord(bytes: Uint8Array): void;
   /** So many bytes are there in all: what an earlier visit left may be less than it wrote. Only for people to see. */
   noteHeld(bytes: number): void;
