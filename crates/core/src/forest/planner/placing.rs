@@ -165,9 +165,10 @@ impl Planner {
     fn movable_child(&self, parent: PeerId, stripe: u8, now: Time) -> Option<(u8, PeerId, PeerId)> {
         let others = (0..self.config.stripes).filter(|other| *other != stripe);
         let children = others.flat_map(|other| self.tree(other).children(parent).map(move |child| (other, child)));
-        // With who has children, or is to have some, all below it would move, most likely down.
-        let leaves = children.take(CHILDREN_TRIED).filter(|(other, child)| self.is_leaf_in(*other, *child));
-        let mut spares = leaves.filter_map(|(other, child)| {
+        // With who has children, or is to have some, all below it would move, most likely down: leaves go first.
+        let mut children: Vec<(u8, PeerId)> = children.take(CHILDREN_TRIED).collect();
+        children.sort_by_key(|(other, child)| !self.is_leaf_in(*other, *child));
+        let mut spares = children.into_iter().filter_map(|(other, child)| {
             let spare = self.find_spare(other, child, now).filter(|spare| *spare != parent)?;
             Some((other, child, spare))
         });
