@@ -4,7 +4,7 @@
 //! is open: make before break ([000] claim 14).
 
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{Life, Peer};
 use crate::content::PacketSet;
@@ -27,14 +27,14 @@ pub(super) struct Feeding {
     /// The stripes each planned neighbour is to feed me; empty for children and laterals.
     planned: BTreeMap<PeerId, StripeMask>,
     /// Planned neighbours whose uplinks are to be spared.
-    spared: BTreeSet<PeerId>,
+    spared: Vec<PeerId>,
     /// By stripe: the link that feeds it.
     feeders: [Option<LinkId>; STRIPES_MAX as usize],
 }
 
 impl Default for Feeding {
     fn default() -> Self {
-        Self { stripes: 1, planned: BTreeMap::new(), spared: BTreeSet::new(), feeders: [None; STRIPES_MAX as usize] }
+        Self { stripes: 1, planned: BTreeMap::new(), spared: Vec::new(), feeders: [None; STRIPES_MAX as usize] }
     }
 }
 
@@ -89,10 +89,9 @@ impl Feeding {
         }
         if self.planned.len() < NEIGHBOURS_MAX || self.planned.contains_key(&peer) {
             self.planned.insert(peer, parent_of);
+            self.spared.retain(|spared| *spared != peer);
             if is_spared {
-                self.spared.insert(peer);
-            } else {
-                self.spared.remove(&peer);
+                self.spared.push(peer);
             }
         }
     }
@@ -131,7 +130,7 @@ impl Peer {
         }
         for peer in close {
             self.feeding.planned.remove(peer);
-            self.feeding.spared.remove(peer);
+            self.feeding.spared.retain(|spared| spared != peer);
             self.standby.forget(*peer);
             if let Some(link) = self.link_to(*peer).and_then(|id| self.links.get_mut(&id)) {
                 link.close_by.get_or_insert(now + CLOSE_MAX);

@@ -1,7 +1,14 @@
 //! One peer connection of the `webrtc` crate with its one data channel, set up the way Pleach wants it, and the order in
 //! which signals are applied to it. What flows over the channel is the business of [`super::session`] and [`super::bare`].
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use rtc::{ice::mdns::MulticastDnsMode, peer_connection::configuration::setting_engine::SctpMaxMessageSize};
 use tokio::sync::{mpsc, watch};
@@ -16,7 +23,7 @@ use webrtc::{
 
 use super::{
     IceServer, LinkConfig,
-    signal::{Signal, is_usable_candidate, split_candidates},
+    signal::{Signal, is_usable_candidate, may_gather_acks, split_candidates, with_attributes},
     socket::{Granted, LinkRuntime},
 };
 
@@ -77,6 +84,8 @@ pub(super) struct Negotiation {
     peer: Arc<dyn PeerConnection>,
     channel: Arc<dyn DataChannel>,
     dial: bool,
+    /// Whether the socket gathers acknowledgements to the other end.
+    gathers: Arc<AtomicBool>,
     /// The remote description is there, so candidates can be added.
     described: bool,
     /// Candidates that came before the remote description.
@@ -90,8 +99,12 @@ impl Connection {
     pub(super) async fn new(config: &LinkConfig, dial: bool, ice_servers: &[IceServer]) -> Result<Self, String> {
         let (notify, notices) = mpsc::channel(NOTICES_MAX);
         let (driver_ended_sender, driver_ended) = watch::channel(false);
-        let runtime =
-            LinkRuntime { socket_buffer_bytes: config.socket_buffer_bytes, driver_ended: driver_ended_sender };
+        let gathers = Arc::new(AtomicBool::new(false));
+        let runtime = LinkRuntime {
+            socket_buffer_bytes: config.socket_buffer_bytes,
+            driver_ended: driver_ended_sender,
+            gathers: gathers.clone(),
+        };
         let granted = Granted::probe(config.socket_buffer_bytes).map_err(|error| format!("no socket: {error}"))?;
         let peer = PeerConnectionBuilder::new()
             .with_runtime(Arc::new(runtime))
@@ -116,6 +129,7 @@ impl Connection {
             peer: peer.clone(),
             channel: channel.clone(),
             dial,
+            gathers,
             described: false,
             early: Vec::new(),
             candidates: 0,
@@ -208,7 +222,7 @@ impl Negotiation {
             .set_local_description(description)
             .await
             .map_err(|error| format!("our description cannot be used: {error}"))?;
-        Ok(sdp)
+        Ok(with_attributes(&sdp))
     }
 
     async fn describe_other(
@@ -217,6 +231,7 @@ impl Negotiation {
         sdp: &str,
         what: &str,
     ) -> Result<(), String> {
+        self.gathers.store(may_gather_acks(sdp), Ordering::Relaxed);
         let (sdp, candidates) = split_candidates(sdp);
         let unusable = |error| format!("the other end's {what} cannot be used: {error}");
         let description = parse(sdp).map_err(unusable)?;

@@ -10,6 +10,21 @@ use std::net::IpAddr;
 /// A signal that one end makes and the other applies: as it goes over the wire.
 pub use pleach_core::wire::signal::Signal;
 
+/// An attribute of our session descriptions: this end's window grows by all that an acknowledgement acknowledges (as RFC 3465
+/// has it for TCP), so acknowledgements may be gathered. Browsers ignore it, and never say it.
+const GATHER_ACKS: &str = "a=x-pleach-gather-acks";
+
+/// Our description, with what we say of ourselves.
+pub(super) fn with_attributes(sdp: &str) -> String {
+    let end = if sdp.ends_with('\n') { "" } else { "\r\n" };
+    format!("{sdp}{end}{GATHER_ACKS}\r\n")
+}
+
+/// Whether acknowledgements to the end that describes itself so may be gathered.
+pub(super) fn may_gather_acks(sdp: &str) -> bool {
+    sdp.lines().any(|line| line == GATHER_ACKS)
+}
+
 /// A session description, and the candidate lines that were in it.
 pub(super) fn split_candidates(sdp: &str) -> (String, Vec<String>) {
     let mut description = String::with_capacity(sdp.len());
@@ -17,6 +32,7 @@ pub(super) fn split_candidates(sdp: &str) -> (String, Vec<String>) {
     for line in sdp.lines() {
         match line.strip_prefix("a=") {
             Some(candidate) if candidate.starts_with("candidate:") => candidates.push(candidate.to_owned()),
+            _ if line == GATHER_ACKS => {}
             _ => {
                 description.push_str(line);
                 description.push_str("\r\n");
@@ -40,6 +56,15 @@ pub(super) fn is_usable_candidate(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_who_says_so_has_its_acknowledgements_gathered() {
+        let sdp = "v=0\r\ns=-\r\n";
+        assert!(!may_gather_acks(sdp));
+        let ours = with_attributes(sdp);
+        assert!(may_gather_acks(&ours));
+        assert_eq!(split_candidates(&ours), (sdp.to_owned(), Vec::new()), "what only we know is not parsed");
+    }
 
     #[test]
     fn only_udp_candidates_with_a_plain_address_are_used() {
