@@ -6,6 +6,7 @@ mod picture;
 mod prior;
 mod probes;
 mod relieving;
+mod sparing;
 mod web;
 
 use core::time::Duration;

@@ -3,7 +3,7 @@
 use super::lab::{ALL, Lab, PACKET_BYTES, cancelled, refused, requested};
 use super::*;
 use crate::wire::link::{Partial, Run};
-use crate::wire::tracker::{Edge, FromTracker, Role, ToTracker};
+use crate::wire::tracker::{Edge, FromTracker, Role, StripeMask, ToTracker};
 
 #[test]
 fn who_asks_for_more_than_goes_out_soon_is_refused_the_rest_at_once() {
@@ -316,4 +316,28 @@ fn a_status_tells_what_came_from_whom() {
         .collect();
     assert_eq!(received.iter().map(|got| got.bytes_per_s).sum::<u64>(), 4 * PACKET_BYTES as u64, "{received:?}");
     assert!(received.iter().all(|got| got.peer == lab.peer.links[&feeder].peer), "nothing came from {idle:?}");
+}
+
+#[test]
+fn who_is_to_be_spared_is_asked_only_for_what_nobody_else_about_has() {
+    let mut lab = Lab::new(16, false, 8 << 20);
+    let slow = lab.link(Role::Lateral, 0);
+    let edge = Edge::new(lab.peer.links[&slow].peer, Role::Lateral, StripeMask::NONE, true);
+    let plan = |edge| Input::TrackerMessage(FromTracker::Plan { open: vec![edge], close: Vec::new() }.encode());
+    lab.give(plan(Edge { spared: true, ..edge.clone() }));
+    let other = lab.link(Role::Lateral, 8);
+    lab.say(slow, &LinkMessage::Have { packets: vec![Run { first: 0, count: 16 }] });
+    lab.take_said();
+    let mut asked = std::collections::BTreeSet::new();
+    for _ in 0..20 {
+        lab.pass_ms(500);
+        let said = lab.take_said();
+        let of = |on| said.iter().filter(move |(link, _)| *link == on).filter_map(|(_, message)| requested(message));
+        asked.extend(of(slow).flatten().flat_map(|run| run.first..run.first + run.count));
+        for run in of(other).flatten().chain(of(slow).flatten()).copied().collect::<Vec<_>>() {
+            let on = if run.first < 8 { other } else { slow };
+            (run.first..run.first + run.count).for_each(|packet| lab.bring(on, packet * 4, 4));
+        }
+    }
+    assert_eq!(asked.into_iter().collect::<Vec<_>>(), (8..16).collect::<Vec<_>>());
 }
