@@ -1,6 +1,6 @@
 //! How much of what this peer sends may be in flight: sent, and not acknowledged.
 //!
-//! Over all links it stays within what the uplink carries in 300 ms beyond the time that acknowledgements take anyway, or
+//! Over all links it stays within what the uplink carries in 120 ms beyond the time that acknowledgements take anyway, or
 //! three times that while far ends' clocks tell that nothing waits for the uplink. More would wait in the channels' buffers,
 //! where it can't be taken back when the far end gets it elsewhere, and where a group that just came in would have to wait
 //! behind it; and in the line's queue, before the transport's own acknowledgements of all that comes in. On each link it
