@@ -88,7 +88,7 @@ fn orders() {
 #[test]
 fn messages_from_the_tracker() {
     let examples = examples("from-tracker");
-    assert_eq!(examples.len(), 11);
+    assert_eq!(examples.len(), 12);
     for example in examples {
         let message = FromTracker::decode(example).unwrap_or_else(|error| panic!("{example}: {error}"));
         assert_ne!(message, FromTracker::Unknown, "{example}");
