@@ -98,7 +98,12 @@ impl Holdings {
     }
 
     pub(super) fn has_all_groups(&self) -> bool {
-        self.log.len() as u64 == u64::from(self.geometry.packets())
+        self.packets() == self.geometry.packets()
+    }
+
+    /// How many packets are whole.
+    pub(super) fn packets(&self) -> u32 {
+        self.log.len() as u32
     }
 
     /// Whether everything is verified and written.

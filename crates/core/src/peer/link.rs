@@ -158,8 +158,10 @@ pub(super) struct Link {
     pub(super) agent: String,
     /// How often the far end said hello.
     pub(super) hellos: u8,
-    /// Packets that the far end has.
+    /// Packets that the far end has, as far as it had to tell: who has a packet already is not told of it.
     pub(super) has: PacketSet,
+    /// How many it has in all, as it said last.
+    pub(super) holds_packets: Option<u32>,
     /// When anything came last.
     pub(super) heard: Time,
     /// The ping that is not answered yet.
@@ -198,6 +200,7 @@ impl Link {
             agent: String::new(),
             hellos: 0,
             has: PacketSet::new(geometry),
+            holds_packets: None,
             heard: now,
             pinged: None,
             round_trip: None,

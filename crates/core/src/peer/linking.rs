@@ -208,7 +208,10 @@ impl Peer {
         match message {
             LinkMessage::Have { packets } => self.far_has(id, &packets, now),
             LinkMessage::Subscribe { stripes, mask, from } => self.far_subscribes(id, stripes, mask, from, now),
-            LinkMessage::Credit { received_bytes, limit_bytes, clock_ms } => {
+            LinkMessage::Credit { received_bytes, limit_bytes, clock_ms, held_packets } => {
+                if let Some(link) = self.links.get_mut(&id) {
+                    link.holds_packets = Some(held_packets.min(self.geometry.packets()));
+                }
                 self.far_credits(id, received_bytes, limit_bytes, clock_ms, now);
             }
             LinkMessage::Request { packets, partial } => self.far_requests(id, &packets, &partial, now),

@@ -303,7 +303,7 @@ impl Peer {
             is_found: link.found.is_some(),
             stripes_down: link.receiving.subscribed,
             stripes_up: link.sending.subscribed.1,
-            packets_held: link.has.count(),
+            packets_held: link.has.count().max(link.holds_packets.unwrap_or(0)),
             received_bytes: link.receiving.meter.total_bytes(),
             sent_bytes: link.sending.meter.total_bytes(),
             down_bytes_per_s: link.receiving.meter.bytes_per_s(now),

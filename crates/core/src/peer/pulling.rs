@@ -10,7 +10,7 @@
 //! * It is asked for at one neighbour, which refuses if it is busy: only idle uplinks are stolen from. At the same time it is
 //!   declined at the feeder, which then passes it over; a feeder that refuses what it is asked for pushes it in its turn. What a
 //!   feeder has begun to send is left to it, and taken back elsewhere.
-//! * It is asked only of a neighbour that would bring it four times as soon as the feeder, as far as can be told: else
+//! * It is asked only of a neighbour that would bring it three times as soon as the feeder, as far as can be told: else
 //!   both bring it.
 //! * Each neighbour is asked for as much as it brings in a moment and a round trip: the fast get much, the slow little,
 //!   and what waits at a sender is never much. Of what a neighbour has, the rarest of the oldest missing go first; the
@@ -38,13 +38,15 @@ use crate::wire::tracker::{STRIPES_MAX, StripeMask};
 /// What is worth asking for is found out so often at most.
 const PLAN_EVERY: Duration = Duration::from_millis(150);
 /// A packet that was about at the last but one mark is so for long enough: its feeder should have brought it.
-const MARK_EVERY: Duration = Duration::from_millis(1_000);
+const MARK_EVERY: Duration = Duration::from_millis(500);
 /// What a feeder brings within so long is left to it.
-const SOON: Duration = Duration::from_millis(2_000);
+const SOON: Duration = Duration::from_millis(1_000);
+/// One that has begun no longer ago is given the chance to show what it can do.
+const BEGUN: Duration = Duration::from_millis(2_000);
 /// Each plan forgets so small a part of the rate that there was: half of it in some 15 s.
 const STARVING_FORGETS: u64 = 150;
 /// A neighbour is asked for what it would bring so many times as soon as the feeder.
-const SOONER: u32 = 4;
+const SOONER: u32 = 3;
 /// What a feeder lacks, it is taken to bring within so long.
 const LACKED: Duration = Duration::from_secs(4);
 /// A feeder that has more packets than this to push of a stripe is behind.
@@ -52,6 +54,7 @@ const BEHIND_PACKETS: u64 = 2;
 /// What is due is to be there so long before, to allow for a second try; but a feeder has so long in any case.
 const DUE_MARGIN: Duration = Duration::from_millis(1_500);
 const DUE_MIN: Duration = Duration::from_millis(250);
+const DUE_MAX: Duration = Duration::from_millis(2_000);
 /// A feeder that brought nothing for so long is not waited for; nor is the rest of a packet of which nothing came for so
 /// long: whoever began with it may no longer feed this peer.
 const STALLED: Duration = Duration::from_millis(2_500);
@@ -367,8 +370,7 @@ impl Peer {
             let Some(link) = feeder.and_then(|id| self.links.get(&id)).filter(|link| link.is_open()) else { continue };
             let stripes = u64::from(link.receiving.subscribed.0.count_ones()).max(1);
             let mut bytes_per_s = link.receiving.meter.bytes_per_s(now) / stripes;
-            if now - link.receiving.subscribed_at < SOON {
-                // It has just begun: it is given the chance to show what it can do.
+            if now - link.receiving.subscribed_at < BEGUN {
                 bytes_per_s = bytes_per_s.max(u64::from(self.geometry.packet_bytes()) * 4);
             }
             let is_alive = now - link.receiving.payload_at.max(link.receiving.subscribed_at) < STALLED;
@@ -616,7 +618,7 @@ impl Peer {
 
 /// How long a feeder may take for what is due.
 pub(super) fn time_left(due: Time, now: Time) -> Duration {
-    (due.max(now) - now).saturating_sub(DUE_MARGIN).clamp(DUE_MIN, SOON)
+    (due.max(now) - now).saturating_sub(DUE_MARGIN).clamp(DUE_MIN, DUE_MAX)
 }
 
 /// How many packets may be asked for at a neighbour at a time.

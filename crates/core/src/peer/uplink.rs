@@ -2,7 +2,8 @@
 //!
 //! * *Turns*: the link that has been served least goes next (start-time fair queueing), so that one that asks for much
 //!   does not starve the others. What goes to a far end that has less than the others counts less, and it is answered
-//!   even while the uplink is full: all get the whole at about the same time. One that makes itself out to be behind
+//!   even while the uplink is full: all get the whole at about the same time. How much it has it says with its credit: what
+//!   it has announced is less, since nobody tells of what the other has. One that makes itself out to be behind
 //!   gains four times a share at most.
 //! * *Origin*: a peer that has had everything from the start sends each packet once before it sends any a second time:
 //!   others can pass on what is out, nobody else can bring what is not. It does so in step: a stripe whose packets come
@@ -50,7 +51,7 @@ pub(super) struct Uplink {
     pub(super) ack_time: Lately<Duration>,
     /// Service that the link which sent last had before: where a link that was idle joins in.
     served_bytes: u64,
-    /// Packets that far ends have which lack some, in the mean: who has fewer is behind.
+    /// Packets that far ends have which lack some, in the mean of those who said so: who has fewer is behind.
     held_mean: u32,
     /// Until then it is left to acknowledgements of what comes in.
     pub(super) spared_until: Time,
@@ -183,23 +184,28 @@ impl Peer {
     /// Whether a far end has so much less than the others that it goes before what is pushed to them.
     pub(super) fn is_far_behind(&self, id: LinkId) -> bool {
         let unit = self.lag_unit();
-        self.links.get(&id).is_some_and(|link| link.has.count() + unit < self.uplink.held_mean)
+        self.links.get(&id).and_then(|link| link.holds_packets).is_some_and(|held| held + unit < self.uplink.held_mean)
     }
 
     /// Looks how many packets far ends have that lack some.
     pub(super) fn look_at_far_ends(&mut self) {
         let open = self.links.values().filter(|link| link.is_open() && !link.has.is_full());
-        let (sum, count) = open.fold((0, 0), |(sum, count), link| (sum + u64::from(link.has.count()), count + 1));
+        let held = open.filter_map(|link| link.holds_packets);
+        let (sum, count) = held.fold((0, 0), |(sum, count), held| (sum + u64::from(held), count + 1));
         self.uplink.held_mean = sum.checked_div(count).map_or(0, |mean| mean as u32);
     }
 
     fn take_turns(&mut self, now: Time) {
         let open = self.links.iter().filter(|(_, link)| link.is_open());
         let mut turns: Vec<(u64, LinkId)> = open.map(|(id, link)| (link.sending.served_bytes, *id)).collect();
-        turns.sort_unstable();
         let first = self.waiting_to_go_first(now);
-        while !turns.is_empty() {
-            turns.retain(|(_, id)| self.may_go_beside(*id, &first) && self.send_one(*id, false, now));
+        while let Some(next) = (0..turns.len()).min_by_key(|turn| turns[*turn]) {
+            let (served_bytes, id) = &mut turns[next];
+            if self.may_go_beside(*id, &first) && self.send_one(*id, false, now) {
+                *served_bytes = self.links.get(id).map_or(u64::MAX, |link| link.sending.served_bytes);
+            } else {
+                turns.swap_remove(next);
+            }
         }
     }
 
@@ -264,7 +270,7 @@ impl Peer {
         let unit = u64::from(self.lag_unit());
         let held_mean = self.uplink.held_mean;
         let Some(link) = self.links.get_mut(&id) else { return };
-        let held = link.has.count();
+        let held = link.holds_packets.unwrap_or(held_mean);
         let off = u64::from(held.abs_diff(held_mean)).min((FAVOUR_MAX - 1) * unit);
         let bytes = if held > held_mean { bytes * (unit + off) / unit } else { bytes * unit / (unit + off) };
         let sending = &mut link.sending;

@@ -105,6 +105,8 @@ pub enum LinkMessage {
         limit_bytes: u64,
         /// The sender's clock, milliseconds from anywhere, wrapping: only differences count.
         clock_ms: u32,
+        /// Whole packets of the content that the sender of this holds.
+        held_packets: u32,
     },
     /// Send me these packets, if you can do so soon; else refuse.
     Request {
@@ -239,11 +241,12 @@ impl LinkMessage {
                 out.put_u16_le(*mask);
                 out.put_u32_le(*from);
             }
-            Self::Credit { received_bytes, limit_bytes, clock_ms } => {
+            Self::Credit { received_bytes, limit_bytes, clock_ms, held_packets } => {
                 out.put_u8(kind::CREDIT);
                 out.put_u64_le(*received_bytes);
                 out.put_u64_le(*limit_bytes);
                 out.put_u32_le(*clock_ms);
+                out.put_u32_le(*held_packets);
             }
             Self::Request { packets, partial } => {
                 put_kind_and_runs(&mut out, kind::REQUEST, packets);
@@ -315,6 +318,7 @@ impl LinkMessage {
                 received_bytes: get_u64(&mut input)?,
                 limit_bytes: get_u64(&mut input)?,
                 clock_ms: get_u32(&mut input)?,
+                held_packets: get_u32(&mut input)?,
             },
             kind::REQUEST => {
                 let packets = get_runs(&mut input, geometry)?;

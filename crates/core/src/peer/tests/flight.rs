@@ -1,5 +1,7 @@
 //! How much a peer has in flight, and that nobody holds up the others with it.
 
+use std::collections::VecDeque;
+
 use super::lab::{GROUP_BYTES, Lab, refused};
 use super::*;
 use crate::wire::tracker::Role;
@@ -44,7 +46,7 @@ fn goes_beside_one_that_stands_still_after(still_after_ms: Option<u64>) -> usize
             acked[i] = sent[i].min(acked[i] + PER_STEP);
             let received_bytes = (acked[i] * GROUP_BYTES) as u64;
             let clock_ms = lab.clock_ms();
-            lab.say(links[i], &LinkMessage::Credit { received_bytes, limit_bytes: 1 << 40, clock_ms });
+            lab.say(links[i], &LinkMessage::Credit { received_bytes, limit_bytes: 1 << 40, clock_ms, held_packets: 0 });
         }
     }
     acked[0] - before
@@ -96,7 +98,7 @@ fn a_slow_uplink_that_is_full_is_left_to_acknowledgements_of_what_comes_in() {
 fn a_far_end_that_has_frozen_does_not_hold_up_the_others() {
     let mut lab = Lab::new(64, true, 8 << 20);
     let frozen = lab.link(Role::Child, 0);
-    lab.say(frozen, &LinkMessage::Credit { received_bytes: 0, limit_bytes: 8 << 20, clock_ms: 0 });
+    lab.say(frozen, &LinkMessage::Credit { received_bytes: 0, limit_bytes: 8 << 20, clock_ms: 0, held_packets: 0 });
     lab.subscribe(frozen);
     let other = lab.link(Role::Child, 0);
     lab.acknowledge(other);
@@ -112,4 +114,43 @@ fn a_far_end_that_has_frozen_does_not_hold_up_the_others() {
     let to = |far: LinkId| groups.iter().filter(|(link, _)| *link == far).count();
     assert_eq!(to(other), 64 * 4, "the other one gets all");
     assert!(to(frozen) < 64, "one that acknowledges nothing gets no more: {} groups", to(frozen));
+}
+
+/// Groups that each of two children gets in three seconds over an uplink that carries eight in 50 ms. The first has
+/// announced 100 packets and says that it holds as many, the second has announced none and says that it holds so many.
+fn shares_where_the_second_says_it_holds(second_packets: u32) -> [usize; 2] {
+    const PER_STEP: usize = 8;
+    let mut lab = Lab::new(512, false, 64 << 20);
+    let feeder = lab.link(Role::Parent, 512);
+    (0..400).for_each(|packet| lab.bring(feeder, packet * 4, 4));
+    let links = [lab.link(Role::Child, 100), lab.link(Role::Child, 0)];
+    let mut way = VecDeque::new();
+    let mut acked = [0; 2];
+    for step in 0..60 {
+        for i in 0..2 {
+            let credit = LinkMessage::Credit {
+                received_bytes: (acked[i] * GROUP_BYTES) as u64,
+                limit_bytes: 1 << 40,
+                clock_ms: lab.clock_ms(),
+                held_packets: [100, second_packets][i],
+            };
+            lab.say(links[i], &credit);
+            if step == 0 {
+                lab.subscribe(links[i]);
+            }
+        }
+        way.extend(lab.take_groups().into_iter().map(|(link, _)| usize::from(link == links[1])));
+        lab.pass_ms(50);
+        way.extend(lab.take_groups().into_iter().map(|(link, _)| usize::from(link == links[1])));
+        way.drain(..PER_STEP.min(way.len())).for_each(|i| acked[i] += 1);
+    }
+    acked
+}
+
+#[test]
+fn who_holds_less_is_served_first_by_what_it_says_and_not_by_what_it_had_to_announce() {
+    let [first, second] = shares_where_the_second_says_it_holds(100);
+    assert!(second * 10 <= first * 13, "{second} groups to one that holds as much, {first} to the other");
+    let [first, second] = shares_where_the_second_says_it_holds(10);
+    assert!(second * 2 >= first * 3, "{second} groups to one that is behind, {first} to the other");
 }

@@ -129,7 +129,7 @@ impl Lab {
     pub(super) fn acknowledge(&mut self, link: LinkId) {
         let received_bytes = self.sent_bytes.get(&link).copied().unwrap_or(0);
         let clock_ms = self.clock_ms();
-        self.say(link, &LinkMessage::Credit { received_bytes, limit_bytes: 1 << 40, clock_ms });
+        self.say(link, &LinkMessage::Credit { received_bytes, limit_bytes: 1 << 40, clock_ms, held_packets: 0 });
     }
 
     /// What a neighbour's clock says.

@@ -102,7 +102,10 @@ fn while_what_goes_first_waits_an_origin_serves_one_other_at_a_time() {
         // It takes what was sent, and no more for now.
         lab.now = lab.now + Duration::from_millis(50);
         let received_bytes = lab.sent_bytes[&first];
-        lab.say(first, &LinkMessage::Credit { received_bytes, limit_bytes: received_bytes + 1, clock_ms: 0 });
+        lab.say(
+            first,
+            &LinkMessage::Credit { received_bytes, limit_bytes: received_bytes + 1, clock_ms: 0, held_packets: 0 },
+        );
     }
     let served =
         |groups: &[(LinkId, u32)]| groups.iter().map(|(link, _)| *link).filter(|link| *link != first).collect();

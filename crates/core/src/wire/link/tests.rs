@@ -60,8 +60,8 @@ fn message() -> impl Strategy<Value = LinkMessage> {
             mask,
             from
         }),
-        (any::<u64>(), any::<u64>(), any::<u32>()).prop_map(|(received_bytes, limit_bytes, clock_ms)| {
-            LinkMessage::Credit { received_bytes, limit_bytes, clock_ms }
+        any::<(u64, u64, u32, u32)>().prop_map(|(received_bytes, limit_bytes, clock_ms, held_packets)| {
+            LinkMessage::Credit { received_bytes, limit_bytes, clock_ms, held_packets }
         }),
         (runs(), partial()).prop_map(|(packets, partial)| LinkMessage::Request { packets, partial }),
         runs().prop_map(|packets| LinkMessage::Cancel { packets }),
