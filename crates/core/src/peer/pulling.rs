@@ -51,7 +51,8 @@ const SOONER: u32 = 3;
 const LACKED: Duration = Duration::from_secs(4);
 /// A feeder that has more packets than this to push of a stripe is behind.
 const BEHIND_PACKETS: u64 = 2;
-/// What is due is to be there so long before, to allow for a second try; but a feeder has so long in any case.
+/// What is due is to be there so long before, to allow for a second try; but a feeder has so long in any case, at least and
+/// at most.
 const DUE_MARGIN: Duration = Duration::from_millis(1_500);
 const DUE_MIN: Duration = Duration::from_millis(250);
 const DUE_MAX: Duration = Duration::from_millis(2_000);

@@ -52,13 +52,17 @@ impl Peer {
 
     /// Tells a sender what came, if that was not told yet: with what is under way it would not know its own speed.
     pub(super) fn acknowledge(&mut self, id: LinkId, now: Time) {
-        let held_packets = self.holdings.packets();
         let Some(link) = self.links.get_mut(&id).filter(|link| link.is_open() && link.receiving.owes_ack()) else {
             return;
         };
         let receiving = &mut link.receiving;
         receiving.acked_bytes = receiving.payload_bytes;
         let (received_bytes, limit_bytes) = (receiving.payload_bytes, receiving.granted_bytes);
+        self.tell_credit(id, received_bytes, limit_bytes, now);
+    }
+
+    fn tell_credit(&mut self, id: LinkId, received_bytes: u64, limit_bytes: u64, now: Time) {
+        let held_packets = self.holdings.packets();
         self.tell_link(id, &LinkMessage::Credit { received_bytes, limit_bytes, clock_ms: clock_ms(now), held_packets });
     }
 
@@ -122,14 +126,10 @@ impl Peer {
         if self.life != Life::Running || self.holdings.backlog_bytes() >= self.config.store_backlog_bytes_max {
             return;
         }
-        let held_packets = self.holdings.packets();
         let Some(link) = self.links.get_mut(&id).filter(|link| link.is_open()) else { return };
         let received_bytes = link.receiving.payload_bytes;
         if let Some(limit_bytes) = link.receiving.next_grant() {
-            self.tell_link(
-                id,
-                &LinkMessage::Credit { received_bytes, limit_bytes, clock_ms: clock_ms(now), held_packets },
-            );
+            self.tell_credit(id, received_bytes, limit_bytes, now);
         }
     }
 
