@@ -187,10 +187,11 @@ impl Peer {
         self.links.get(&id).and_then(|link| link.holds_packets).is_some_and(|held| held + unit < self.uplink.held_mean)
     }
 
-    /// Looks how many packets far ends have that lack some.
+    /// Looks how many packets far ends have that lack some: who has everything, or says so, is nobody to be level with.
     pub(super) fn look_at_far_ends(&mut self) {
         let open = self.links.values().filter(|link| link.is_open() && !link.has.is_full());
-        let held = open.filter_map(|link| link.holds_packets);
+        let all = self.geometry.packets();
+        let held = open.filter_map(|link| link.holds_packets).filter(|held| *held < all);
         let (sum, count) = held.fold((0, 0), |(sum, count), held| (sum + u64::from(held), count + 1));
         self.uplink.held_mean = sum.checked_div(count).map_or(0, |mean| mean as u32);
     }

@@ -154,3 +154,14 @@ fn who_holds_less_is_served_first_by_what_it_says_and_not_by_what_it_had_to_anno
     let [first, second] = shares_where_the_second_says_it_holds(10);
     assert!(second * 2 >= first * 3, "{second} groups to one that is behind, {first} to the other");
 }
+
+#[test]
+fn who_says_that_it_holds_everything_makes_nobody_seem_behind() {
+    let mut lab = Lab::new(512, false, 64 << 20);
+    let links = [0; 3].map(|_| lab.link(Role::Child, 0));
+    for (link, held_packets) in links.into_iter().zip([100, 100, u32::MAX]) {
+        lab.say(link, &LinkMessage::Credit { received_bytes: 0, limit_bytes: 1 << 40, clock_ms: 0, held_packets });
+    }
+    lab.peer.look_at_far_ends();
+    assert!(links.into_iter().all(|link| !lab.peer.is_far_behind(link)));
+}
