@@ -27,6 +27,7 @@
 //! | time to open | [`LinkConfig::open_timeout`] | the link closes |
 
 pub mod bare;
+mod checks;
 mod connection;
 mod session;
 mod signal;
