@@ -1,9 +1,9 @@
 //! How much of what this peer sends may be in flight: sent, and not acknowledged.
 //!
-//! Over all links it stays within what the uplink carries in 120 ms beyond the time that acknowledgements take anyway, or
-//! three times that while far ends' clocks tell that nothing waits for the uplink. More would wait in the channels' buffers,
+//! Over all links it stays within what the uplink carries in 120 ms beyond the time that acknowledgements take anyway. More would wait in the channels' buffers,
 //! where it can't be taken back when the far end gets it elsewhere, and where a group that just came in would have to wait
-//! behind it; and in the line's queue, before the transport's own acknowledgements of all that comes in. On each link it
+//! behind it; and in the line's queue, before the transport's own acknowledgements of all that comes in, or where that is
+//! full: what a queue drops costs a channel half of its window, or a second. On each link it
 //! stays within twice what was acknowledged there in that time lately: a channel that stands still, as one does for a second
 //! or more after a loss, or a far end that acknowledges late would have the whole soon, and the uplink would lie idle.
 //!
@@ -24,13 +24,9 @@ use crate::time::Time;
 
 /// What the uplink carries in so long, beyond the time that acknowledgements take anyway, may be in flight.
 const FLIGHT: Duration = Duration::from_millis(120);
-/// A link may have so many times as much in flight as went there in that time: so it grows.
+/// A link may have so many times as much in flight as went there in that time: so it grows, and so one that is behind can be
+/// served more than before.
 const LINK_GAIN: u64 = 2;
-/// What is pushed may be so many times that in flight while it does not wait for the uplink: far ends acknowledge late
-/// then, and hold up nobody else.
-const FLIGHT_OVER: u64 = 3;
-/// Acknowledgements of so long tell whether it waits for the uplink.
-const FRESH: Duration = Duration::from_secs(1);
 /// An uplink for which everything waits so long, and that carries less than this part of what comes in, is needed for the
 /// transport's acknowledgements of what comes in, a twentieth of it: nobody is promised anything for a while.
 const SPARE_QUEUE: Duration = Duration::from_millis(300);
@@ -100,18 +96,16 @@ impl Peer {
         let base = self.ack_time(now);
         let parts = if is_push { 1 } else { 2 };
         let bytes_max = carried(bytes_per_s, base + FLIGHT / parts).max(self.flight_min_bytes() / u64::from(parts));
-        let bytes = self.flight_bytes(bytes_per_s, base, now);
-        let is_over = bytes >= bytes_max.saturating_mul(FLIGHT_OVER);
-        bytes >= bytes_max && (!is_push || is_over || self.uplink_wait(FRESH, now).is_none_or(|wait| wait > QUEUE))
+        self.flight_bytes(bytes_per_s, base, now) >= bytes_max
     }
 
     /// How long what is sent waits for this peer's uplink, as far as acknowledgements lately tell: what it waits on every
     /// link, since on one it may wait for its far end. A far end that lies about its clock can make a queue seem short:
     /// how much may be in flight is bounded all the same. It can make one seem long where nothing is sent to anybody else:
     /// a peer that carries little beside what comes in then promises nothing.
-    fn uplink_wait(&self, lately: Duration, now: Time) -> Option<Duration> {
+    fn uplink_wait(&self, now: Time) -> Option<Duration> {
         let open = self.links.values().filter(|link| link.is_open());
-        open.filter_map(|link| link.sending.ack_time.waits_there(lately, now)).min()
+        open.filter_map(|link| link.sending.ack_time.waits_there(SPARE_FRESH, now)).min()
     }
 
     /// Whether acknowledgements of what comes in need the uplink, so that nobody is promised anything.
@@ -121,7 +115,7 @@ impl Peer {
 
     /// An uplink that is full and carries little beside what comes in is left to acknowledgements for a while.
     fn look_whether_to_spare(&mut self, now: Time) {
-        let is_full = self.uplink_wait(SPARE_FRESH, now).is_some_and(|wait| wait > SPARE_QUEUE);
+        let is_full = self.uplink_wait(now).is_some_and(|wait| wait > SPARE_QUEUE);
         let carries = self.uplink.carries_bytes_per_s(now);
         if is_full && carries.saturating_mul(SPARE_PARTS) < self.totals.received.bytes_per_s(now) {
             self.uplink.spared_until = now + SPARE;

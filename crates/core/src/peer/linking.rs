@@ -322,7 +322,7 @@ impl Peer {
     fn link_gone(&mut self, id: LinkId, reason: String, now: Time) {
         let Some(link) = self.links.remove(&id) else { return };
         self.forget_copies(&link);
-        self.forget_sent(id, &link);
+        self.forget_sent(id, &link, now);
         self.standby.forget_link(id);
         self.carrying.forget_link(id);
         self.forget_way(id, now);

@@ -27,8 +27,11 @@ use crate::wire::tracker::StripeMask;
 /// A message takes so long on the uplink at most, and never has less than a group: a peer that feeds several sends to
 /// each in turn, and whoever comes last waits for all before it. Large messages cost less, so fast uplinks send them.
 const MESSAGE: Duration = Duration::from_millis(20);
-/// One that ceases to pass on what an origin sent to it alone may have done so already: others tell within so long.
-const DOUBT: Duration = Duration::from_secs(2);
+/// One that ceases to pass on what an origin sent to it alone may have done so already, and one whose link is closed may
+/// do so over others: others tell within so long.
+const DOUBT: Duration = Duration::from_secs(3);
+/// Peers that went and may still pass on what they were sent; what further ones were sent counts as not sent at once.
+const LEFT_MAX: usize = 64;
 /// So many far ends are served at a time while what an origin is to send first waits, as long as the uplink carries this
 /// part of what it can, in percent: who waits may have a slow downlink.
 const BESIDE_FIRST: usize = 1;
@@ -62,6 +65,9 @@ pub(super) struct Uplink {
     pub(super) sent_once: Option<PacketSet>,
     /// Stripes that far ends ceased to pass on, and when it is looked what became of them: one entry a link.
     pub(super) doubts: BTreeMap<LinkId, (Time, StripeMask)>,
+    /// What was sent over links that are gone to nobody else, to whom, and when it is looked what became of it. Packets in
+    /// all: no more than the content has, [`LEFT_MAX`] peers.
+    left: Vec<(Time, PeerId, Vec<PacketIndex>)>,
 }
 
 impl Uplink {
@@ -123,6 +129,11 @@ impl Peer {
 
     /// Looks at what was doubted long enough ago.
     pub(super) fn look_at_doubts(&mut self, now: Time) {
+        let ripe = self.uplink.left.extract_if(.., |(at, ..)| *at <= now).collect::<Vec<_>>();
+        for (_, peer, mut left) in ripe {
+            left.retain(|packet| !self.is_elsewhere(peer, *packet));
+            self.count_unsent(&left);
+        }
         let ripe = |(id, (at, stripes)): (&LinkId, &(Time, StripeMask))| (*at <= now).then_some((*id, *stripes));
         let due = self.uplink.doubts.iter().filter_map(ripe).collect::<Vec<_>>();
         for (id, stripes) in due {
@@ -133,11 +144,15 @@ impl Peer {
         }
     }
 
-    /// A link is gone, and with it what an origin sent to its far end alone.
-    pub(super) fn forget_sent(&mut self, id: LinkId, link: &Link) {
+    /// A link is gone. What an origin sent to its far end alone is looked at again in a moment: it may pass it on over others.
+    pub(super) fn forget_sent(&mut self, id: LinkId, link: &Link, now: Time) {
         self.uplink.doubts.remove(&id);
         let left = self.sent_in_vain(link, StripeMask(u16::MAX));
-        self.count_unsent(&left);
+        if self.uplink.left.len() < LEFT_MAX {
+            self.uplink.left.push((now + DOUBT, link.peer, left));
+        } else {
+            self.count_unsent(&left);
+        }
     }
 
     /// What an origin sent to one that does not pass these stripes on, and nobody else is known to have: whoever comes in
