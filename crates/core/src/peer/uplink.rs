@@ -148,7 +148,7 @@ impl Peer {
     pub(super) fn forget_sent(&mut self, id: LinkId, link: &Link, now: Time) {
         self.uplink.doubts.remove(&id);
         let left = self.sent_in_vain(link, StripeMask(u16::MAX));
-        if self.uplink.left.len() < LEFT_MAX {
+        if self.uplink.left.len() < LEFT_MAX && !left.is_empty() {
             self.uplink.left.push((now + DOUBT, link.peer, left));
         } else {
             self.count_unsent(&left);

@@ -154,6 +154,26 @@ fn what_others_have_of_it_counts_as_sent() {
 }
 
 #[test]
+fn what_went_over_a_link_that_is_closed_may_be_passed_on_over_others_for_a_while() {
+    for tells in [true, false] {
+        let mut lab = Lab::new(64, true, 8 << 20);
+        let (gone, other) = (lab.link(Role::Child, 0), lab.link(Role::Lateral, 0));
+        lab.acknowledge(gone);
+        lab.subscribe(gone);
+        let sent = lab.sent_once();
+        assert!(!sent.is_empty());
+        lab.give(Input::LinkClosed { link: gone, reason: "another feeds it".to_owned() });
+        lab.pass_ms(1_000);
+        assert_eq!(lab.sent_once(), sent, "who got it may be passing it on");
+        if tells {
+            lab.say(other, &LinkMessage::Have { packets: vec![Run { first: 0, count: 64 }] });
+        }
+        lab.pass_ms(3_500);
+        assert_eq!(lab.sent_once(), if tells { sent } else { Vec::new() });
+    }
+}
+
+#[test]
 fn who_subscribes_again_and_again_costs_one_entry() {
     let mut lab = Lab::new(64, true, 8 << 20);
     let child = lab.link(Role::Child, 0);
