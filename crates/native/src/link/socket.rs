@@ -262,11 +262,11 @@ impl AsyncUdpSocket for TurnTakingSocket {
         let received = self.inner.poll_recv(cx, bufs, meta);
         match &received {
             Poll::Ready(Ok(messages)) => {
-                let (mut checks, now) = (self.checks(), Instant::now());
+                let mut checks = self.checks();
                 for (meta, buf) in meta[..*messages].iter().zip(bufs.iter()) {
                     // Of several in a row the first tells.
                     let stride = if meta.stride == 0 { meta.len } else { meta.stride };
-                    checks.came(&buf[..meta.len.min(stride)], meta.addr, now);
+                    checks.came(&buf[..meta.len.min(stride)], meta.addr);
                 }
                 turns.datagrams += meta[..*messages].iter().map(|m| m.len.div_ceil(m.stride.max(1))).sum::<usize>();
             }
