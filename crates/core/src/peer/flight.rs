@@ -1,11 +1,12 @@
 //! How much of what this peer sends may be in flight: sent, and not acknowledged.
 //!
-//! Over all links it stays within what the uplink carries in 120 ms beyond the time that acknowledgements take anyway. More would wait in the channels' buffers,
-//! where it can't be taken back when the far end gets it elsewhere, and where a group that just came in would have to wait
-//! behind it; and in the line's queue, before the transport's own acknowledgements of all that comes in, or where that is
-//! full: what a queue drops costs a channel half of its window, or a second. On each link it
-//! stays within twice what was acknowledged there in that time lately: a channel that stands still, as one does for a second
-//! or more after a loss, or a far end that acknowledges late would have the whole soon, and the uplink would lie idle.
+//! Over all links it stays within what the uplink carries in 120 ms beyond the time that acknowledgements take anyway. More
+//! would wait in the channels' buffers, where it can't be taken back when the far end gets it elsewhere, and where a group
+//! that just came in would have to wait behind it; and in the line's queue, before the transport's own acknowledgements of
+//! all that comes in, or where that is full: what a queue drops costs a channel half of its window, or a second. On each
+//! link it stays within twice what was acknowledged there in that time lately: a channel that stands still, as one does for
+//! a second or more after a loss, or a far end that acknowledges late would have the whole soon, and the uplink would lie
+//! idle.
 //!
 //! What the uplink carries is the most that was acknowledged lately (a windowed maximum, as in Cardwell et al., *BBR*,
 //! ACM Queue 2016): the mean falls whenever there is little to send, and would hold back what comes next. (The idea of

@@ -30,7 +30,8 @@ const MESSAGE: Duration = Duration::from_millis(20);
 /// One that ceases to pass on what an origin sent to it alone may have done so already, and one whose link is closed may
 /// do so over others: others tell within so long.
 const DOUBT: Duration = Duration::from_secs(3);
-/// Peers that went and may still pass on what they were sent; what further ones were sent counts as not sent at once.
+/// Links that are gone whose far ends may still pass on what they were sent; what went over further ones counts as not sent
+/// at once.
 const LEFT_MAX: usize = 64;
 /// So many far ends are served at a time while what an origin is to send first waits, as long as the uplink carries this
 /// part of what it can, in percent: who waits may have a slow downlink.
@@ -65,9 +66,9 @@ pub(super) struct Uplink {
     pub(super) sent_once: Option<PacketSet>,
     /// Stripes that far ends ceased to pass on, and when it is looked what became of them: one entry a link.
     pub(super) doubts: BTreeMap<LinkId, (Time, StripeMask)>,
-    /// What was sent over links that are gone to nobody else, to whom, and when it is looked what became of it. Packets in
-    /// all: no more than the content has, [`LEFT_MAX`] peers.
-    left: Vec<(Time, PeerId, Vec<PacketIndex>)>,
+    /// What was sent over links that are gone and to nobody else, to whom, and when it is looked what became of it: one entry
+    /// a link, [`LEFT_MAX`] at most, each as large as what an open link remembers of what was sent there.
+    left: Vec<(Time, PeerId, PacketSet)>,
 }
 
 impl Uplink {
@@ -130,8 +131,8 @@ impl Peer {
     /// Looks at what was doubted long enough ago.
     pub(super) fn look_at_doubts(&mut self, now: Time) {
         let ripe = self.uplink.left.extract_if(.., |(at, ..)| *at <= now).collect::<Vec<_>>();
-        for (_, peer, mut left) in ripe {
-            left.retain(|packet| !self.is_elsewhere(peer, *packet));
+        for (_, peer, left) in ripe {
+            let left: Vec<PacketIndex> = left.iter().filter(|packet| !self.is_elsewhere(peer, *packet)).collect();
             self.count_unsent(&left);
         }
         let ripe = |(id, (at, stripes)): (&LinkId, &(Time, StripeMask))| (*at <= now).then_some((*id, *stripes));
@@ -148,11 +149,14 @@ impl Peer {
     pub(super) fn forget_sent(&mut self, id: LinkId, link: &Link, now: Time) {
         self.uplink.doubts.remove(&id);
         let left = self.sent_in_vain(link, StripeMask(u16::MAX));
-        if self.uplink.left.len() < LEFT_MAX && !left.is_empty() {
-            self.uplink.left.push((now + DOUBT, link.peer, left));
-        } else {
-            self.count_unsent(&left);
+        if left.is_empty() || self.uplink.left.len() >= LEFT_MAX {
+            return self.count_unsent(&left);
         }
+        let mut doubted = PacketSet::new(self.geometry);
+        for packet in left {
+            doubted.insert(packet);
+        }
+        self.uplink.left.push((now + DOUBT, link.peer, doubted));
     }
 
     /// What an origin sent to one that does not pass these stripes on, and nobody else is known to have: whoever comes in

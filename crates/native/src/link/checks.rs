@@ -1,17 +1,20 @@
 //! How often ICE's connectivity checks go out.
 //!
 //! The crate looks every [`ICE_CHECK_INTERVAL`](super::connection) what is to be done, which is what makes a link open
-//! soon, and checks every pair each time that was not answered yet. A newcomer opens a dozen links at once: twelve times forty checks a second of 150
-//! bytes, and their answers, are all that a line of 0.25 Mbit/s carries, so none of them is answered in time, and so on. (Seven such
-//! peers of 16 had their first packet after 97 s; RFC 8445, section 14.3, has an agent wait half a second for an answer, and
-//! twice as long each time, for that reason.)
+//! soon, and checks every pair each time that was not answered yet. A newcomer opens a dozen links at once: twelve times
+//! forty checks a second of 150 bytes, and their answers, are all that a line of 0.25 Mbit/s carries, so none of them is
+//! answered in time, and so on. (Of seven such peers among 16 one had its first packet after 97 s; RFC 8445, section 14.3,
+//! has an agent wait half a second for an answer, and twice as long each time, for that reason.)
 //!
-//! So a check goes out at once, and again after 0.2, 0.4 and then every 0.8 seconds. A check that the far end sends allows one in
-//! return (a triggered check, section 7.3.1.4) until data comes, and one that nominates a pair waits for none that did not.
-//! What an open link asks once a second, whether the far end is still there, is not held up: the crate counts only answers
-//! and checks as signs of life, not data.
+//! So a check goes out at once, then after a wait of 0.2 seconds, one of 0.4, and ever after one of 0.8. A check that the
+//! far end sends allows one in return (a triggered check, section 7.3.1.4) until data comes, and one that nominates a pair
+//! waits for none that did not. What an open link asks once a second, whether the far end is still there, is not held up:
+//! the crate counts only answers and checks as signs of life, not data.
 //!
-//! Bound: so many far addresses as one link may name; checks of further ones are not held up.
+//! What comes in is looked at before anybody has verified it. It makes nothing known here: it can allow one check more to an
+//! address to which some go already, or make one wait for 0.8 seconds.
+//!
+//! Bound: [`FAR_ENDS_MAX`] addresses to which checks go; those to further ones are not held up.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -22,7 +25,7 @@ use tokio::time::Instant;
 /// How long a check has to be answered, at first and at last.
 const WAIT_MIN: Duration = Duration::from_millis(200);
 const WAIT_MAX: Duration = Duration::from_millis(800);
-/// Far addresses that are remembered.
+/// Far addresses that are remembered: twice what a far end may name, for those that its checks reveal.
 const FAR_ENDS_MAX: usize = 64;
 
 /// STUN (RFC 8489, section 5 and 14): where what is, and what it means.
@@ -93,7 +96,10 @@ impl Checks {
     /// Whether a datagram may go out now; if not, it is as good as lost.
     pub(super) fn may_send(&mut self, datagram: &[u8], to: SocketAddr, now: Instant) -> bool {
         let Some(check) = Check::of(datagram) else { return true };
-        let Some(far_end) = self.far_end(to) else { return true };
+        if self.0.len() >= FAR_ENDS_MAX && !self.0.contains_key(&to) {
+            return true;
+        }
+        let far_end = self.0.entry(to).or_default();
         match check {
             Check::Plain => far_end.plain.may_send(now),
             Check::Nominates => far_end.nominates.may_send(now),
@@ -102,19 +108,12 @@ impl Checks {
 
     /// A datagram came in.
     pub(super) fn came(&mut self, datagram: &[u8], from: SocketAddr) {
-        let is_check = Check::of(datagram).is_some();
-        let is_data = datagram.first().is_some_and(|byte| *byte >= DTLS);
-        let Some(far_end) = self.far_end(from).filter(|_| is_check || is_data) else { return };
-        if is_data {
+        let Some(far_end) = self.0.get_mut(&from) else { return };
+        if datagram.first().is_some_and(|byte| *byte >= DTLS) {
             far_end.has_sent_data = true;
-        } else if !far_end.has_sent_data {
+        } else if !far_end.has_sent_data && Check::of(datagram).is_some() {
             far_end.plain = Pace::default();
         }
-    }
-
-    fn far_end(&mut self, address: SocketAddr) -> Option<&mut FarEnd> {
-        let has_room = self.0.len() < FAR_ENDS_MAX || self.0.contains_key(&address);
-        has_room.then(|| self.0.entry(address).or_default())
     }
 }
 
@@ -195,11 +194,19 @@ mod tests {
         let mut cut = plain();
         cut.truncate(26);
         assert_eq!(goes_out(&mut checks, &cut, now, 150), [0], "an attribute that is cut off is one all the same");
+    }
+
+    #[test]
+    fn strangers_cost_nothing_and_at_the_bound_nothing_is_held_up() {
+        let (mut checks, now) = (Checks::default(), Instant::now());
+        let address = |port| SocketAddr::new([10, 0, 0, 2].into(), port);
+        (1..1_000).for_each(|port| checks.came(&plain(), address(port)));
+        assert_eq!(checks.0.len(), 0, "who was sent nothing is not remembered");
         for port in 1..=FAR_ENDS_MAX as u16 {
-            checks.came(&plain(), SocketAddr::new([10, 0, 0, 2].into(), port));
+            assert!(checks.may_send(&plain(), address(port), now) && !checks.may_send(&plain(), address(port), now));
         }
+        let one_more = address(1_000);
+        assert!(checks.may_send(&plain(), one_more, now) && checks.may_send(&plain(), one_more, now));
         assert_eq!(checks.0.len(), FAR_ENDS_MAX);
-        let stranger = SocketAddr::new([10, 0, 0, 3].into(), 1);
-        assert!(checks.may_send(&plain(), stranger, now) && checks.may_send(&plain(), stranger, now));
     }
 }
